@@ -1,0 +1,47 @@
+"""Clocks: what counts as now. Time is passed in, so that rules stay pure and a simulation can run months a minute."""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the current time."""
+
+    def now_ms(self) -> int:
+        """Return now in milliseconds since 1970-01-01T00:00Z."""
+        ...
+
+
+@dataclass(frozen=True)
+class SystemClock:
+    """The wall clock."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class SimulatedClock:
+    """A clock that shows `start_ms` when the wall clock shows `anchor_ms` and runs `speed` times as fast.
+
+    Every part that shares the three numbers sees the same simulated time.
+    """
+
+    start_ms: int
+    anchor_ms: int
+    speed: float
+
+    def now_ms(self) -> int:
+        wall_ms = time.time_ns() // 1_000_000
+        return self.start_ms + int((wall_ms - self.anchor_ms) * self.speed)
+
+
+@dataclass
+class FixedClock:
+    """A clock that stands still until it is set: for tests."""
+
+    time_ms: int
+
+    def now_ms(self) -> int:
+        return self.time_ms

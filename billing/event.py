@@ -1,0 +1,274 @@
+"""Billable events: the two forms they take on the wire and the closed list of reasons to refuse one.
+
+CSV is ``timestamp,customer,amount[,type[,id]]`` in UTF-8 with RFC 4180 quotes allowed, one event a record; JSON is
+an object with the same field names, the amount as a string or a number, the timestamp as an integer or an RFC 3339
+string. Which of the two a record is, its first character decides. An empty type or id counts as absent. The `id` is
+the sender's own reference; it is checked and not used for anything else.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from billing.money import FRACTION_DIGITS, MAX_AMOUNT_MICROS, AmountError, TooPreciseError, parse_amount
+from billing.period import format_timestamp, to_milliseconds
+
+MAX_CUSTOMER_CHARACTERS = 200
+MAX_ID_CHARACTERS = 200
+DEFAULT_TYPES = ("MESSAGE", "DATA", "CALL", "PACK", "MISC")
+DEFAULT_TYPE = "MISC"
+
+_INTEGER = re.compile(r"[0-9]{1,18}")
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class Reason(StrEnum):
+    """Why an event cannot be billed: the value of the `reason` header in the rejected topic."""
+
+    MALFORMED = "malformed"
+    BAD_TIMESTAMP = "bad_timestamp"
+    FUTURE_TIMESTAMP = "future_timestamp"
+    BAD_CUSTOMER = "bad_customer"
+    BAD_AMOUNT = "bad_amount"
+    TOO_PRECISE = "too_precise"
+    UNKNOWN_TYPE = "unknown_type"
+    TOO_LARGE = "too_large"
+
+
+class EventRejectedError(ValueError):
+    """An event that cannot be billed: `reason` from the closed list, `detail` for the person who mends it."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class BillableEvent:
+    """One thing to bill: who, when (milliseconds), how much (micros; negative is a credit) and of which type."""
+
+    timestamp_ms: int
+    customer: str
+    amount_micros: int
+    type: str = DEFAULT_TYPE
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class EventRules:
+    """What an event must keep to besides its form.
+
+    Args:
+        types: the event types billed, upper case.
+        default_type: the type of an event that names none; one of `types`.
+        max_event_bytes: the size from which on a record is too large, exclusive.
+        max_future_ms: how far past now an event time may lie.
+    """
+
+    types: tuple[str, ...] = DEFAULT_TYPES
+    default_type: str = DEFAULT_TYPE
+    max_event_bytes: int = 16_384
+    max_future_ms: int = 86_400_000
+
+    def type_of(self, text: str) -> str:
+        """Return the type that a field names, whatever its case; an empty field names the default type.
+
+        Raises:
+            EventRejectedError: no such type.
+        """
+        if not text:
+            return self.default_type
+        name = text.upper()
+        if name not in self.types:
+            raise EventRejectedError(Reason.UNKNOWN_TYPE, f"type {text[:40]!r} is none of {', '.join(self.types)}")
+        return name
+
+
+def check_customer(customer: str) -> str:
+    """Return `customer` if it can name one: 1 to 200 characters, no control characters, no space at either end.
+
+    Raises:
+        EventRejectedError: it cannot.
+    """
+    if not customer:
+        raise EventRejectedError(Reason.BAD_CUSTOMER, "customer is empty")
+    if len(customer) > MAX_CUSTOMER_CHARACTERS:
+        raise EventRejectedError(
+            Reason.BAD_CUSTOMER, f"customer has {len(customer)} characters; {MAX_CUSTOMER_CHARACTERS} are allowed"
+        )
+    if customer != customer.strip():
+        raise EventRejectedError(Reason.BAD_CUSTOMER, f"customer {customer[:40]!r} begins or ends with a space")
+    if _CONTROL.search(customer):
+        raise EventRejectedError(Reason.BAD_CUSTOMER, f"customer {customer[:40]!r} has a control character")
+    return customer
+
+
+def decode_event(payload: bytes | None, rules: EventRules, now_ms: int) -> BillableEvent:
+    """Return the event that a record's value holds.
+
+    Args:
+        payload: the record's value; None is a record without one.
+        rules: what it must keep to.
+        now_ms: the time against which `max_future_ms` is measured, in milliseconds.
+
+    Raises:
+        EventRejectedError: it breaks a rule; the first one found, in the order of the fields, is named.
+    """
+    if payload is None:
+        raise EventRejectedError(Reason.MALFORMED, "the record has no value")
+    if len(payload) > rules.max_event_bytes:
+        raise EventRejectedError(
+            Reason.TOO_LARGE, f"the record has {len(payload)} bytes; {rules.max_event_bytes} are allowed"
+        )
+    try:
+        text = payload.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise EventRejectedError(Reason.MALFORMED, f"not UTF-8 at byte {error.start}") from None
+    stripped = text.strip(" \t\r\n")
+    if stripped.startswith("{"):
+        return _from_json(stripped, rules, now_ms)
+    return _from_csv(text.removesuffix("\n").removesuffix("\r"), rules, now_ms)
+
+
+def _from_csv(line: str, rules: EventRules, now_ms: int) -> BillableEvent:
+    fields = _split_quoted(line) if '"' in line else line.split(",")
+    if not 3 <= len(fields) <= 5:
+        raise EventRejectedError(
+            Reason.MALFORMED, f"{len(fields)} field(s); expected timestamp,customer,amount[,type[,id]]"
+        )
+    timestamp, customer, amount, type_, id_ = [*fields, "", ""][:5]
+    if not _INTEGER.fullmatch(timestamp):
+        raise EventRejectedError(Reason.BAD_TIMESTAMP, f"timestamp {timestamp[:40]!r} is not a whole number")
+    return BillableEvent(
+        timestamp_ms=_check_future(to_milliseconds(int(timestamp)), rules, now_ms),
+        customer=check_customer(customer),
+        amount_micros=_amount(amount),
+        type=rules.type_of(type_),
+        id=_check_id(id_),
+    )
+
+
+def _split_quoted(line: str) -> list[str]:
+    try:
+        rows = list(csv.reader([line], strict=True))
+    except csv.Error as error:
+        raise EventRejectedError(Reason.MALFORMED, f"not CSV: {error}") from None
+    return rows[0]
+
+
+def _from_json(text: str, rules: EventRules, now_ms: int) -> BillableEvent:
+    fields = _load_json(text)
+    return BillableEvent(
+        timestamp_ms=_check_future(_json_timestamp(fields), rules, now_ms),
+        customer=check_customer(_json_text(fields, "customer", Reason.BAD_CUSTOMER)),
+        amount_micros=_json_amount(fields),
+        type=rules.type_of(_json_text(fields, "type", Reason.UNKNOWN_TYPE)),
+        id=_check_id(_json_text(fields, "id", Reason.MALFORMED)),
+    )
+
+
+def _load_json(text: str) -> Mapping[str, Any]:
+    try:
+        fields = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise EventRejectedError(Reason.MALFORMED, "not JSON: nested too deep") from None
+    except (ValueError, ArithmeticError) as error:
+        raise EventRejectedError(Reason.MALFORMED, f"not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise EventRejectedError(Reason.MALFORMED, "not a JSON object")
+    return fields
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _json_text(fields: Mapping[str, Any], name: str, reason: Reason) -> str:
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise EventRejectedError(reason, f"{name} is not a string")
+    return value
+
+
+def _json_timestamp(fields: Mapping[str, Any]) -> int:
+    value = fields.get("timestamp")
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18:
+        return to_milliseconds(value)
+    if isinstance(value, str) and _RFC3339.fullmatch(value):
+        try:
+            moment = datetime.fromisoformat(value.upper().replace(" ", "T"))
+        except ValueError:
+            pass
+        else:
+            # Exact integer arithmetic: a float would lose the millisecond.
+            seconds = int(moment.replace(microsecond=0).timestamp())
+            if seconds >= 0:
+                return seconds * 1_000 + moment.microsecond // 1_000
+    raise EventRejectedError(
+        Reason.BAD_TIMESTAMP, "timestamp is neither a whole number from 0 on nor an RFC 3339 string"
+    )
+
+
+def _json_amount(fields: Mapping[str, Any]) -> int:
+    value = fields.get("amount")
+    if isinstance(value, str):
+        return _amount(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise EventRejectedError(Reason.BAD_AMOUNT, "amount is neither a number nor a decimal string")
+    micros: int
+    if isinstance(value, int):
+        micros = value * 10**FRACTION_DIGITS
+    else:
+        _, digits, exponent = value.as_tuple()
+        if not isinstance(exponent, int) or value.adjusted() > 18:
+            raise EventRejectedError(Reason.BAD_AMOUNT, "amount is too large")
+        if exponent < -FRACTION_DIGITS:
+            raise EventRejectedError(Reason.TOO_PRECISE, f"amount has {-exponent} fractional digits; 6 are allowed")
+        micros = int("".join(map(str, digits))) * 10 ** (exponent + FRACTION_DIGITS) * (-1 if value.is_signed() else 1)
+    if abs(micros) > MAX_AMOUNT_MICROS:
+        raise EventRejectedError(Reason.BAD_AMOUNT, "amount is not below 10^12")
+    return micros
+
+
+def _amount(text: str) -> int:
+    try:
+        return parse_amount(text)
+    except TooPreciseError as error:
+        raise EventRejectedError(Reason.TOO_PRECISE, f"amount {error}") from None
+    except AmountError as error:
+        raise EventRejectedError(Reason.BAD_AMOUNT, f"amount {error}") from None
+
+
+def _check_future(timestamp_ms: int, rules: EventRules, now_ms: int) -> int:
+    if timestamp_ms > now_ms + rules.max_future_ms:
+        raise EventRejectedError(
+            Reason.FUTURE_TIMESTAMP,
+            f"event time {_readable(timestamp_ms)} lies more than {rules.max_future_ms // 1_000} s "
+            f"after {_readable(now_ms)}",
+        )
+    return timestamp_ms
+
+
+def _readable(timestamp_ms: int) -> str:
+    try:
+        return format_timestamp(timestamp_ms)
+    except (ValueError, OverflowError, OSError):
+        return f"{timestamp_ms} ms"
+
+
+def _check_id(text: str) -> str:
+    if len(text) > MAX_ID_CHARACTERS:
+        raise EventRejectedError(Reason.MALFORMED, f"id has {len(text)} characters; {MAX_ID_CHARACTERS} are allowed")
+    return text

@@ -1,0 +1,71 @@
+"""Money as integers of micros (10^-6 of the currency unit): parsed exactly, summed exactly, rounded once."""
+
+import re
+
+MICROS_PER_UNIT = 1_000_000
+MICROS_PER_CENT = 10_000
+FRACTION_DIGITS = 6
+
+# Eighteen digits, six of them behind the point: what a Decimal(18, 6) holds.
+MAX_AMOUNT_MICROS = 10**18 - 1
+MAX_UNIT_DIGITS = 12
+
+_AMOUNT = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?")
+
+
+class AmountError(ValueError):
+    """A text that is no amount of money, or one too large to bill."""
+
+
+class TooPreciseError(AmountError):
+    """An amount with more than six fractional digits: it is refused rather than rounded."""
+
+
+def parse_amount(text: str) -> int:
+    """Return the micros that a decimal text such as ``199.99`` or ``-3`` stands for.
+
+    The text is an optional sign, digits, and optionally a point with one to six digits; no exponent, no spaces,
+    no thousands separators.
+
+    Raises:
+        TooPreciseError: more than six fractional digits, zeros included.
+        AmountError: anything else, or a magnitude of 10^12 units and more.
+    """
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise AmountError(f"{text[:40]!r} is not a decimal number")
+    sign, units, fraction = match[1], match[2], match[3] or ""
+    if len(fraction) > FRACTION_DIGITS:
+        raise TooPreciseError(f"{text[:40]!r} has {len(fraction)} fractional digits; {FRACTION_DIGITS} are allowed")
+    if len(units) > MAX_UNIT_DIGITS and len(units.lstrip("0")) > MAX_UNIT_DIGITS:
+        raise AmountError(f"{text[:40]!r} is not below 10^{MAX_UNIT_DIGITS}")
+    micros = int(units) * MICROS_PER_UNIT + int(fraction.ljust(FRACTION_DIGITS, "0"))
+    return -micros if sign == "-" else micros
+
+
+def format_micros(micros: int) -> str:
+    """Return the exact decimal text with six fractional digits: ``199990000`` is ``199.990000``."""
+    units, fraction = divmod(abs(micros), MICROS_PER_UNIT)
+    return f"{'-' if micros < 0 else ''}{units}.{fraction:06d}"
+
+
+def round_to_cents(micros: int) -> int:
+    """Return whole cents, half-up: half a cent goes away from zero, so a credit mirrors its charge."""
+    cents = (abs(micros) + MICROS_PER_CENT // 2) // MICROS_PER_CENT
+    return -cents if micros < 0 else cents
+
+
+def format_cents(cents: int) -> str:
+    """Return the decimal text with two fractional digits: ``19999`` is ``199.99``."""
+    units, fraction = divmod(abs(cents), 100)
+    return f"{'-' if cents < 0 else ''}{units}.{fraction:02d}"
+
+
+def format_rounded(micros: int) -> str:
+    """Return the amount rounded half-up to the cent, with two fractional digits."""
+    return format_cents(round_to_cents(micros))
+
+
+def micros_to_float(micros: int) -> float:
+    """Return units as a float, for the last step before a Prometheus or Grafana number and nowhere else."""
+    return micros / MICROS_PER_UNIT

@@ -1,0 +1,130 @@
+"""Reads a topic whole, from its first record on and then live, and knows when it has seen all there was."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from billing.runtime.kafka import reader_config
+from billing.settings import Settings
+
+# What a broker that restarts or moves a partition makes a client say; the client tries again by itself.
+_PASSING = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._TIMED_OUT,
+        KafkaError._RESOLVE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One committed record: `value` None is a tombstone."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class TopicReader:
+    """Reads all partitions of one topic, committed records only, in batches.
+
+    Use it as a context manager, or close it. It is not thread-safe.
+
+    Args:
+        settings: where the broker is.
+        topic: the topic's name; it must exist.
+        partitions: how many partitions it has.
+    """
+
+    def __init__(self, settings: Settings, topic: str, partitions: int) -> None:
+        self.topic = topic
+        self._consumer = Consumer(reader_config(settings))
+        self._behind = set(range(partitions))
+        self._next_offsets = dict.fromkeys(range(partitions), 0)
+        self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(partitions)])
+
+    def __enter__(self) -> "TopicReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the end of each partition has been reached once. It never becomes false again."""
+        return not self._behind
+
+    @property
+    def next_offsets(self) -> dict[int, int]:
+        """The offset after the last record read, by partition."""
+        return dict(self._next_offsets)
+
+    def poll(self, max_records: int = 10_000, timeout_seconds: float = 0.1) -> list[Record]:
+        """Return the records that are waiting, at most `max_records`; none if there are none in time.
+
+        Raises:
+            KafkaException: an error that trying again does not mend.
+        """
+        records = []
+        for message in self._consumer.consume(max_records, timeout_seconds):
+            error = message.error()
+            if error is None:
+                records.append(_record(message))
+                self._next_offsets[records[-1].partition] = records[-1].offset + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._behind.discard(_partition(message))
+            elif error.code() not in _PASSING and not error.retriable():
+                raise KafkaException(error)
+        return records
+
+    def read_to_end(self, max_records: int = 10_000) -> Iterator[list[Record]]:
+        """Yield batches until the end of each partition has been reached."""
+        while not self.caught_up:
+            yield self.poll(max_records)
+
+    def end_offsets(self, timeout_seconds: float = 5.0) -> dict[int, int]:
+        """Return the log end offset of each partition as the broker tells it now.
+
+        Raises:
+            KafkaException: the broker does not answer in time.
+        """
+        offsets = {}
+        for partition in self._next_offsets:
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout_seconds)
+            offsets[partition] = high
+        return offsets
+
+    def close(self) -> None:
+        """Leave the broker. Closing twice is allowed."""
+        self._consumer.close()
+
+
+def _partition(message: Message) -> int:
+    partition: int = message.partition()
+    return partition
+
+
+def _record(message: Message) -> Record:
+    headers = message.headers() or []
+    return Record(
+        partition=_partition(message),
+        offset=message.offset(),
+        key=message.key(),
+        value=message.value(),
+        timestamp_ms=message.timestamp()[1],
+        headers=tuple((name, value) for name, value in headers),
+    )

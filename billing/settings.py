@@ -1,0 +1,234 @@
+"""The settings of all parts: one validated model, read from defaults, a YAML file, the environment and flags.
+
+The model below is the table that flags, environment variables, documentation and ``--check-config`` are made from.
+Each later source wins: default, YAML file (``--config`` or ``QB_CONFIG``), environment (``QB_`` + the name in upper
+case), flag (``--`` + the name with dashes).
+"""
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from billing.clock import Clock, SimulatedClock, SystemClock
+from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, EventRules
+
+ENVIRONMENT_PREFIX = "QB_"
+CONFIG_VARIABLE = "QB_CONFIG"
+
+Part = Literal["generate", "process", "export", "invoice", "audit", "demo"]
+ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "demo")
+
+_TYPE_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used: one line a fault, each with the setting's name, its value and what is allowed."""
+
+
+def _parse_list(value: object) -> object:
+    """Read ``A,B`` from the environment or a flag as a list; leave a YAML list as it is."""
+    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+
+
+def _parse_map(value: object) -> object:
+    """Read a YAML map, such as ``{sasl.username: me}``, from the environment or a flag."""
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def setting(default: Any, help_text: str, *parts: Part, **constraints: Any) -> Any:
+    """Declare a setting: its default, what it means in one line, and the parts that read it (none given: all)."""
+    return Field(default=default, description=help_text, json_schema_extra={"parts": list(parts or ALL)}, **constraints)
+
+
+TypeNames = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
+KafkaOptions = Annotated[dict[str, str | int | float | bool], BeforeValidator(_parse_map)]
+
+
+class Settings(BaseModel):
+    """Every setting of every part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Kafka
+    bootstrap_servers: str = setting("localhost:9092", "Kafka brokers, host:port separated by commas", min_length=1)
+    kafka: KafkaOptions = setting({}, "more librdkafka options, handed on as they are (SASL, TLS): a YAML map")
+    input_topic: str = setting("billableevents.incoming", "topic of the billable events")
+    subtotals_topic: str = setting("billing.subtotals", "topic of the partial subtotals", min_length=1)
+    rejected_topic: str = setting("billing.rejected", "dead-letter topic", min_length=1)
+    invoices_topic: str = setting("billing.invoices", "topic of the invoices, the ledger", min_length=1)
+    input_partitions: int = setting(4, "partitions of a topic that is made because it does not exist", ge=1, le=10_000)
+    replication_factor: int = setting(-1, "replicas of a topic that is made; -1: the broker's default", ge=-1, le=15)
+    consumer_group: str = setting("billing", "consumer group of the processors", "process", "export", min_length=1)
+    instance: str = setting(
+        "", "stable name of this instance; empty: the host name", "process", "invoice", validate_default=True
+    )
+
+    # The business
+    types: TypeNames = setting(DEFAULT_TYPES, "event types, separated by commas")
+    default_type: str = setting(DEFAULT_TYPE, "type of an event that names none; one of `types`")
+    currency: str = setting("EUR", "the one currency, as an ISO 4217 code", pattern=r"^[A-Z]{3}$")
+    time_zone: str = setting("UTC", "IANA zone whose calendar months are the billing periods")
+    max_future_seconds: float = setting(86_400, "how far past now an event time may lie", "process", "audit", ge=0)
+    max_event_bytes: int = setting(16_384, "the longest record taken as an event", "process", "audit", ge=64)
+    out_of_orderness_seconds: float = setting(
+        43_200, "how late an event may be and count as in time", "process", "invoice", "audit", ge=0
+    )
+
+    # A simulation's clock, shared by the parts; 0 is the wall clock
+    simulation_speed: float = setting(0, "simulated seconds a second; 0: real time", ge=0)
+    simulation_start_ms: int = setting(0, "simulated time at the anchor, milliseconds", ge=0, lt=7_000_000_000_000)
+    simulation_anchor_ms: int = setting(0, "wall clock when the simulation shows its start, milliseconds", ge=0)
+
+    # Processor
+    state_dir: Path = setting(Path("state"), "folder of the processor's state", "process")
+    commit_interval_seconds: float = setting(0.5, "time between commits: it bounds freshness", "process", gt=0, le=60)
+    batch_bytes: int = setting(8_000_000, "payload bytes gathered before a fold", "process", ge=1_000)
+    batch_messages: int = setting(10_000, "records taken from the client at once", "process", ge=1, le=100_000)
+    hot_table_entries: int = setting(
+        500_000, "customer-months kept in memory per input partition between commits", "process", ge=0
+    )
+    processor_host: str = setting("0.0.0.0", "address of the processor's metrics", "process")
+    processor_port: int = setting(9108, "port of the processor's metrics; 0: any free one", "process", ge=0, le=65_535)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe log line written")
+
+    @field_validator("types")
+    @classmethod
+    def _check_types(cls, types: tuple[str, ...]) -> tuple[str, ...]:
+        if not types:
+            raise ValueError("at least one type is needed")
+        for name in types:
+            if not _TYPE_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no type name: A-Z, 0-9 and _, beginning with a letter, 32 at most")
+        if len(set(types)) != len(types):
+            raise ValueError("a type is named twice")
+        return types
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("not an IANA time zone; for example UTC or Europe/Berlin") from None
+        return name
+
+    @field_validator("input_topic", "subtotals_topic", "rejected_topic", "invoices_topic")
+    @classmethod
+    def _check_topic(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name):
+            raise ValueError("not a topic name: letters, digits, '.', '_' and '-', 1 to 249")
+        return name
+
+    @field_validator("instance")
+    @classmethod
+    def _default_instance(cls, name: str) -> str:
+        name = name or socket.gethostname()
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", name):
+            raise ValueError("letters, digits, '.', '_' and '-' are allowed, 1 to 200")
+        return name
+
+    @model_validator(mode="after")
+    def _check_default_type(self) -> "Settings":
+        if self.default_type not in self.types:
+            raise ValueError(f"default_type {self.default_type!r} is none of the types {', '.join(self.types)}")
+        return self
+
+    @cached_property
+    def clock(self) -> Clock:
+        """What counts as now: the wall clock, or the simulation's."""
+        if self.simulation_speed == 0:
+            return SystemClock()
+        return SimulatedClock(self.simulation_start_ms, self.simulation_anchor_ms, self.simulation_speed)
+
+    @property
+    def event_rules(self) -> EventRules:
+        """What an event must keep to."""
+        return EventRules(
+            types=self.types,
+            default_type=self.default_type,
+            max_event_bytes=self.max_event_bytes,
+            max_future_ms=int(self.max_future_seconds * 1_000),
+        )
+
+
+def setting_parts(name: str) -> list[str]:
+    """Return the parts that read a setting."""
+    extra = Settings.model_fields[name].json_schema_extra
+    assert isinstance(extra, dict)
+    parts = extra["parts"]
+    assert isinstance(parts, list)
+    return [str(part) for part in parts]
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    config_file: Path | None = None,
+) -> Settings:
+    """Return the settings of all sources together.
+
+    Args:
+        flags: settings given on the command line, by name.
+        environment: environment variables; None takes the process's own.
+        config_file: a YAML file; None takes the one that ``QB_CONFIG`` names, if it does.
+
+    Raises:
+        SettingsError: a value that is not allowed, a name that is none, or a file that can't be read.
+    """
+    environment = os.environ if environment is None else environment
+    if config_file is None and environment.get(CONFIG_VARIABLE):
+        config_file = Path(environment[CONFIG_VARIABLE])
+    values: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    sources = (
+        (_read_file(config_file) if config_file else {}, f"in {config_file}"),
+        (_read_environment(environment), "in the environment"),
+        (dict(flags or {}), "on the command line"),
+    )
+    for source, origin in sources:
+        values.update(source)
+        origins.update(dict.fromkeys(source, origin))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_describe(fault, origins) for fault in error.errors())) from None
+
+
+def _read_file(path: Path) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"config file {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"config file {path}: not YAML: {' '.join(str(error).split())}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"config file {path}: expected a map of settings")
+    return {str(name): value for name, value in content.items()}
+
+
+def _read_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    """Take the variables that name a setting; others with the prefix belong to somebody else."""
+    names = {ENVIRONMENT_PREFIX + name.upper(): name for name in Settings.model_fields}
+    return {names[variable]: text for variable, text in environment.items() if variable in names}
+
+
+def _describe(fault: Mapping[str, Any], origins: Mapping[str, str]) -> str:
+    if not fault["loc"]:
+        return str(fault["msg"]).removeprefix("Value error, ")
+    name = str(fault["loc"][0])
+    origin = f" ({origins[name]})" if name in origins else ""
+    if fault["type"] == "extra_forbidden":
+        return f"{name}{origin}: there is no such setting"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{name} = {fault['input']!r}{origin}: {message[:1].lower()}{message[1:]}"

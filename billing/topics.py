@@ -1,0 +1,32 @@
+"""The topics between the parts: their names come from the settings, their shape from here."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from billing.settings import Settings
+
+COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "600000"}
+KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1"}
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic as it is made when it does not exist yet. An existing one is left as it is.
+
+    `partitions` None takes the broker's default.
+    """
+
+    name: str
+    partitions: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def topic_specs(settings: "Settings") -> dict[str, TopicSpec]:
+    """Return the specification of every topic by its role: input, subtotals, rejected, invoices."""
+    return {
+        "input": TopicSpec(settings.input_topic, settings.input_partitions, dict(KEPT_FOR_EVER)),
+        "subtotals": TopicSpec(settings.subtotals_topic, settings.input_partitions, dict(COMPACTED)),
+        "rejected": TopicSpec(settings.rejected_topic, settings.input_partitions, dict(KEPT_FOR_EVER)),
+        "invoices": TopicSpec(settings.invoices_topic, 1, dict(COMPACTED)),
+    }

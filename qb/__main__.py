@@ -1,0 +1,5 @@
+"""Runs the command line as ``python -m qb``."""
+
+from qb.cli import main
+
+raise SystemExit(main())

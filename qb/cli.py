@@ -1,0 +1,126 @@
+"""The command `qb`: reads the command line, loads the settings and hands over to a part.
+
+Exit codes: 0 done, 1 a part failed and said why, 2 the command line or a setting is wrong.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from billing.errors import OperatorError
+from billing.runtime.logs import configure_logging
+from billing.settings import Settings, SettingsError, load_settings, setting_parts
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+Arguments = argparse.Namespace
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: what it is for, the module whose ``run(settings, arguments)`` does it, its own arguments."""
+
+    name: str
+    help: str
+    module: str
+    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+COMMANDS = (
+    Command("demo", "everything at once on this machine, Kafka included", "qb.demo", {
+        "--dir": {"type": Path, "default": Path("demo-data"), "help": "folder of all its data (%(default)s)"},
+        "--fresh": {"action": "store_true", "help": "forget what an earlier demo left"},
+    }),
+    Command("broker", "Apache Kafka for a laptop or a test", "qb.broker", {
+        "--port": {"type": int, "default": 9092, "help": "port of the first node (%(default)s)"},
+        "--dir": {"type": Path, "default": Path("demo-data/kafka"), "help": "folder of its data (%(default)s)"},
+        "--nodes": {"type": int, "default": 1, "choices": (1, 3), "help": "one node, or three that replicate"},
+    }),
+    Command("generate", "make billable events", "generator.app"),
+    Command("process", "events in, exactly-once partial subtotals out", "processor.app"),
+    Command("export", "the live totals over HTTP: REST, Grafana, Prometheus, a page", "exporter.app", {
+        "--standalone": {"action": "store_true", "help": "serve a seeded, moving data set, without any Kafka"},
+    }),
+    Command("invoice", "close months: issue each amount once, as records and files", "invoicer.app", {
+        "--month": {"metavar": "YYYY-MM", "help": "close this month and stop"},
+        "--now": {"action": "store_true", "help": "with --month: do not wait for the month to be due"},
+        "--dry-run": {"action": "store_true", "help": "show what would be issued and issue nothing"},
+    }),
+    Command("audit", "recount everything from the input and compare", "qb.audit", {
+        "--json": {"action": "store_true", "help": "print the findings as JSON"},
+    }),
+)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = make_parser().parse_args(argv)
+    command: Command = arguments.command
+    try:
+        settings = load_settings(_flags(arguments), config_file=arguments.config)
+    except SettingsError as error:
+        return _complain(str(error), EXIT_USAGE)
+    if arguments.check_config:
+        print(json.dumps(settings.model_dump(mode="json"), indent=2))
+        return 0
+    configure_logging(settings.log_level)
+    run: Callable[[Settings, Arguments], int] = import_module(command.module).run
+    try:
+        return run(settings, arguments)
+    except OperatorError as error:
+        return _complain(str(error), EXIT_FAILED)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands, with a flag for each setting that a command's part reads."""
+    parser = argparse.ArgumentParser(
+        prog="qb",
+        description="Queryable Billing: billing without a database.",
+        epilog="Each setting is also a variable QB_NAME and a line of the YAML file named by --config or QB_CONFIG.",
+    )
+    parser.add_argument("--version", action="version", version=f"qb {version('queryable-billing')}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(command.name, help=command.help, description=command.help)
+        subparser.set_defaults(command=command)
+        for flag, options in command.arguments.items():
+            subparser.add_argument(flag, **options)
+        _add_settings(subparser, command.name)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, part: str) -> None:
+    group = parser.add_argument_group("settings")
+    group.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings")
+    group.add_argument("--check-config", action="store_true", help="print the settings in force and stop")
+    for name, model_field in Settings.model_fields.items():
+        if part in setting_parts(name):
+            group.add_argument(
+                f"--{name.replace('_', '-')}",
+                dest=f"setting_{name}",
+                default=argparse.SUPPRESS,
+                metavar="VALUE",
+                help=f"{model_field.description} ({_shown(model_field.default)})".replace("%", "%%"),
+            )
+
+
+def _shown(default: object) -> str:
+    return ",".join(default) if isinstance(default, tuple) else str(default) or "''"
+
+
+def _flags(arguments: Arguments) -> dict[str, object]:
+    prefix = "setting_"
+    return {name.removeprefix(prefix): value for name, value in vars(arguments).items() if name.startswith(prefix)}
+
+
+def _complain(message: str, code: int) -> int:
+    for line in message.splitlines():
+        print(f"qb: {line}", file=sys.stderr)
+    return code
