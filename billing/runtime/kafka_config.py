@@ -1,0 +1,91 @@
+"""The settings that the embedded broker runs with: small and quick, and as careful with data as its size allows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from billing.runtime.ports import HOST
+
+# What Kafka calls "for ever" and "without limit".
+_FOR_EVER_MS = -1
+_NO_LIMIT_MS = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class NodePorts:
+    """Where one node listens: for clients, and for the other nodes' controllers."""
+
+    client: int
+    controller: int
+
+
+def server_properties(index: int, ports: Sequence[NodePorts], data_folder: Path) -> str:
+    """Return the `server.properties` of node `index` of a cluster whose nodes listen on `ports`.
+
+    Each node is broker and controller. Three nodes hold every record three times and acknowledge it (acks=all) once
+    two have it, so any one may die; one node holds it once.
+    """
+    replicas, min_in_sync = (3, 2) if len(ports) == 3 else (1, 1)
+    voters = ",".join(f"{i}@{HOST}:{node.controller}" for i, node in enumerate(ports))
+    settings: dict[str, object] = {
+        "process.roles": "broker,controller",
+        "node.id": index,
+        "controller.quorum.voters": voters,
+        "listeners": f"PLAINTEXT://{HOST}:{ports[index].client},CONTROLLER://{HOST}:{ports[index].controller}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{ports[index].client}",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": data_folder,
+        # Copies of each record.
+        "default.replication.factor": replicas,
+        "min.insync.replicas": min_in_sync,
+        "offsets.topic.replication.factor": replicas,
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": min_in_sync,
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": min_in_sync,
+        # Few partitions of Kafka's own topics: they are made, and read at each start, one by one.
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.num.partitions": 4,
+        "share.coordinator.state.topic.num.partitions": 1,
+        # A topic that nobody made is a mistake, not a wish.
+        "auto.create.topics.enable": "false",
+        # Producers may stamp records with event times, which lie years back, or ahead when months are simulated:
+        # nothing is refused or thrown away for that.
+        "log.retention.ms": _FOR_EVER_MS,
+        "log.message.timestamp.before.max.ms": _NO_LIMIT_MS,
+        "log.message.timestamp.after.max.ms": _NO_LIMIT_MS,
+        # Groups start without waiting for members, and notice soon that one is dead.
+        "group.initial.rebalance.delay.ms": 0,
+        "group.min.session.timeout.ms": 1_000,
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
+        # So long after a node died its partitions get other leaders, and it may come back itself; the default is 9 s.
+        "broker.session.timeout.ms": 3_000,
+        "broker.heartbeat.interval.ms": 300,
+        # The default, 128 MB, is half of the heap that the broker gets; 16 MB still compact 600,000 keys in one pass.
+        "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+    }
+    return "".join(f"{key}={_escaped(value)}\n" for key, value in settings.items())
+
+
+def log4j_properties(log_file: Path) -> str:
+    """Return the `log4j2.properties` of a node: everything from INFO up into `log_file`, 15 MB at most."""
+    return f"""\
+appender.file.type=RollingFile
+appender.file.name=file
+appender.file.fileName={_escaped(log_file)}
+appender.file.filePattern={_escaped(log_file)}.%i
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=%d %p %c{{1}} %m%n
+appender.file.policies.type=SizeBasedTriggeringPolicy
+appender.file.policies.size=5MB
+appender.file.strategy.type=DefaultRolloverStrategy
+appender.file.strategy.max=2
+rootLogger.level=info
+rootLogger.appenderRef.file.ref=file
+"""
+
+
+def _escaped(value: object) -> str:
+    """Return a value as Java's property files need it."""
+    return str(value).replace("\\", "\\\\")

@@ -1,0 +1,51 @@
+"""TCP ports on this machine: is one free, and which ones are."""
+
+import random
+import socket
+from collections.abc import Collection
+
+from billing.runtime.errors import BrokerError
+
+HOST = "127.0.0.1"
+# Below the range from which operating systems take the ports of outgoing connections (32768 and up on Linux, 49152
+# elsewhere), so that a port found free is not taken by one of those before the broker listens on it.
+_FIRST_PORT, _LAST_PORT = 20_000, 32_000
+_TRIES = 1_000
+
+
+def is_free(port: int) -> bool:
+    """Say whether a server could listen on `port` of the loopback address now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As Kafka does it: a port that only waits out its last connections counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(count: int = 1, avoid: Collection[int] = ()) -> int:
+    """Return the first of `count` consecutive ports that are free now and not among `avoid`.
+
+    Raises:
+        BrokerError: no such ports were found.
+    """
+    for _ in range(_TRIES):
+        first = random.randrange(_FIRST_PORT, _LAST_PORT - count)
+        wanted = range(first, first + count)
+        if not any(port in avoid for port in wanted) and all(map(is_free, wanted)):
+            return first
+    raise BrokerError(f"found no {count} free ports between {_FIRST_PORT} and {_LAST_PORT}; stop what listens there")
+
+
+def require_free(port: int) -> None:
+    """Do nothing if `port` is free.
+
+    Raises:
+        BrokerError: something listens there, or the port is not one that may be used.
+    """
+    if not 1 <= port <= 65_535:
+        raise BrokerError(f"port {port} is not between 1 and 65535; choose another with --port")
+    if not is_free(port):
+        raise BrokerError(f"port {port} is taken; stop what listens there, or choose another with --port")
