@@ -26,6 +26,9 @@ CONFIG_VARIABLE = "QB_CONFIG"
 Part = Literal["generate", "process", "export", "invoice", "audit", "demo"]
 ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "demo")
 
+# The forms that the generator writes: three, four or five CSV fields, or JSON.
+EVENT_FORMATS = ("csv3", "csv4", "csv5", "json")
+
 _TYPE_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 
 
@@ -76,8 +79,12 @@ class Settings(BaseModel):
     default_type: str = setting(DEFAULT_TYPE, "type of an event that names none; one of `types`")
     currency: str = setting("EUR", "the one currency, as an ISO 4217 code", pattern=r"^[A-Z]{3}$")
     time_zone: str = setting("UTC", "IANA zone whose calendar months are the billing periods")
-    max_future_seconds: float = setting(86_400, "how far past now an event time may lie", "process", "audit", ge=0)
-    max_event_bytes: int = setting(16_384, "the longest record taken as an event", "process", "audit", ge=64)
+    max_future_seconds: float = setting(
+        86_400, "how far past now an event time may lie", "generate", "process", "audit", ge=0
+    )
+    max_event_bytes: int = setting(
+        16_384, "the longest record taken as an event", "generate", "process", "audit", ge=64
+    )
     out_of_orderness_seconds: float = setting(
         43_200, "how late an event may be and count as in time", "process", "invoice", "audit", ge=0
     )
@@ -97,6 +104,27 @@ class Settings(BaseModel):
     )
     processor_host: str = setting("0.0.0.0", "address of the processor's metrics", "process")
     processor_port: int = setting(9108, "port of the processor's metrics; 0: any free one", "process", ge=0, le=65_535)
+
+    # Generator
+    rate: float = setting(10, "events a second; 0: as fast as it goes", "generate", "demo", ge=0)
+    delay_seconds: float = setting(0, "time between two events; 0: as `rate` says", "generate", ge=0)
+    events: int = setting(0, "events to make; 0: for ever", "generate", ge=0)
+    seed: int = setting(1, "the same seed and clock make the same events", "generate", "demo", ge=0)
+    customers: int = setting(10, "customers; up to ten go by their first names", "generate", "demo", ge=1, le=10**7)
+    formats: TypeNames = setting(EVENT_FORMATS, "forms on the wire, in equal shares; csv3 names no type", "generate")
+    keyed: bool = setting(True, "whether records have the customer as their key, or none", "generate")
+    malformed_share: float = setting(0.01, "share of records that cannot be billed", "generate", "demo", ge=0, le=1)
+    credit_share: float = setting(0.02, "share of events with a negative amount", "generate", ge=0, le=1)
+    out_of_order_seconds: float = setting(60, "how far behind the clock an event in time may lie", "generate", ge=0)
+    late_share: float = setting(0.001, "share of events up to `late_seconds` behind the clock", "generate", ge=0, le=1)
+    late_seconds: float = setting(432_000, "how far behind the clock a late event may lie", "generate", ge=0)
+    month_seconds: float = setting(
+        0, "wall seconds a simulated month, from 2017-01 on; 0: real time; `simulation_speed` wins", "generate", ge=0
+    )
+    history_days: float = setting(
+        0, "spread all `events` over these days up to now; 0: they happen now", "generate", ge=0, le=20_000
+    )
+    expected_file: str = setting("", "file for the totals that billing must arrive at; empty: none", "generate")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe log line written")
 
@@ -135,6 +163,20 @@ class Settings(BaseModel):
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", name):
             raise ValueError("letters, digits, '.', '_' and '-' are allowed, 1 to 200")
         return name
+
+    @field_validator("formats")
+    @classmethod
+    def _check_formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in formats if name not in EVENT_FORMATS]
+        if unknown or not formats:
+            raise ValueError(f"the forms are {', '.join(EVENT_FORMATS)}")
+        return formats
+
+    @model_validator(mode="after")
+    def _check_history(self) -> "Settings":
+        if self.history_days and not self.events:
+            raise ValueError("history_days spreads a number of events: set `events` as well")
+        return self
 
     @model_validator(mode="after")
     def _check_default_type(self) -> "Settings":

@@ -1,6 +1,7 @@
 """The command `qb`: reads the command line, loads the settings and hands over to a part.
 
-Exit codes: 0 done, 1 a part failed and said why, 2 the command line or a setting is wrong.
+Exit codes: 0 done, 1 a part failed and said why, 2 the command line or a setting is wrong, 130 interrupted before a
+part was ready to stop by itself.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from billing.settings import Settings, SettingsError, load_settings, setting_par
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 Arguments = argparse.Namespace
 
@@ -76,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(settings, arguments)
     except OperatorError as error:
         return _complain(str(error), EXIT_FAILED)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -1,0 +1,40 @@
+"""Stopping cleanly: the signals of a service manager or of Ctrl-C as a flag that a loop looks at."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class Stop:
+    """Whether the process has been asked to stop.
+
+    A plain flag: setting a :class:`threading.Event` from a signal handler can lock up the thread that waits for it.
+    """
+
+    requested: bool = False
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Turn the first SIGINT or SIGTERM into a flag; the second one acts as it would have without this.
+
+    Use it in the main thread. The former handlers come back at the end.
+    """
+    stop = Stop()
+    former = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+
+    def request(number: int, _frame: object) -> None:
+        stop.requested = True
+        signal.signal(number, former[signal.Signals(number)])
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, request)
+    try:
+        yield stop
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
