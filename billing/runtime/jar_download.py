@@ -70,7 +70,7 @@ class JarDownload:
                 self._try_to_fetch(jar)
             except _CannotFetchError as error:
                 failure = str(error)
-                log.warning("Download failed: jar=%s error=%s", jar.file_name, failure)
+                log.info("Download failed: jar=%s error=%s", jar.file_name, failure)
             else:
                 with self._lock:
                     self._jars_done += 1

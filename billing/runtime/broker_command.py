@@ -1,0 +1,78 @@
+"""`qb broker`: the embedded broker in the foreground, until Ctrl-C."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from billing.runtime.broker import DEFAULT_PORT, KafkaBroker
+from billing.runtime.download_display import show_download
+from billing.runtime.errors import BrokerError
+from billing.runtime.jar_lock import kafka_version
+
+DEFAULT_DIRECTORY = Path("demo-data/kafka")
+_CHECK_EVERY_SECONDS = 0.2
+
+
+def run_broker(directory: Path = DEFAULT_DIRECTORY, port: int = DEFAULT_PORT, nodes: Literal[1, 3] = 1) -> int:
+    """Run the broker in `directory` until SIGINT or SIGTERM, then stop it in order and return 0.
+
+    Says on standard output where clients find it. A single dead node of three is only reported: the others carry on.
+
+    Raises:
+        BrokerError: it cannot start, or so many nodes died that it no longer takes records.
+    """
+    broker = KafkaBroker(directory, port, nodes)
+    with _interrupted_once_by_signals():
+        try:
+            with show_download(sys.stderr) as progress:
+                broker.start(progress=progress)
+            print(_greeting(broker), flush=True)
+            _watch(broker)
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            broker.stop()
+
+
+def _greeting(broker: KafkaBroker) -> str:
+    where = broker.bootstrap_servers.replace("127.0.0.1", "localhost")
+    return f"Apache Kafka {kafka_version()} ready on {where} (data in {broker.directory}); Ctrl-C stops it"
+
+
+def _watch(broker: KafkaBroker) -> NoReturn:
+    """Raise when fewer nodes run than a record needs: one of one, two of three."""
+    nodes = len(broker.pids)
+    needed = nodes // 2 + 1
+    reported: set[int] = set()
+    while True:
+        dead = {index for index, pid in enumerate(broker.pids) if pid is None}
+        for index in sorted(dead - reported):
+            print(f"node {index} ended; its log is {broker.directory}/node-{index}/kafka.log", flush=True)
+        if nodes - len(dead) < needed:
+            raise BrokerError(
+                f"{len(dead)} of {nodes} nodes ended, so the broker takes no more records; "
+                f"see the log in {broker.directory}/node-{min(dead)}/kafka.log and start it again"
+            )
+        reported = dead
+        time.sleep(_CHECK_EVERY_SECONDS)
+
+
+@contextmanager
+def _interrupted_once_by_signals() -> Iterator[None]:
+    """Make SIGTERM what Ctrl-C is, a KeyboardInterrupt; after the first of both, more of them change nothing."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
