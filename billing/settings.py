@@ -109,7 +109,7 @@ class Settings(BaseModel):
     rate: float = setting(10, "events a second; 0: as fast as it goes", "generate", "demo", ge=0)
     delay_seconds: float = setting(0, "time between two events; 0: as `rate` says", "generate", ge=0)
     events: int = setting(0, "events to make; 0: for ever", "generate", ge=0)
-    seed: int = setting(1, "the same seed and clock make the same events", "generate", "demo", ge=0)
+    seed: int = setting(1, "the same seed and clock make the same events", "generate", "export", "demo", ge=0)
     customers: int = setting(10, "customers; up to ten go by their first names", "generate", "demo", ge=1, le=10**7)
     formats: TypeNames = setting(EVENT_FORMATS, "forms on the wire, in equal shares; csv3 names no type", "generate")
     keyed: bool = setting(True, "whether records have the customer as their key, or none", "generate")
@@ -125,6 +125,17 @@ class Settings(BaseModel):
         0, "spread all `events` over these days up to now; 0: they happen now", "generate", ge=0, le=20_000
     )
     expected_file: str = setting("", "file for the totals that billing must arrive at; empty: none", "generate")
+
+    # Exporter
+    exporter_host: str = setting("0.0.0.0", "address of the exporter", "export")
+    exporter_port: int = setting(8080, "port of the exporter; 0: any free one", "export", "demo", ge=0, le=65_535)
+    customer_series_limit: int = setting(
+        0, "customers shown one by one in GET /metrics, highest first; 0: none", "export", "demo", ge=0, le=100_000
+    )
+    series_limit: int = setting(10_000, "money series in GET /metrics; more are left out", "export", ge=100)
+    prometheus_url: str = setting("http://localhost:9090", "Prometheus, for the page's links", "export", "demo")
+    grafana_url: str = setting("http://localhost:3000", "Grafana, for the page's links", "export", "demo")
+    cors_origin: str = setting("", "origin that browsers may call the exporter from; empty: only its own", "export")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe log line written")
 
