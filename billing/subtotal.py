@@ -147,7 +147,7 @@ def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:
         UnknownVersionError: a newer program wrote it.
         RecordError: the bytes are no such value.
     """
-    record = _load(data)
+    record = load_versioned(data, VERSION)
     try:
         return {type_: (int(total), int(count)) for type_, (total, count) in record["types"].items()}
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -166,7 +166,7 @@ def decode_progress(data: bytes) -> Progress:
         UnknownVersionError: a newer program wrote it.
         RecordError: the bytes are no such value.
     """
-    record = _load(data)
+    record = load_versioned(data, VERSION)
     del record["v"]
     try:
         return Progress(**record)
@@ -174,13 +174,18 @@ def decode_progress(data: bytes) -> Progress:
         raise RecordError(f"not the value of a progress record: {data[:80]!r}") from None
 
 
-def _load(data: bytes) -> dict[str, Any]:
-    """Return a versioned JSON object. The standard library reads it: sums may outgrow 64 bits."""
+def load_versioned(data: bytes, newest: int) -> dict[str, Any]:
+    """Return a JSON object that has its version in `v`. The standard library reads it: sums may outgrow 64 bits.
+
+    Raises:
+        UnknownVersionError: the version is later than `newest`.
+        RecordError: the bytes are no such object.
+    """
     try:
         record = loads(data)
         version = record["v"]
     except (ValueError, KeyError, TypeError):
         raise RecordError(f"not a versioned JSON object: {data[:80]!r}") from None
-    if not isinstance(version, int) or version > VERSION:
-        raise UnknownVersionError(f"version {version!r} of a record is newer than {VERSION}: update this program")
+    if not isinstance(version, int) or version > newest:
+        raise UnknownVersionError(f"version {version!r} of a record is newer than {newest}: update this program")
     return dict(record)

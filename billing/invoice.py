@@ -1,0 +1,226 @@
+"""Invoices: what a customer is billed for one month, and how the amounts on it come about.
+
+Each month has its own word: the *invoice month* is the one an invoice closes, the *usage month* the one an amount
+was incurred in. An invoice bills, per usage month up to its own, the current total minus what was billed so far.
+
+Rounding: a line adds what earlier lines of the same customer and type left over (`carried_micros`) to its exact
+amount and rounds the sum once, half-up to the cent. What that leaves over (at most half a cent, and signed) goes to
+the next line. So, for each customer and type, over any number of invoices::
+
+    sum of exact_micros = 10,000 * sum of amount_cents + what is left over now
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing.money import MICROS_PER_CENT, round_to_cents
+from billing.subtotal import TypeSums
+
+NUMBER_DIGITS = 6
+
+# Type -> micros left over from rounding, none of them zero.
+Residues = Mapping[str, int]
+
+
+class Document(StrEnum):
+    """What an invoice is to the customer."""
+
+    INVOICE = "invoice"
+    """The total is zero or more: the customer owes it."""
+
+    CREDIT_NOTE = "credit_note"
+    """The total is negative: the customer gets it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One rounded amount: a usage month and type, and what is billed of it here.
+
+    Args:
+        month: the usage month; on an adjustment, earlier than the invoice month.
+        type: the event type.
+        count: events billed here and not before. Negative only if a total has lost events.
+        exact_micros: the amount billed here and not before, unrounded.
+        carried_micros: what the line before it, of the same customer and type, left over.
+        amount_cents: the two of them together, rounded half-up: what is to be paid.
+    """
+
+    month: str
+    type: str
+    count: int
+    exact_micros: int
+    carried_micros: int
+    amount_cents: int
+
+    @property
+    def residue_micros(self) -> int:
+        """What this line leaves over for the next: -5,000 to 5,000."""
+        return self.exact_micros + self.carried_micros - self.amount_cents * MICROS_PER_CENT
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An issued invoice. It never changes; what comes later is on a later one.
+
+    Args:
+        number: ``YYYY-MM-`` and a number from 1 on without gaps within the month, six digits or more.
+        customer: who pays.
+        month: the invoice month.
+        currency: ISO 4217 code of all its amounts.
+        issued_at_ms: when it was issued, in milliseconds.
+        lines: the invoice month's own usage, by type.
+        adjustments: usage of earlier months that was not billed yet, by month and type.
+        offsets: input partition -> offset up to which, exclusive, its records were counted.
+    """
+
+    number: str
+    customer: str
+    month: str
+    currency: str
+    issued_at_ms: int
+    lines: tuple[Line, ...]
+    adjustments: tuple[Line, ...]
+    offsets: Mapping[int, int]
+
+    @property
+    def all_lines(self) -> tuple[Line, ...]:
+        """Adjustments and lines, in the order in which the carried amounts run through them."""
+        return self.adjustments + self.lines
+
+    @property
+    def total_cents(self) -> int:
+        """What is to be paid: the sum of the rounded lines."""
+        return sum(line.amount_cents for line in self.all_lines)
+
+    @property
+    def exact_micros(self) -> int:
+        """The unrounded sum of what this invoice bills."""
+        return sum(line.exact_micros for line in self.all_lines)
+
+    @property
+    def count(self) -> int:
+        """The events that this invoice bills."""
+        return sum(line.count for line in self.all_lines)
+
+    @property
+    def document(self) -> Document:
+        """Whether the customer owes the total or gets it back."""
+        return Document.CREDIT_NOTE if self.total_cents < 0 else Document.INVOICE
+
+
+@dataclass(frozen=True, slots=True)
+class MonthClose:
+    """The marker that ends a month: all its invoices are issued, and no more will be.
+
+    Args:
+        month: the invoice month.
+        currency: ISO 4217 code of its amounts.
+        closed_at_ms: when the marker was written, in milliseconds.
+        invoices: how many were issued; they are numbered from 1 to this.
+        total_cents: the sum of their totals.
+        exact_micros: the sum of what they bill, unrounded.
+        offsets: input partition -> offset up to which, exclusive, its records were counted at the end.
+    """
+
+    month: str
+    currency: str
+    closed_at_ms: int
+    invoices: int
+    total_cents: int
+    exact_micros: int
+    offsets: Mapping[int, int]
+
+    @property
+    def first_number(self) -> str:
+        """The first invoice's number, empty if the month has none."""
+        return invoice_number(self.month, 1) if self.invoices else ""
+
+    @property
+    def last_number(self) -> str:
+        """The last invoice's number, empty if the month has none."""
+        return invoice_number(self.month, self.invoices) if self.invoices else ""
+
+
+def invoice_number(month: str, ordinal: int) -> str:
+    """Return the number of a month's `ordinal`-th invoice, counted from 1: ``2026-10-000042``."""
+    return f"{month}-{ordinal:0{NUMBER_DIGITS}d}"
+
+
+def invoice_ordinal(number: str) -> int:
+    """Return what :func:`invoice_number` was given: the place of an invoice within its month, from 1 on."""
+    return int(number[len("YYYY-MM-") :])
+
+
+def not_billed(total: TypeSums, billed: TypeSums) -> dict[str, tuple[int, int]]:
+    """Return current total minus billed so far, by type and without the types where both parts are zero."""
+    difference = {}
+    for type_ in sorted({*total, *billed}):
+        micros, count = total.get(type_, (0, 0))
+        billed_micros, billed_count = billed.get(type_, (0, 0))
+        if micros != billed_micros or count != billed_count:
+            difference[type_] = (micros - billed_micros, count - billed_count)
+    return difference
+
+
+def make_lines(to_bill: Mapping[str, TypeSums], carried: Residues) -> tuple[tuple[Line, ...], dict[str, int]]:
+    """Return the lines for what is to bill, by usage month and type, and what they leave over.
+
+    Args:
+        to_bill: usage month -> what :func:`not_billed` says of it.
+        carried: what the customer's earlier invoices left over.
+    """
+    left = dict(carried)
+    lines = []
+    for month in sorted(to_bill):
+        for type_, (exact_micros, count) in sorted(to_bill[month].items()):
+            carried_micros = left.get(type_, 0)
+            amount_cents = round_to_cents(exact_micros + carried_micros)
+            line = Line(month, type_, count, exact_micros, carried_micros, amount_cents)
+            left[type_] = line.residue_micros
+            lines.append(line)
+    return tuple(lines), {type_: micros for type_, micros in left.items() if micros}
+
+
+def make_invoice(
+    ordinal: int,
+    customer: str,
+    month: str,
+    to_bill: Mapping[str, TypeSums],
+    carried: Residues,
+    *,
+    currency: str,
+    issued_at_ms: int,
+    offsets: Mapping[int, int],
+) -> tuple[Invoice, dict[str, int]]:
+    """Return an invoice and what its rounding leaves over, by type.
+
+    Args:
+        ordinal: its place within the month, from 1 on.
+        customer: who pays.
+        month: the invoice month.
+        to_bill: usage month -> what :func:`not_billed` says of it.
+        carried: what the customer's earlier invoices left over, by type.
+        currency: ISO 4217 code.
+        issued_at_ms: now, in milliseconds.
+        offsets: input partition -> offset up to which, exclusive, it was counted.
+
+    Raises:
+        ValueError: there is nothing to bill, or a usage month lies after the invoice month.
+    """
+    lines, left = make_lines(to_bill, carried)
+    if not lines:
+        raise ValueError(f"nothing to bill {customer!r} for {month}")
+    if max(to_bill) > month:
+        raise ValueError(f"an invoice for {month} cannot bill {max(to_bill)}")
+    invoice = Invoice(
+        number=invoice_number(month, ordinal),
+        customer=customer,
+        month=month,
+        currency=currency,
+        issued_at_ms=issued_at_ms,
+        lines=tuple(line for line in lines if line.month == month),
+        adjustments=tuple(line for line in lines if line.month < month),
+        offsets=offsets,
+    )
+    return invoice, left
