@@ -137,6 +137,19 @@ class Settings(BaseModel):
     grafana_url: str = setting("http://localhost:3000", "Grafana, for the page's links", "export", "demo")
     cors_origin: str = setting("", "origin that browsers may call the exporter from; empty: only its own", "export")
 
+    # Invoicer
+    output: Path = setting(Path("invoices"), "folder of the invoice files", "invoice", "audit")
+    grace_seconds: float = setting(
+        259_200, "how long after its end a month stays open for late events", "invoice", "export", ge=0
+    )
+    idle_after_seconds: float = setting(
+        900, "wall clock silence after which a fully read input partition holds no month up", "invoice", ge=0
+    )
+    check_interval_seconds: float = setting(5, "time between two looks for due months", "invoice", gt=0, le=3_600)
+    close_chunk_invoices: int = setting(2_000, "invoices issued in one transaction", "invoice", ge=1, le=100_000)
+    invoicer_host: str = setting("0.0.0.0", "address of the invoicer's metrics", "invoice")
+    invoicer_port: int = setting(9109, "port of the invoicer's metrics; 0: any free one", "invoice", ge=0, le=65_535)
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe log line written")
 
     @field_validator("types")
