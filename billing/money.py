@@ -34,12 +34,13 @@ def parse_amount(text: str) -> int:
     match = _AMOUNT.fullmatch(text)
     if match is None:
         raise AmountError(f"{text[:40]!r} is not a decimal number")
-    sign, units, fraction = match[1], match[2], match[3] or ""
+    # Without its leading zeros no part is longer than what int() takes.
+    sign, units, fraction = match[1], match[2].lstrip("0"), match[3] or ""
     if len(fraction) > FRACTION_DIGITS:
         raise TooPreciseError(f"{text[:40]!r} has {len(fraction)} fractional digits; {FRACTION_DIGITS} are allowed")
-    if len(units) > MAX_UNIT_DIGITS and len(units.lstrip("0")) > MAX_UNIT_DIGITS:
+    if len(units) > MAX_UNIT_DIGITS:
         raise AmountError(f"{text[:40]!r} is not below 10^{MAX_UNIT_DIGITS}")
-    micros = int(units) * MICROS_PER_UNIT + int(fraction.ljust(FRACTION_DIGITS, "0"))
+    micros = int(units or "0") * MICROS_PER_UNIT + int(fraction.ljust(FRACTION_DIGITS, "0"))
     return -micros if sign == "-" else micros
 
 
