@@ -1,6 +1,6 @@
 """Reads a topic whole, from its first record on and then live, and knows when it has seen all there was."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -48,14 +48,18 @@ class TopicReader:
         settings: where the broker is.
         topic: the topic's name; it must exist.
         partitions: how many partitions it has.
+        start_offsets: partition -> offset to begin at; the others begin with their first record.
     """
 
-    def __init__(self, settings: Settings, topic: str, partitions: int) -> None:
+    def __init__(
+        self, settings: Settings, topic: str, partitions: int, start_offsets: Mapping[int, int] | None = None
+    ) -> None:
         self.topic = topic
         self._consumer = Consumer(reader_config(settings))
         self._behind = set(range(partitions))
         self._next_offsets = dict.fromkeys(range(partitions), 0)
-        self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(partitions)])
+        starts = start_offsets or {}
+        self._consumer.assign([TopicPartition(topic, p, starts.get(p, OFFSET_BEGINNING)) for p in range(partitions)])
 
     def __enter__(self) -> "TopicReader":
         return self
@@ -70,7 +74,10 @@ class TopicReader:
 
     @property
     def next_offsets(self) -> dict[int, int]:
-        """The offset after the last record read, by partition."""
+        """The offset up to which, exclusive, all committed records have been read, by partition.
+
+        Markers of transactions take offsets too: they count once the end of the partition has been reached.
+        """
         return dict(self._next_offsets)
 
     def poll(self, max_records: int = 10_000, timeout_seconds: float = 0.1) -> list[Record]:
@@ -87,6 +94,7 @@ class TopicReader:
                 self._next_offsets[records[-1].partition] = records[-1].offset + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._behind.discard(_partition(message))
+                self._next_offsets[_partition(message)] = message.offset()
             elif error.code() not in _PASSING and not error.retriable():
                 raise KafkaException(error)
         return records
