@@ -4,6 +4,9 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+# 2150-01-01: a simulation left running for ever stops here, well before the calendar of billing.period ends.
+SIMULATION_END_MS = 5_680_281_600_000
+
 
 class Clock(Protocol):
     """Tells the current time."""
@@ -25,7 +28,7 @@ class SystemClock:
 class SimulatedClock:
     """A clock that shows `start_ms` when the wall clock shows `anchor_ms` and runs `speed` times as fast.
 
-    Every part that shares the three numbers sees the same simulated time.
+    Every part that shares the three numbers sees the same simulated time. It stays between 1970 and 2150.
     """
 
     start_ms: int
@@ -34,7 +37,7 @@ class SimulatedClock:
 
     def now_ms(self) -> int:
         wall_ms = time.time_ns() // 1_000_000
-        return self.start_ms + int((wall_ms - self.anchor_ms) * self.speed)
+        return min(max(0, self.start_ms + int((wall_ms - self.anchor_ms) * self.speed)), SIMULATION_END_MS)
 
 
 @dataclass

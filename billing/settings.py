@@ -30,6 +30,8 @@ ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "d
 EVENT_FORMATS = ("csv3", "csv4", "csv5", "json")
 
 _TYPE_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+# librdkafka options whose values are never shown.
+_SECRET = re.compile(r"password|secret|token|jaas|key\.pem|\.key$")
 
 
 class SettingsError(ValueError):
@@ -43,7 +45,12 @@ def _parse_list(value: object) -> object:
 
 def _parse_map(value: object) -> object:
     """Read a YAML map, such as ``{sasl.username: me}``, from the environment or a flag."""
-    return yaml.safe_load(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value) or {}
+    except yaml.YAMLError:
+        raise ValueError("not a YAML map; for example {sasl.username: me}") from None
 
 
 def setting(default: Any, help_text: str, *parts: Part, **constraints: Any) -> Any:
@@ -58,7 +65,7 @@ KafkaOptions = Annotated[dict[str, str | int | float | bool], BeforeValidator(_p
 class Settings(BaseModel):
     """Every setting of every part."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     # Kafka
     bootstrap_servers: str = setting("localhost:9092", "Kafka brokers, host:port separated by commas", min_length=1)
@@ -79,8 +86,9 @@ class Settings(BaseModel):
     default_type: str = setting(DEFAULT_TYPE, "type of an event that names none; one of `types`")
     currency: str = setting("EUR", "the one currency, as an ISO 4217 code", pattern=r"^[A-Z]{3}$")
     time_zone: str = setting("UTC", "IANA zone whose calendar months are the billing periods")
+    # At most ten years, so that no accepted event lies beyond the calendar.
     max_future_seconds: float = setting(
-        86_400, "how far past now an event time may lie", "generate", "process", "audit", ge=0
+        86_400, "how far past now an event time may lie", "generate", "process", "audit", ge=0, le=315_360_000
     )
     max_event_bytes: int = setting(
         16_384, "the longest record taken as an event", "generate", "process", "audit", ge=64
@@ -90,7 +98,7 @@ class Settings(BaseModel):
     )
 
     # A simulation's clock, shared by the parts; 0 is the wall clock
-    simulation_speed: float = setting(0, "simulated seconds a second; 0: real time", ge=0)
+    simulation_speed: float = setting(0, "simulated seconds a second; 0: real time", ge=0, le=1e9)
     simulation_start_ms: int = setting(0, "simulated time at the anchor, milliseconds", ge=0, lt=7_000_000_000_000)
     simulation_anchor_ms: int = setting(0, "wall clock when the simulation shows its start, milliseconds", ge=0)
 
@@ -106,7 +114,7 @@ class Settings(BaseModel):
     processor_port: int = setting(9108, "port of the processor's metrics; 0: any free one", "process", ge=0, le=65_535)
 
     # Generator
-    rate: float = setting(10, "events a second; 0: as fast as it goes", "generate", "demo", ge=0)
+    rate: float = setting(10, "events a second; 0: as fast as it goes", "generate", "demo", ge=0, le=1e7)
     delay_seconds: float = setting(0, "time between two events; 0: as `rate` says", "generate", ge=0)
     events: int = setting(0, "events to make; 0: for ever", "generate", ge=0)
     seed: int = setting(1, "the same seed and clock make the same events", "generate", "export", "demo", ge=0)
@@ -226,6 +234,12 @@ class Settings(BaseModel):
         )
 
 
+def describe_settings(settings: Settings) -> dict[str, object]:
+    """Return all settings as JSON has them; the values of librdkafka options that are secret are masked."""
+    kafka = {name: "***" if _SECRET.search(name) else value for name, value in settings.kafka.items()}
+    return {**settings.model_dump(mode="json"), "kafka": kafka}
+
+
 def setting_parts(name: str) -> list[str]:
     """Return the parts that read a setting."""
     extra = Settings.model_fields[name].json_schema_extra
@@ -297,4 +311,8 @@ def _describe(fault: Mapping[str, Any], origins: Mapping[str, str]) -> str:
     if fault["type"] == "extra_forbidden":
         return f"{name}{origin}: there is no such setting"
     message = str(fault["msg"]).removeprefix("Value error, ")
-    return f"{name} = {fault['input']!r}{origin}: {message[:1].lower()}{message[1:]}"
+    message = message[:1].lower() + message[1:]
+    if name == "kafka":
+        # Its values may be secret.
+        return f"{'.'.join(map(str, fault['loc'][:2]))}{origin}: {message}"
+    return f"{name} = {fault['input']!r}{origin}: {message}"

@@ -8,6 +8,7 @@ from billing.settings import Settings
 
 SIMULATION_START_MS = 1_483_228_800_000  # 2017-01-01T00:00:00Z
 AVERAGE_MONTH_SECONDS = 146_097 * 86_400 / 4_800  # 400 years of the calendar have 146,097 days and 4,800 months
+MAX_SPEED = 1e9
 
 
 @dataclass
@@ -37,7 +38,7 @@ def simulate_months(settings: Settings, wall_ms: int | None = None) -> Settings:
     return Settings.model_validate(
         {
             **settings.model_dump(),
-            "simulation_speed": AVERAGE_MONTH_SECONDS / settings.month_seconds,
+            "simulation_speed": min(MAX_SPEED, AVERAGE_MONTH_SECONDS / settings.month_seconds),
             "simulation_start_ms": SIMULATION_START_MS,
             "simulation_anchor_ms": time.time_ns() // 1_000_000 if wall_ms is None else wall_ms,
         }

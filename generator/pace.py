@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 # What was not sent for longer than this, through an outage or a suspended laptop, is never made up for.
 MAX_ARREARS_SECONDS = 1.0
+MIN_DELAY_SECONDS = 1e-7
 
 
 @dataclass
@@ -35,4 +36,4 @@ class Pace:
 
 def events_a_second(rate: float, delay_seconds: float) -> float:
     """Return the rate that the settings ask for: a delay between two events wins over a rate. 0 is no limit."""
-    return 1 / delay_seconds if delay_seconds else rate
+    return 1 / max(delay_seconds, MIN_DELAY_SECONDS) if delay_seconds else rate

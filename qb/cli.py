@@ -16,7 +16,7 @@ from typing import Any
 
 from billing.errors import OperatorError
 from billing.runtime.logs import configure_logging
-from billing.settings import Settings, SettingsError, load_settings, setting_parts
+from billing.settings import Settings, SettingsError, describe_settings, load_settings, setting_parts
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         return _complain(str(error), EXIT_USAGE)
     if arguments.check_config:
-        print(json.dumps(settings.model_dump(mode="json"), indent=2))
+        print(json.dumps(describe_settings(settings), indent=2))
         return 0
     configure_logging(settings.log_level)
     run: Callable[[Settings, Arguments], int] = import_module(command.module).run

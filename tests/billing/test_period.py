@@ -102,9 +102,9 @@ def test_a_month_holds_its_events_and_not_its_end(zone: str, timestamp_ms: int) 
     assert calendar.bounds_ms(add_months(month, 1))[0] == end_ms
 
 
-@pytest.mark.parametrize("zone", sorted(available_timezones()))
+@pytest.mark.parametrize("zone", sorted(available_timezones())[::6])
 def test_every_zone_has_increasing_months(zone: str) -> None:
-    """In each zone there is, months start in order and on the first, whatever the clocks did that day."""
+    """In any zone (each sixth is tried), months start in order and on the first, whatever the clocks did that day."""
     calendar = MonthCalendar(zone)
     assert all(earlier < later for earlier, later in zip(calendar.starts_ms, calendar.starts_ms[1:], strict=False))
     for month in ("1986-11", "2000-10", "2009-11", "2011-12", "2012-01", "2026-03"):
