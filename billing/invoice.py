@@ -110,6 +110,35 @@ class Invoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """How far the closing of a month has come: what its invoices issued so far are.
+
+    Args:
+        month: the invoice month.
+        invoices: how many are issued; they are numbered from 1 to this.
+        total_cents: the sum of their totals.
+        exact_micros: the sum of what they bill, unrounded.
+        last_customer: whose the last one is; customers come in the order of their code points.
+    """
+
+    month: str
+    invoices: int = 0
+    total_cents: int = 0
+    exact_micros: int = 0
+    last_customer: str = ""
+
+    def after(self, invoice: Invoice) -> "Closing":
+        """Return how far it has come once `invoice` is issued."""
+        return Closing(
+            month=self.month,
+            invoices=self.invoices + 1,
+            total_cents=self.total_cents + invoice.total_cents,
+            exact_micros=self.exact_micros + invoice.exact_micros,
+            last_customer=invoice.customer,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class MonthClose:
     """The marker that ends a month: all its invoices are issued, and no more will be.
 

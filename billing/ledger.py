@@ -1,6 +1,6 @@
 """The ledger: the records of `billing.invoices`, and their form on the wire.
 
-The topic is compacted, and each key keeps its newest record. Four kinds:
+The topic is compacted, and each key keeps its newest record. Five kinds:
 
 =================================  ==================================================================================
 key                                value
@@ -9,24 +9,26 @@ key                                value
 ``billed|{month}|{customer}``      billed so far of a *usage* month: ``{"v": 1, "types": {type: [micros, count]}}``,
                                    as in `billing.subtotals` (:func:`~billing.subtotal.decode_sums`)
 ``carried|{customer}``             left over from rounding: ``{"v": 1, "types": {type: micros}}``, none of them zero
+``closing|{month}``                a :class:`~billing.invoice.Closing`: how far the closing has come; of no meaning
+                                   once the month is closed
 ``closed|{month}``                 a :class:`~billing.invoice.MonthClose`: the month's last record
 =================================  ==================================================================================
 
 The invoices of a month are written in the order of their numbers, a chunk of them in one transaction together with
-the `billed` and `carried` records that they change. So a reader of committed records sees, for any customer, that
-the sum of the invoices' exact amounts equals what is billed so far. A month with invoices and without a marker is
-being closed. The customer comes last in its key and may hold any character.
+the `billed`, `carried` and `closing` records that they change, all to partition 0. So a reader of committed records
+sees, for any customer, that the sum of the invoices' exact amounts equals what is billed so far. A month with a
+`closing` record and without a marker is being closed. The customer comes last in its key and may hold any character.
 
 Values only ever grow in meaning by a new `v`: a reader that meets one it does not know raises
 :class:`~billing.subtotal.UnknownVersionError` instead of guessing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from json import dumps
 from typing import Any
 
-from billing.invoice import Invoice, Line, MonthClose, Residues
+from billing.invoice import Closing, Invoice, Line, MonthClose, Residues
 from billing.subtotal import RecordError, load_versioned
 
 VERSION = 1
@@ -56,13 +58,20 @@ class CarriedKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosingKey:
+    """Names how far the closing of a month has come."""
+
+    month: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClosedKey:
     """Names the marker of a closed month."""
 
     month: str
 
 
-LedgerKey = InvoiceKey | BilledKey | CarriedKey | ClosedKey
+LedgerKey = InvoiceKey | BilledKey | CarriedKey | ClosingKey | ClosedKey
 
 
 def encode_key(key: LedgerKey) -> bytes:
@@ -74,6 +83,8 @@ def encode_key(key: LedgerKey) -> bytes:
             return f"billed|{month}|{customer}".encode()
         case CarriedKey(customer):
             return f"carried|{customer}".encode()
+        case ClosingKey(month):
+            return f"closing|{month}".encode()
         case ClosedKey(month):
             return f"closed|{month}".encode()
 
@@ -92,6 +103,8 @@ def decode_key(data: bytes) -> LedgerKey:
             return BilledKey(*rest.split("|", 1))
         if kind == "carried":
             return CarriedKey(rest)
+        if kind == "closing":
+            return ClosingKey(rest)
         if kind == "closed":
             return ClosedKey(rest)
     except (ValueError, TypeError):
@@ -161,6 +174,26 @@ def decode_carried(data: bytes) -> dict[str, int]:
         return {str(type_): int(micros) for type_, micros in record["types"].items()}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise RecordError(f"not the value of a carried record: {data[:80]!r}") from None
+
+
+def encode_closing(closing: Closing) -> bytes:
+    """Return the record value of how far a closing has come."""
+    return _dump({"v": VERSION, **asdict(closing)})
+
+
+def decode_closing(data: bytes) -> Closing:
+    """Return what :func:`encode_closing` encoded.
+
+    Raises:
+        UnknownVersionError: a newer program wrote it.
+        RecordError: the bytes are no such value.
+    """
+    record = load_versioned(data, VERSION)
+    del record["v"]
+    try:
+        return Closing(**record)
+    except TypeError:
+        raise RecordError(f"not the value of a closing record: {data[:80]!r}") from None
 
 
 def encode_close(close: MonthClose) -> bytes:

@@ -4,19 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.invoice import Invoice, MonthClose, make_lines
+from billing.invoice import Closing, Invoice, MonthClose, make_lines
 from billing.ledger import (
     BilledKey,
     CarriedKey,
     ClosedKey,
+    ClosingKey,
     InvoiceKey,
     LedgerKey,
     decode_carried,
     decode_close,
+    decode_closing,
     decode_invoice,
     decode_key,
     encode_carried,
     encode_close,
+    encode_closing,
     encode_invoice,
     encode_key,
 )
@@ -31,6 +34,7 @@ keys = st.one_of(
     st.builds(InvoiceKey, months, customers),
     st.builds(BilledKey, months, customers),
     st.builds(CarriedKey, customers),
+    st.builds(ClosingKey, months),
     st.builds(ClosedKey, months),
 )
 to_bill = st.dictionaries(months, st.dictionaries(types, st.tuples(amounts, st.integers(-5, 10**9))))
@@ -72,6 +76,12 @@ def test_a_marker_comes_back(month: str, count: int, cents: int, micros: int, at
     assert decode_close(encode_close(close)) == close
 
 
+@given(st.builds(Closing, months, st.integers(0, 10**7), amounts, amounts, customers))
+def test_a_closing_comes_back(closing: Closing) -> None:
+    """Decoding how far a closing has come gives what was encoded."""
+    assert decode_closing(encode_closing(closing)) == closing
+
+
 def test_a_marker_names_its_numbers() -> None:
     """A month without invoices has no first and no last number."""
     assert MonthClose("2026-10", "EUR", 1, 0, 0, 0, {}).last_number == ""
@@ -86,7 +96,7 @@ def test_other_keys_are_refused(data: bytes) -> None:
         decode_key(data)
 
 
-@pytest.mark.parametrize("decode", [decode_invoice, decode_close, decode_carried])
+@pytest.mark.parametrize("decode", [decode_invoice, decode_close, decode_closing, decode_carried])
 def test_a_newer_version_is_refused(decode: object) -> None:
     """A reader doesn't guess what a newer program wrote, nor what is not JSON or lacks fields."""
     assert callable(decode)
