@@ -1,0 +1,26 @@
+# One image for all parts: the first argument is the subcommand of qb. Apache Kafka is not in it; it runs on its own.
+FROM python:3.13-slim-trixie AS build
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY billing billing
+COPY generator generator
+COPY processor processor
+COPY invoicer invoicer
+COPY exporter exporter
+COPY qb qb
+RUN python -m venv /opt/billing \
+    && pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
+    && /opt/billing/bin/pip install --no-cache-dir --constraint constraints.txt /wheels/*.whl
+
+FROM python:3.13-slim-trixie
+ENV PATH=/opt/billing/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+# What must last lies in here; all else may be read-only.
+RUN install --directory --owner=10001 --group=10001 /var/lib/billing
+COPY --from=build /opt/billing /opt/billing
+USER 10001:10001
+WORKDIR /var/lib/billing
+VOLUME /var/lib/billing
+ENTRYPOINT ["qb"]
+CMD ["--help"]

@@ -1,0 +1,106 @@
+"""The containers: what can be known of them without starting one."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from billing.settings import load_settings
+from qb.cli import make_parser
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+COMMANDS = {"exporter": "export", "generator": "generate", "invoicer": "invoice", "processor": "process"}
+# Writes below /opt/kafka when it starts.
+WRITABLE_ROOT = {"kafka"}
+
+
+def test_ours_are_the_four_parts() -> None:
+    """Each part that runs for ever is a service."""
+    assert set(OURS) == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_a_healthcheck(name: str) -> None:
+    """So that `docker compose ps` tells the truth, and others can wait for it."""
+    check = SERVICES[name]["healthcheck"]
+    assert check["test"][0] == "CMD"
+    assert {"interval", "timeout", "retries", "start_period"} <= check.keys()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_confined(name: str) -> None:
+    """No capabilities, no new privileges, and a root that cannot be written where the image allows it."""
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    assert service.get("user", "").split(":")[0] not in ("0", "root")
+    assert service.get("read_only", False) is (name not in WRITABLE_ROOT)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_command_lines_and_settings_are_valid(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command parses, and every variable is a setting with a value that is allowed."""
+    for variable, value in SERVICES[name]["environment"].items():
+        monkeypatch.setenv(variable, str(value).partition(":-")[2].rstrip("}") or str(value))
+
+    arguments = make_parser().parse_args(SERVICES[name]["command"])
+    settings = load_settings({})
+
+    assert arguments.command.name == COMMANDS[name]
+    assert settings.bootstrap_servers == "kafka:19092"
+    assert settings.currency == "EUR"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_wait_for_kafka(name: str) -> None:
+    """They start when Kafka is well, not only there."""
+    assert SERVICES[name]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
+
+
+def test_processors_can_be_scaled() -> None:
+    """Nothing about the processor can exist only once: no name, no port of the host."""
+    assert not {"container_name", "hostname", "ports"} & SERVICES["processor"].keys()
+
+
+def test_what_must_last_lies_in_named_volumes() -> None:
+    """Records, state, invoices, metrics: each has a volume that outlives its container."""
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    named = {volume for volume in used if not volume.startswith(".")}
+    assert named == set(COMPOSE["volumes"]) >= {"kafka-data", "processor-state", "invoices", "prometheus-data"}
+
+
+def test_mounted_folders_are_there() -> None:
+    """Docker would make an empty folder for a missing one, and the service would start without its files."""
+    mounted = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
+    for folder in mounted:
+        assert not folder.startswith(".") or any((ROOT / folder).iterdir()), folder
+
+
+def test_ports_listen_on_this_machine_only() -> None:
+    """Nothing here asks who one is, so nothing is offered to the network."""
+    for service in SERVICES.values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_image_is_not_run_by_root() -> None:
+    """The last USER of the Dockerfile is a number, which Kubernetes can check, and it is not root's."""
+    users = [line.split()[1] for line in (ROOT / "Dockerfile").read_text("utf-8").splitlines() if line[:5] == "USER "]
+    assert users
+    assert int(users[-1].split(":")[0]) > 0
+
+
+@pytest.mark.parametrize("files", [["docker-compose.yml"], ["docker-compose.yml", "docker-compose.noplugin.yml"]])
+def test_docker_compose_understands_the_files(files: list[str]) -> None:
+    """The tool itself finds no fault."""
+    if not shutil.which("docker-compose"):
+        pytest.skip("docker-compose is not installed")
+    command = ["docker-compose", *(argument for file in files for argument in ("-f", file)), "config", "-q"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
