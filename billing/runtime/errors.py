@@ -1,8 +1,7 @@
 """What goes wrong with the embedded broker, told to the person who can act on it."""
 
+from billing.errors import OperatorError
 
-class BrokerError(Exception):
-    """The embedded broker cannot do what was asked.
 
-    Its text is one line for the operator: what is wrong and what to do about it.
-    """
+class BrokerError(OperatorError):
+    """The embedded broker cannot do what was asked."""
