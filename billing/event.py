@@ -2,8 +2,8 @@
 
 CSV is ``timestamp,customer,amount[,type[,id]]`` in UTF-8 with RFC 4180 quotes allowed, one event a record; JSON is
 an object with the same field names, the amount as a string or a number, the timestamp as an integer or an RFC 3339
-string. Which of the two a record is, its first character decides. An empty type or id counts as absent. The `id` is
-the sender's own reference; it is checked and not used for anything else.
+string. Which of the two a record is, its first character decides; line ends around it are ignored. An empty type or
+id counts as absent. The `id` is the sender's own reference; it is checked and not used for anything else.
 """
 
 import csv
@@ -137,7 +137,7 @@ def decode_event(payload: bytes | None, rules: EventRules, now_ms: int) -> Billa
     stripped = text.strip(" \t\r\n")
     if stripped.startswith("{"):
         return _from_json(stripped, rules, now_ms)
-    return _from_csv(text.removesuffix("\n").removesuffix("\r"), rules, now_ms)
+    return _from_csv(text.strip("\r\n"), rules, now_ms)
 
 
 def _from_csv(line: str, rules: EventRules, now_ms: int) -> BillableEvent:

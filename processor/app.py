@@ -1,0 +1,171 @@
+"""Starts the processor: topics, application, metrics; and says what happened when it stops."""
+
+import argparse
+import gc
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from wsgiref.simple_server import WSGIServer
+
+from confluent_kafka import KafkaError, KafkaException
+from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
+from quixstreams.kafka.exceptions import KafkaConsumerException
+from quixstreams.state.exceptions import InvalidStoreChangelogOffset, StateRecoveryOffsetOutOfRange
+
+from billing.errors import OperatorError
+from billing.period import month_calendar
+from billing.runtime.kafka import ensure_topics, reader_config
+from billing.settings import Settings
+from processor.fold import FoldRules
+from processor.metrics import PartitionStatus, ProcessorMetrics, Status, StatusCollector
+from processor.quix_adapter import BatchingApplication
+from processor.takeover import RUNBOOK
+from processor.worker import BillingWorker
+
+logger = logging.getLogger(__name__)
+
+# The collector of Python's garbage otherwise walks every gathered record again and again.
+GC_THRESHOLDS = (200_000, 50, 100)
+
+# How long a killed instance keeps its partitions from the others, and from no one if it comes back as itself.
+SESSION_TIMEOUT_MS = 10_000
+
+
+def run(settings: Settings, _: argparse.Namespace) -> int:
+    """Process events until SIGINT or SIGTERM. Returns the exit code.
+
+    Raises:
+        OperatorError: something that a person has to mend; nothing was miscounted.
+    """
+    ensure_topics(settings, ("input", "subtotals", "rejected"))
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry()
+    worker = make_worker(settings, registry)
+    application = make_application(settings, worker)
+    registry.register(StatusCollector(lambda: status_of(application, worker)))
+    with _served(settings, registry):
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        logger.info("processor starts instance=%s topic=%s", settings.instance, settings.input_topic)
+        try:
+            application.run()
+        except Exception as error:
+            if explained := explain(error, settings):
+                raise explained from error
+            logger.exception("processor failed instance=%s", settings.instance)
+            return 1
+    logger.info("processor stopped instance=%s", settings.instance)
+    return 0
+
+
+def make_worker(settings: Settings, registry: CollectorRegistry) -> BillingWorker:
+    """Return the worker that the settings describe."""
+    rules = FoldRules(
+        events=settings.event_rules,
+        calendar=month_calendar(settings.time_zone),
+        out_of_orderness_ms=int(settings.out_of_orderness_seconds * 1_000),
+    )
+    return BillingWorker(settings, rules, settings.clock, ProcessorMetrics(registry, settings.types))
+
+
+def make_application(settings: Settings, worker: BillingWorker) -> BatchingApplication:
+    """Return the Quix application around a worker. Its topics must exist."""
+    return BatchingApplication(
+        worker,
+        input_topic=settings.input_topic,
+        batch_messages=settings.batch_messages,
+        reader_options=reader_config(settings, f"{settings.consumer_group}-history"),
+        broker_address=settings.bootstrap_servers,
+        consumer_group=settings.consumer_group,
+        commit_interval=settings.commit_interval_seconds,
+        state_dir=settings.state_dir / settings.instance,
+        loglevel=None,
+        consumer_extra_config={
+            "client.id": f"qb-{settings.instance}",
+            # The instance keeps its partitions over a restart, and a restarted one fences its dead self at once.
+            "group.instance.id": f"{settings.consumer_group}-{settings.instance}",
+            "isolation.level": "read_committed",
+            "session.timeout.ms": SESSION_TIMEOUT_MS,
+            # The default of a second holds any fast consumer at about 176,000 records/s with an idle core.
+            "fetch.queue.backoff.ms": 10,
+            # Questions to a broker wait behind an open fetch; recovery asks several a partition.
+            "fetch.wait.max.ms": 100,
+            **settings.kafka,
+        },
+        producer_extra_config={
+            "client.id": f"qb-{settings.instance}",
+            # Stable, so that a restarted instance ends the transaction its dead self left open.
+            "transactional.id": f"{settings.consumer_group}-{settings.instance}",
+            # About 1 us a message instead of up to 1.9; what a commit waits for is its flush, not the linger.
+            "linger.ms": 50,
+            "batch.size": 1_000_000,
+            "queue.buffering.max.messages": 1_000_000,
+            "compression.type": "lz4",
+            **settings.kafka,
+        },
+    )
+
+
+def status_of(application: BatchingApplication, worker: BillingWorker) -> Status:
+    """Return the processor as it is now; may be asked from another thread."""
+    partitions = []
+    for partition, book in sorted(worker.books.copy().items()):
+        end = application.end_offset(partition)
+        lag = None if end is None else max(0, end - book.progress.next_offset)
+        partitions.append(PartitionStatus(partition, book.progress.watermark_ms, lag, book.hot_entries))
+    return Status(tuple(partitions), application.recovering, application.restore_remaining_records)
+
+
+def explain(error: BaseException, settings: Settings) -> OperatorError | None:
+    """Return what an operator has to know of the error that stopped the application, None if it is not known."""
+    for cause in _causes(error):
+        if isinstance(cause, OperatorError):
+            return cause
+        if isinstance(cause, StateRecoveryOffsetOutOfRange) or _is_code(cause, KafkaError._AUTO_OFFSET_RESET):
+            return OperatorError(
+                f"{settings.input_topic}: records were deleted before they were read; stopped rather than undercount, "
+                "see docs/runbook.md#input-deleted"
+            )
+        if isinstance(cause, InvalidStoreChangelogOffset):
+            return OperatorError(
+                f"{settings.input_topic}: local State is ahead of its changelog topic, which was deleted or cut; "
+                f"stopped rather than miscount, see {RUNBOOK}"
+            )
+        if _is_code(cause, KafkaError._FENCED) or _is_code(cause, KafkaError.FENCED_INSTANCE_ID):
+            return OperatorError(
+                f"instance {settings.instance!r} was fenced: another processor runs under the same name; "
+                "give each its own `instance`"
+            )
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _is_code(error: BaseException, code: int) -> bool:
+    if isinstance(error, KafkaConsumerException):
+        return bool(error.code == code)
+    return isinstance(error, KafkaException) and bool(error.args[0].code() == code)
+
+
+@contextmanager
+def _served(settings: Settings, registry: CollectorRegistry) -> Iterator[WSGIServer]:
+    """Serve the metrics while the block runs."""
+    try:
+        server, thread = start_http_server(settings.processor_port, settings.processor_host, registry)
+    except OSError as error:
+        raise OperatorError(
+            f"processor_port {settings.processor_port} cannot be served: {error.strerror}; set another one"
+        ) from None
+    try:
+        logger.info("metrics served port=%d", server.server_port)
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,150 @@
+"""What the processor tells Prometheus of itself. docs/metrics.md lists every name."""
+
+from collections import Counter as Count
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from billing.event import Reason
+from processor.fold import Fold
+
+FOLD_EVENTS_BUCKETS = (1, 10, 100, 1_000, 10_000, 50_000, 100_000, 200_000, 500_000)
+SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+@dataclass
+class Uncommitted:
+    """What was folded and produced since the last commit."""
+
+    accepted: Count[str] = field(default_factory=Count)
+    rejected: Count[Reason] = field(default_factory=Count)
+    late: int = 0
+    published: int = 0
+
+    def add(self, fold: Fold) -> None:
+        """Take in what a fold accepted and rejected."""
+        for sums in fold.hours.values():
+            for type_, (_, count) in sums.items():
+                self.accepted[type_] += count
+        self.rejected.update(rejection.reason for rejection in fold.rejections)
+        self.late += fold.late
+
+
+class ProcessorMetrics:
+    """Counters and histograms that count from the start of the process, and only what is committed.
+
+    Args:
+        registry: where they are registered.
+        types: the event types, each shown from the start.
+    """
+
+    def __init__(self, registry: CollectorRegistry, types: Iterable[str]) -> None:
+        def name(suffix: str) -> str:
+            return f"billing_processor_{suffix}"
+
+        self._accepted = Counter(
+            name("events_accepted"), "Events counted and committed.", ["event_type"], registry=registry
+        )
+        self._rejected = Counter(
+            name("events_rejected"), "Events rejected and committed.", ["reason"], registry=registry
+        )
+        self._late = Counter(name("events_late"), "Late events counted and committed.", registry=registry)
+        self._published = Counter(name("subtotals_published"), "Subtotal records committed.", registry=registry)
+        self._fold_events = Histogram(
+            name("batch_events"), "Events a fold.", buckets=FOLD_EVENTS_BUCKETS, registry=registry
+        )
+        self._fold_seconds = Histogram(
+            name("fold_duration_seconds"), "Time of a fold.", buckets=SECONDS_BUCKETS, registry=registry
+        )
+        self._commit_seconds = Histogram(
+            name("commit_duration_seconds"),
+            "Time of a commit: State, subtotals and transaction.",
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self._last_commit = Gauge(
+            name("last_commit_timestamp_seconds"), "Wall clock at the newest commit.", registry=registry
+        )
+        build = Gauge("billing_build_info", "Version of the program.", ["version"], registry=registry)
+        build.labels(version("queryable-billing")).set(1)
+        for type_ in types:
+            self._accepted.labels(type_)
+        for reason in Reason:
+            self._rejected.labels(reason.value)
+
+    def observe_fold(self, events: int, seconds: float) -> None:
+        """Note the size and the time of a fold."""
+        self._fold_events.observe(events)
+        self._fold_seconds.observe(seconds)
+
+    def count_commit(self, counts: Uncommitted, seconds: float, now_ms: int) -> None:
+        """Count what a commit made final, and note its time."""
+        for type_, count in counts.accepted.items():
+            self._accepted.labels(type_).inc(count)
+        for reason, count in counts.rejected.items():
+            self._rejected.labels(reason.value).inc(count)
+        self._late.inc(counts.late)
+        self._published.inc(counts.published)
+        self._commit_seconds.observe(seconds)
+        self._last_commit.set(now_ms / 1_000)
+
+
+@dataclass(frozen=True)
+class PartitionStatus:
+    """One owned input partition: its highest event time (ms, -1 for none), its lag (None if unknown), its book size."""
+
+    partition: int
+    watermark_ms: int
+    lag_records: int | None
+    hot_entries: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """The processor as it is now."""
+
+    partitions: tuple[PartitionStatus, ...]
+    recovering: bool
+    restore_remaining_records: int
+
+
+class StatusCollector(Collector):
+    """Reads the processor's status at each scrape, so that a partition that goes takes its series along."""
+
+    def __init__(self, status: Callable[[], Status]) -> None:
+        self._status = status
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: asking for the status at registration would be too early."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges of the partitions owned."""
+        status = self._status()
+        prefix = "billing_processor_"
+        owned = status.partitions
+        yield GaugeMetricFamily(f"{prefix}assigned_partitions", "Input partitions owned.", value=len(owned))
+        yield GaugeMetricFamily(f"{prefix}recovering", "1 while State is restored.", value=float(status.recovering))
+        yield GaugeMetricFamily(
+            f"{prefix}restore_remaining_records",
+            "Changelog records still to be read back; 0 unless recovering.",
+            value=status.restore_remaining_records,
+        )
+        hot_entries = sum(partition.hot_entries for partition in owned)
+        yield GaugeMetricFamily(f"{prefix}hot_entries", "Customer-months and hours in memory.", value=hot_entries)
+        watermark = GaugeMetricFamily(
+            f"{prefix}watermark_timestamp_seconds", "Highest event time.", labels=["partition"]
+        )
+        lag = GaugeMetricFamily(f"{prefix}lag_records", "Input records not counted yet.", labels=["partition"])
+        for partition in owned:
+            if partition.watermark_ms >= 0:
+                watermark.add_metric([str(partition.partition)], partition.watermark_ms / 1_000)
+            if partition.lag_records is not None:
+                lag.add_metric([str(partition.partition)], partition.lag_records)
+        yield watermark
+        yield lag

@@ -1,0 +1,332 @@
+"""Runs a batch worker inside a Quix Streams application, exactly-once. The only module that knows Quix's internals.
+
+Quix hands one message at a time through Python. Three subclasses change that and nothing else; Quix keeps doing the
+assignment, State, changelogs, recovery and the transactions:
+
+* :class:`BatchingConsumer` takes what is waiting in one call and gives one Row per input partition, whose offset is
+  the last one of the batch.
+* :class:`BatchingContext` calls the worker before each commit, inside the open transaction, so that what the worker
+  writes and produces is atomic with the offsets.
+* :class:`BatchingApplication` wires the two in, starts partitions without a committed offset at their beginning,
+  and shows each partition's State and committed offset to the worker before its first batch.
+
+Right under rebalance: Quix commits what was handed over before partitions go, and a batch that a rebalance
+interrupted is dropped and read again from the offset the group holds.
+
+Written against quixstreams 3.28.1, which pyproject.toml pins.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from quixstreams import Application
+from quixstreams.context import message_context
+from quixstreams.internal_consumer import InternalConsumer
+from quixstreams.kafka.consumer import raise_for_msg_error
+from quixstreams.kafka.exceptions import KafkaConsumerException
+from quixstreams.models import Row, Topic
+from quixstreams.models.messagecontext import MessageContext
+from quixstreams.processing import ProcessingContext
+
+from processor.book import Store
+
+logger = logging.getLogger(__name__)
+
+# How long one call waits for more records when few are coming: latency at low rates, idle wake-ups at none.
+BATCH_WAIT_SECONDS = 0.05
+
+Produce = Callable[..., None]
+
+
+class BatchWorker(Protocol):
+    """What the adapter drives. All calls come from one thread."""
+
+    def take_over(self, partition: int, store: Store, committed_offset: int | None, has_history: bool) -> None:
+        """Accept a partition before its first batch.
+
+        Args:
+            partition: the input partition.
+            store: its State, to read from.
+            committed_offset: the group's committed offset, None if there is none.
+            has_history: whether the partition's changelog holds committed records.
+        """
+        ...
+
+    def gather(self, partition: int, messages: Sequence[Message]) -> None:
+        """Take a batch of one partition, in offset order."""
+        ...
+
+    def before_commit(self, store_of: Callable[[int], Store], produce: Produce) -> None:
+        """Write and produce, inside the open transaction, all that was gathered."""
+        ...
+
+    def after_commit(self, seconds: float) -> None:
+        """Learn that the commit is done, and how long it took."""
+        ...
+
+    def let_go(self, partitions: Sequence[int]) -> None:
+        """Forget partitions: what was not committed is read again by whoever owns them next."""
+        ...
+
+
+@dataclass(frozen=True)
+class _TransactionStore:
+    """The State of one partition through the transaction of the open checkpoint."""
+
+    transaction: Any
+
+    def get(self, key: bytes) -> bytes | None:
+        data: bytes | None = self.transaction.get_bytes(key=key, prefix=b"")
+        return data
+
+    def set(self, key: bytes, value: bytes) -> None:
+        self.transaction.set_bytes(key=key, value=value, prefix=b"")
+
+
+class BatchingConsumer(InternalConsumer):
+    """Gives a Row per input partition, made of all the records that were waiting."""
+
+    batch_messages = 10_000
+    # Set by the application: brings new partitions to the worker, returns the offset each owned one goes on from.
+    take_over: Callable[[], Mapping[int, int]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._rows: deque[Row] = deque()
+        self._interrupted = False
+
+    def subscribe(self, topics: list[Topic], on_assign: Any = None, on_revoke: Any = None, on_lost: Any = None) -> None:
+        """Subscribe, and notice each rebalance."""
+
+        def noticing(callback: Any) -> Any:
+            def call(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+                self._interrupted = True
+                callback(consumer, partitions)
+
+            return call
+
+        super().subscribe(topics, noticing(on_assign), noticing(on_revoke), noticing(on_lost))
+
+    def poll_row(self, timeout: float | None = None, buffered: bool = False) -> Row | None:
+        """Return the next partition's batch, or None if nothing is waiting."""
+        if not self._rows:
+            self._rows.extend(self._poll_rows())
+        return self._rows.popleft() if self._rows else None
+
+    def _poll_rows(self) -> list[Row]:
+        offsets = self.take_over()
+        if self._interrupted:
+            self._rewind(offsets)
+        messages = self.consume(self.batch_messages, BATCH_WAIT_SECONDS)
+        if self._interrupted:  # by a rebalance inside that call
+            # Some were fetched under the old assignment, some perhaps under the new: read all of them again.
+            return []
+        batches: dict[int | None, list[Message]] = {}
+        for message in messages:
+            if message.error() is not None:
+                raise_for_msg_error(message)
+            batches.setdefault(message.partition(), []).append(message)
+        return [_row(batch) for batch in batches.values()]
+
+    def _rewind(self, offsets: Mapping[int, int]) -> None:
+        """Go back to the offset that each owned partition goes on from. It costs a fetch, once a rebalance."""
+        (topic,) = (name for name, topic in self._topics.items() if not topic.is_changelog)
+        for partition, offset in offsets.items():
+            self.seek(TopicPartition(topic, partition, offset))
+        self._interrupted = False
+
+
+def _row(messages: list[Any]) -> Row:
+    # The context's offset is what Quix commits (plus one): the last of the batch.
+    last = messages[-1]
+    context = MessageContext(topic=last.topic(), partition=last.partition(), offset=last.offset(), size=0)
+    return Row(value=messages, key=None, timestamp=last.timestamp()[1], context=context, headers=None)
+
+
+class BatchingContext(ProcessingContext):
+    """Lets the worker write before each commit."""
+
+    worker: BatchWorker
+    stream_id: str
+
+    def store_of(self, partition: int) -> Store:
+        """Return the State of a partition, in the transaction of the open checkpoint."""
+        return _TransactionStore(self.checkpoint.get_store_transaction(stream_id=self.stream_id, partition=partition))
+
+    def commit_checkpoint(self, force: bool = False, revoking: bool = False) -> None:
+        """Commit what was gathered if it is due, forced, or the partitions are going."""
+        # Decided once: were it to fall due in between, offsets would be committed without what they count.
+        if not (force or self.checkpoint.expired()):
+            return
+        if self.checkpoint.empty():
+            super().commit_checkpoint(force=True, revoking=revoking)
+            return
+        start = time.monotonic()
+        self.worker.before_commit(self.store_of, self.producer.produce)
+        super().commit_checkpoint(force=True, revoking=revoking)
+        self.worker.after_commit(time.monotonic() - start)
+
+    def abandon_checkpoint(self) -> None:
+        """Drop the open checkpoint with its transaction, and begin a new one."""
+        self.checkpoint.close(revoking=True)
+        self.init_checkpoint()  # type: ignore[no-untyped-call]
+
+
+class BatchingApplication(Application):
+    """A Quix Streams application of one input topic whose records go to a worker in batches.
+
+    Args:
+        worker: what counts the records.
+        input_topic: the topic to read; it must exist.
+        batch_messages: the most records taken at once.
+        reader_options: librdkafka options of a consumer of committed records that reports the end of a partition.
+        options: what Quix's Application takes.
+    """
+
+    def __init__(
+        self,
+        worker: BatchWorker,
+        input_topic: str,
+        batch_messages: int,
+        reader_options: Mapping[str, object],
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            auto_offset_reset="error",
+            auto_recover_from_source_offset_out_of_range=False,
+            processing_guarantee="exactly-once",
+            **options,
+        )
+        self._worker = worker
+        self._reader_options = reader_options
+        self._new_partitions: set[int] = set()
+        self._next_offsets: dict[int, int] = {}
+        assert isinstance(self._consumer, BatchingConsumer)
+        self._consumer.batch_messages = batch_messages
+        self._consumer.take_over = self._take_over
+        plain = self._processing_context
+        self._context = BatchingContext(**{item.name: getattr(plain, item.name) for item in fields(plain) if item.init})
+        self._processing_context = self._context
+        self._input = self.topic(input_topic, value_deserializer="bytes")
+        frame = self.dataframe(self._input)
+        frame.register_store()
+        frame.update(self._gather)
+        self._context.worker = worker
+        self._context.stream_id = frame.stream_id
+
+    @property
+    def restore_remaining_records(self) -> int:
+        """How many changelog records are still to be read back; 0 unless recovering."""
+        manager = self._state_manager._recovery_manager
+        partitions = list(manager._recovery_partitions.values()) if manager else []
+        restores = [restore for stores in partitions for restore in list(stores.values())]
+        return sum(max(0, restore.changelog_highwater - max(0, restore.offset)) for restore in restores)
+
+    @property
+    def recovering(self) -> bool:
+        """Whether State is being restored."""
+        return bool(self._state_manager.recovery_required)
+
+    def end_offset(self, partition: int) -> int | None:
+        """Return the end of an owned input partition as the client last heard it, or None. Asks no broker."""
+        try:
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(self._input.name, partition), cached=True)
+        except Exception:  # the partition has just gone
+            return None
+        return high if high >= 0 else None
+
+    def _gather(self, messages: list[Message]) -> None:
+        partition = message_context().partition
+        self._worker.gather(partition, messages)
+        self._next_offsets[partition] = messages[-1].offset() + 1
+
+    def _get_internal_consumer(self, on_error: Any = None, extra_config_overrides: Any = None) -> BatchingConsumer:
+        return BatchingConsumer(
+            broker_address=self._config.broker_address,
+            consumer_group=self._config.consumer_group,
+            auto_offset_reset=self._config.auto_offset_reset,
+            auto_commit_enable=False,
+            extra_config={**self._config.consumer_extra_config, **(extra_config_overrides or {})},
+            on_error=on_error,
+        )
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Begin where the group stands; where it has no offset, at the beginning, and say so explicitly.
+
+        The reset policy is "error": a committed offset that retention has eaten must stop the application.
+        """
+        for partition, committed in zip(partitions, self._consumer.committed(partitions, timeout=30), strict=True):
+            if committed.error is not None:
+                raise KafkaConsumerException(error=committed.error)
+            partition.offset = committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
+            if partition.topic == self._input.name:
+                self._new_partitions.add(partition.partition)
+                self._next_offsets[partition.partition] = partition.offset
+        super()._on_assign(consumer, partitions)
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        super()._on_revoke(consumer, partitions)
+        self._let_go(partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # Somebody else may own them: their offsets, kept in the open checkpoint, must not be committed.
+        super()._on_lost(consumer, partitions)
+        self._context.abandon_checkpoint()
+        self._let_go(partitions)
+
+    def _let_go(self, partitions: list[TopicPartition]) -> None:
+        gone = [partition.partition for partition in partitions if partition.topic == self._input.name]
+        self._new_partitions.difference_update(gone)
+        for partition in gone:
+            self._next_offsets.pop(partition, None)
+        self._worker.let_go(gone)
+
+    def _take_over(self) -> Mapping[int, int]:
+        """Show new partitions, their State restored by now, to the worker. Returns where each owned one goes on."""
+        new = sorted(self._new_partitions)
+        with_history = self._find_history([partition for partition in new if self._next_offsets[partition] < 0])
+        for partition in new:
+            offset = self._next_offsets[partition]
+            committed = offset if offset >= 0 else None
+            self._worker.take_over(partition, self._context.store_of(partition), committed, partition in with_history)
+            self._new_partitions.discard(partition)
+        return self._next_offsets
+
+    def _find_history(self, partitions: list[int]) -> set[int]:
+        """Return those whose changelog holds a committed record.
+
+        Aborted ones, of a first start that was killed, do not count: a look at the offsets would not tell.
+        """
+        if not partitions:
+            return set()
+        (changelog,) = self._topic_manager.changelog_topics[self._context.stream_id].values()
+        reader = Consumer(dict(self._reader_options))
+        try:
+            reader.assign([TopicPartition(changelog.name, partition, OFFSET_BEGINNING) for partition in partitions])
+            return _partitions_with_records(reader, set(partitions))
+        finally:
+            reader.close()
+
+
+def _partitions_with_records(reader: Consumer, partitions: set[int], timeout_seconds: float = 30.0) -> set[int]:
+    """Return the partitions whose first message is a record rather than the end."""
+    deadline = time.monotonic() + timeout_seconds
+    unknown, found = set(partitions), set()
+    while unknown:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the changelog could not be read in time")
+        message = reader.poll(1.0)
+        if message is None:
+            continue
+        error = message.error()
+        if error is None and message.partition() in unknown:
+            found.add(message.partition())
+        elif error is not None and error.code() != KafkaError._PARTITION_EOF:
+            raise KafkaConsumerException(error=error)
+        unknown.discard(message.partition())
+    return found

@@ -1,0 +1,125 @@
+"""Brings fold and book together around Quix's commit: gathers records, folds them, writes what they change."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from billing.clock import Clock, SystemClock
+from billing.settings import Settings
+from billing.subtotal import Progress
+from processor.book import PartitionBook, Store, read_progress
+from processor.fold import FoldRules, Rejection, fold
+from processor.metrics import ProcessorMetrics, Uncommitted
+from processor.quix_adapter import Produce
+from processor.rejected import produce_rejected
+from processor.takeover import check_state
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Gathered:
+    """Records of one partition that are waiting to be folded, with their values."""
+
+    messages: list[Any] = field(default_factory=list)
+    payloads: list[bytes | None] = field(default_factory=list)
+
+
+class BillingWorker:
+    """Counts the records of the input partitions it is given. See :class:`processor.quix_adapter.BatchWorker`.
+
+    Args:
+        settings: topics, limits, instance.
+        rules: what a fold keeps to.
+        clock: what future event times are measured against.
+        metrics: what it tells of itself.
+    """
+
+    def __init__(self, settings: Settings, rules: FoldRules, clock: Clock, metrics: ProcessorMetrics) -> None:
+        self._settings = settings
+        self._rules = rules
+        self._clock = clock
+        self._wall_clock = SystemClock()
+        self._metrics = metrics
+        self._books: dict[int, PartitionBook] = {}
+        self._gathered: dict[int, Gathered] = {}
+        self._gathered_bytes = 0
+        self._rejected: list[tuple[Any, Rejection]] = []
+        self._uncommitted = Uncommitted()
+
+    @property
+    def books(self) -> dict[int, PartitionBook]:
+        """The books of the partitions owned. Read them, do not change them."""
+        return self._books
+
+    def take_over(self, partition: int, store: Store, committed_offset: int | None, has_history: bool) -> None:
+        """Open the book of a partition, if State and committed offset belong together.
+
+        Raises:
+            StateMismatchError: they do not.
+        """
+        progress = read_progress(store, partition)
+        check_state(f"{self._settings.input_topic}[{partition}]", progress, committed_offset, has_history)
+        self._books[partition] = PartitionBook(partition, progress or Progress(), self._settings.hot_table_entries)
+        logger.info("partition taken over partition=%d next_offset=%s", partition, committed_offset)
+
+    def gather(self, partition: int, messages: Sequence[Any]) -> None:
+        """Keep the records until a commit, or until there are enough for a fold."""
+        payloads = [message.value() for message in messages]
+        gathered = self._gathered.setdefault(partition, Gathered())
+        gathered.messages.extend(messages)
+        gathered.payloads.extend(payloads)
+        self._gathered_bytes += sum([len(payload) for payload in payloads if payload])
+        if self._gathered_bytes >= self._settings.batch_bytes:
+            self._fold_all()
+
+    def before_commit(self, store_of: Callable[[int], Store], produce: Produce) -> None:
+        """Fold what is left, write what changed to State and the subtotals topic, and hand on what was rejected."""
+        self._fold_all()
+        topic, now_ms = self._settings.subtotals_topic, self._wall_clock.now_ms()
+        for message, rejection in self._rejected:
+            produce_rejected(produce, self._settings.rejected_topic, message, rejection)
+        self._rejected = []
+        for book in self._books.values():
+            if book.is_dirty:
+                for key, value in book.write(store_of(book.partition), self._settings.instance, now_ms):
+                    produce(topic=topic, key=key, value=value)
+                    self._uncommitted.published += 1
+
+    def after_commit(self, seconds: float) -> None:
+        """Count what is committed now."""
+        self._metrics.count_commit(self._uncommitted, seconds, self._wall_clock.now_ms())
+        self._uncommitted = Uncommitted()
+
+    def let_go(self, partitions: Sequence[int]) -> None:
+        """Forget partitions and whatever of them is not committed."""
+        for partition in partitions:
+            self._books.pop(partition, None)
+            self._gathered.pop(partition, None)
+        self._rejected = [(message, why) for message, why in self._rejected if message.partition() in self._books]
+        self._uncommitted = Uncommitted()
+        if partitions:
+            logger.info("partitions let go partitions=%s", sorted(partitions))
+
+    def _fold_all(self) -> None:
+        now_ms = self._clock.now_ms()
+        for partition, gathered in self._gathered.items():
+            self._fold(self._books[partition], gathered, now_ms)
+        self._gathered = {}
+        self._gathered_bytes = 0
+
+    def _fold(self, book: PartitionBook, gathered: Gathered, now_ms: int) -> None:
+        start = time.perf_counter()
+        messages = gathered.messages
+        result = fold(gathered.payloads, self._rules, now_ms, book.progress.watermark_ms)
+        book.add(
+            result,
+            next_offset=messages[-1].offset() + 1,
+            oldest_record_ms=messages[0].timestamp()[1],
+            newest_record_ms=messages[-1].timestamp()[1],
+        )
+        self._rejected += [(messages[rejection.index], rejection) for rejection in result.rejections]
+        self._uncommitted.add(result)
+        self._metrics.observe_fold(len(messages), time.perf_counter() - start)

@@ -1,0 +1,241 @@
+"""The fold: the fast path and the exact path agree on every record, in bulk and one by one."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing.event import EventRejectedError, EventRules, Reason, decode_event
+from billing.period import MonthCalendar, hour_start_ms
+from processor.fast_path import sum_plain_csv
+from processor.fold import Fold, FoldRules, fold
+
+NOW_MS = 1_490_000_000_000
+DAY_MS = 86_400_000
+RULES = FoldRules(EventRules(), MonthCalendar("Europe/Berlin"), out_of_orderness_ms=43_200_000)
+
+
+def recount(payloads: Sequence[bytes | None], watermark_ms: int = -1) -> Fold:
+    """Return what a fold must give, counted one record after the other."""
+    result = Fold(watermark_ms)
+    for payload in payloads:
+        try:
+            event = decode_event(payload, RULES.events, NOW_MS)
+        except EventRejectedError:
+            continue
+        for sums in (
+            result.customers.setdefault((RULES.calendar.month_of(event.timestamp_ms), event.customer), {}),
+            result.hours.setdefault(hour_start_ms(event.timestamp_ms), {}),
+        ):
+            entry = sums.setdefault(event.type, [0, 0])
+            entry[0] += event.amount_micros
+            entry[1] += 1
+        result.accepted += 1
+        result.accepted_micros += event.amount_micros
+        result.late += event.timestamp_ms < result.watermark_ms - RULES.out_of_orderness_ms
+        result.watermark_ms = max(result.watermark_ms, event.timestamp_ms)
+    return result
+
+
+def assert_same(payloads: Sequence[bytes | None], watermark_ms: int = -1) -> Fold:
+    folded = fold(payloads, RULES, NOW_MS, watermark_ms)
+    expected = recount(payloads, watermark_ms)
+    assert folded.customers == expected.customers
+    assert folded.hours == expected.hours
+    assert (folded.accepted, folded.accepted_micros) == (expected.accepted, expected.accepted_micros)
+    assert (folded.watermark_ms, folded.late) == (expected.watermark_ms, expected.late)
+    verdicts = {rejection.index: (rejection.reason, rejection.detail) for rejection in folded.rejections}
+    assert len(verdicts) == len(folded.rejections)
+    for index, payload in enumerate(payloads):
+        try:
+            decode_event(payload, RULES.events, NOW_MS)
+        except EventRejectedError as error:
+            assert verdicts.pop(index) == (error.reason, error.detail)
+    assert not verdicts
+    return folded
+
+
+# Each is a record that a lenient parser reads differently from the rules, or a form that only the exact path reads.
+ODD_RECORDS: list[bytes | None] = [
+    None,
+    b"",
+    b"\n",
+    b"\n\n",
+    b" ",
+    b"1488142855,Charlie,199.99\n",
+    b"\n1488142855,Charlie,199.99",
+    b"1488142855,Charlie,199.99\r\n",
+    b"1488142855,Charlie,1\n1488142855,Charlie,2",
+    b"1488142855,Charlie,1.1234567",
+    b"1488142855,Charlie,1.0000000",
+    b"1488142855,Charlie,1.123456",
+    b"1488142855,Charlie,1e3",
+    b"1488142855,Charlie,.5",
+    b"1488142855,Charlie,5.",
+    b"1488142855,Charlie, 5",
+    b"1488142855,Charlie,5 ",
+    b"1488142855,Charlie,+5",
+    b"1488142855,Charlie,-5.25",
+    b"1488142855,Charlie,1_000",
+    b"1488142855,Charlie,NaN",
+    b"1488142855,Charlie,",
+    b"1488142855,Charlie,000000000000000000005.5",
+    b"1488142855,Charlie,999999999999.999999",
+    b"1488142855,Charlie,1000000000000",
+    b"+1488142855,Charlie,1",
+    b" 1488142855,Charlie,1",
+    b"1488142855 ,Charlie,1",
+    b"-5,Charlie,1",
+    b"-0,Charlie,1",
+    b"0,Charlie,1",
+    b"0001488142855,Charlie,1",
+    b"1488142855.0,Charlie,1",
+    b"1488142855123,Charlie,1",
+    b"99999999999,Charlie,1",
+    b"100000000000,Charlie,1",
+    b"9223372036854775807,Charlie,1",
+    b"9223372036854775808,Charlie,1",
+    b"1490086400,Charlie,1",
+    b"1490086401,Charlie,1",
+    b",Charlie,1",
+    b"1488142855,,1",
+    b"1488142855, Charlie,1",
+    b"1488142855,Charlie ,1",
+    b"1488142855,Char lie,1",
+    b"1488142855,Char\tlie,1",
+    b"1488142855,Char\x00lie,1",
+    b"1488142855,Char\x01lie,1",
+    b"1488142855,\x01,1",
+    "1488142855,Zoë|Müller,1".encode(),
+    "1488142855,\u00a0Charlie,1".encode(),
+    "1488142855,a\u2028b,1".encode(),
+    b"1488142855,\xff,1",
+    b"1488142855," + b"x" * 200 + b",1",
+    b"1488142855," + b"x" * 201 + b",1",
+    "1488142855,{},1".format("é" * 200).encode(),
+    "1488142855,{},1".format("é" * 201).encode(),
+    b"1488142855,Charlie,1,MISC",
+    b"1488142855,Charlie,1,misc",
+    b"1488142855,Charlie,1,Data,id-1",
+    b"1488142855,Charlie,1,",
+    b"1488142855,Charlie,1,,",
+    b"1488142855,Charlie,1,,id",
+    b"1488142855,Charlie,1,,,",
+    b"1488142855,Charlie,1,,,x",
+    b"1488142855,Charlie,1,DATA,id,",
+    b"1488142855,Charlie,1,DATA,id,,",
+    b"1488142855,Charlie,1,DATA,id,more",
+    b"1488142855,Charlie,1,DATA,id,\x01",
+    b"1488142855,Charlie,1,DATA,id,\x01,",
+    b"1488142855,Charlie,1,DATA,\x01",
+    b"1488142855,Charlie,1,\x01",
+    b"1488142855,Charlie,1,\x01,x,y",
+    b"1488142855,Charlie,1,UNKNOWN",
+    b"1488142855,Charlie,1, DATA",
+    b"1488142855,Charlie,1,DATA," + b"i" * 200,
+    b"1488142855,Charlie,1,DATA," + b"i" * 201,
+    "1488142855,Charlie,1,DATA,{}".format("é" * 150).encode(),
+    b"1488142855,Charlie",
+    b"1488142855",
+    b"abc",
+    b",,",
+    b",,,,",
+    b"#1488142855,Charlie,1",
+    b'1488142855,"Charlie, Inc",1',
+    b'1488142855,"Charlie ""C"" Inc",1',
+    b'1488142855,"Charlie,1',
+    b'1488142855,Char"lie,1',
+    b'"1488142855","Charlie","1","DATA"',
+    b"1488142855;Charlie;1",
+    b"1488142855,Charlie,1" + b"0" * 17_000,
+    b"0" * 17_000 + b"1,Charlie,1",
+    b'{"timestamp":1488142855,"customer":"Charlie","amount":"199.99"}',
+    b'{"timestamp":"2017-02-26T22:00:55+01:00","customer":"Charlie","amount":199.99,"type":"call"}',
+    b'  {"timestamp":1488142855123,"customer":"Charlie","amount":-1.5e1}',
+    b'{"timestamp":1488142855,"customer":"Charlie","amount":1.1234567}',
+    b'{"timestamp":1488142855,"customer":"Charlie","amount":true}',
+    b'{"timestamp":1488142855,"customer":7,"amount":1}',
+    b"{",
+    b"{}",
+    b"[]",
+    b"\xef\xbb\xbf1488142855,Charlie,1",
+]
+
+
+@pytest.mark.parametrize("payload", ODD_RECORDS, ids=lambda payload: repr(payload)[:60])
+def test_each_odd_record_means_the_same_on_both_paths(payload: bytes | None) -> None:
+    """A record's meaning does not depend on the path that reads it, alone or among plain ones."""
+    plain = [b"1488142855,Charlie,199.99", b"1488142856,Alice,0.01,DATA"]
+    assert_same([payload])
+    assert_same([*plain, payload, *plain])
+
+
+def test_all_odd_records_together() -> None:
+    """Neither do neighbours change it."""
+    assert_same(ODD_RECORDS + ODD_RECORDS[::-1])
+
+
+FIELD = st.one_of(
+    st.sampled_from(
+        ["1488142855", "1490596000", "1490595999000", "0", "", "Charlie", "Alice", "199.99", "-3", "+1.5", "DATA", "misc"]
+    ),
+    st.text(alphabet=',."+- {}\n\r\x01abcé0123456789', max_size=6),
+)
+RECORD = st.one_of(
+    st.lists(FIELD, min_size=1, max_size=7).map(lambda fields: ",".join(fields).encode()),
+    st.builds(
+        lambda t, c, a, y: f"{t},{c},{a}{y}".encode(),
+        st.integers(1_480_000_000, 1_490_090_000),
+        st.sampled_from(["Charlie", "Alice", "Bob|x"]),
+        st.decimals(-1000, 1000, places=6),
+        st.sampled_from(["", ",DATA", ",call,id", ","]),
+    ),
+    st.binary(max_size=12),
+    st.none(),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(RECORD, max_size=12), st.sampled_from([-1, 1_489_000_000_000]))
+def test_any_batch_means_the_same_on_both_paths(payloads: list[bytes | None], watermark_ms: int) -> None:
+    """Whatever arrives, a fold equals counting one by one with the rules."""
+    assert_same(payloads, watermark_ms)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(RECORD, min_size=2, max_size=20), st.data())
+def test_cutting_a_batch_changes_nothing(payloads: list[bytes | None], data: st.DataObject) -> None:
+    """Late events, watermark and sums do not depend on where a batch ends."""
+    cut = data.draw(st.integers(0, len(payloads)))
+    whole = fold(payloads, RULES, NOW_MS, -1)
+    first = fold(payloads[:cut], RULES, NOW_MS, -1)
+    second = fold(payloads[cut:], RULES, NOW_MS, first.watermark_ms)
+    assert second.watermark_ms == whole.watermark_ms
+    assert first.late + second.late == whole.late
+    assert first.accepted_micros + second.accepted_micros == whole.accepted_micros
+
+
+def test_the_fast_path_takes_plain_records() -> None:
+    """Plain records, one broken one among them, are summed in bulk: only the broken one is left."""
+    payloads = [b"1488142855,Charlie,199.99", b"1488142855,Charlie,1,DATA", b"x", b"1488142855,Alice,-2,call,id"]
+    assert sum_plain_csv(payloads, RULES.events, RULES.calendar, NOW_MS).rest == [2]
+
+
+def test_sums_beyond_64_bits_are_exact() -> None:
+    """Twenty of the largest amounts come to more than 64 bits hold."""
+    folded = assert_same([b"1488142855,Charlie,999999999999.999999"] * 20)
+    assert folded.accepted_micros == 20 * (10**18 - 1)
+
+
+def test_months_over_many_years_in_one_batch() -> None:
+    """A batch that spans decades falls into the right months."""
+    assert_same([f"{month * 2_629_746},Charlie,1".encode() for month in range(560)])
+
+
+def test_an_event_time_may_lie_a_day_ahead_and_no_further() -> None:
+    """The bound belongs to what is allowed."""
+    allowed, refused = NOW_MS + DAY_MS, NOW_MS + DAY_MS + 1
+    folded = fold([f"{allowed},a,1".encode(), f"{refused},a,1".encode()], RULES, NOW_MS, -1)
+    assert folded.accepted == 1
+    assert [(r.index, r.reason) for r in folded.rejections] == [(1, Reason.FUTURE_TIMESTAMP)]
