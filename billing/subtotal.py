@@ -149,9 +149,12 @@ def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:
     """
     record = load_versioned(data, VERSION)
     try:
-        return {type_: (int(total), int(count)) for type_, (total, count) in record["types"].items()}
+        sums = {type_: (total, count) for type_, (total, count) in record["types"].items()}
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise RecordError(f"not the value of a subtotal: {data[:80]!r}") from None
+        sums = None
+    if sums is None or not all(type(number) is int for pair in sums.values() for number in pair):
+        raise RecordError(f"not the value of a subtotal: {data[:80]!r}")
+    return sums
 
 
 def encode_progress(progress: Progress) -> bytes:
