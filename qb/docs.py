@@ -1,0 +1,90 @@
+"""Writes docs/settings.md from the settings model and the table of commands: ``python -m qb.docs``."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from billing.settings import ALL, Settings, setting_parts
+from qb.cli import COMMANDS
+
+SETTINGS_PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+
+INTRODUCTION = """\
+<!-- Made from billing/settings.py and qb/cli.py by `python -m qb.docs`: change those and run it again. -->
+# Settings
+
+Every setting has one name. It is read, each later source winning, from
+
+1. its default,
+2. a YAML file, named by `--config FILE` or the variable `QB_CONFIG`: `exporter_port: 8081`,
+3. the environment, as `QB_` and the name in upper case: `QB_EXPORTER_PORT=8081`,
+4. the command line, with dashes: `--exporter-port 8081`. A command has a flag for each setting that it reads.
+
+A list is separated by commas outside YAML (`QB_TYPES=CALL,MISC`); a map is written as YAML
+(`QB_KAFKA='{security.protocol: SASL_SSL}'`). `--check-config` checks all sources, prints the settings in force with
+secrets masked, and stops. A bad value ends a command with exit code 2 and a line for each fault.
+
+| setting | default | allowed | read by | meaning |
+|---|---|---|---|---|
+"""
+
+FLAGS = """
+## Flags of single commands
+
+Besides the settings, and `--config`, `--check-config` and `--help`, which all have:
+
+| command | flag | meaning |
+|---|---|---|
+"""
+
+_LIMITS = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "above {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "below {}",
+}
+
+
+def render_settings() -> str:
+    """Return the page about settings and flags as Markdown."""
+    return INTRODUCTION + "".join(_setting_rows()) + FLAGS + "".join(_flag_rows())
+
+
+def _setting_rows() -> Iterator[str]:
+    schema = Settings.model_json_schema()["properties"]
+    for name, field in Settings.model_fields.items():
+        parts = setting_parts(name)
+        readers = "all" if set(parts) == set(ALL) else ", ".join(parts)
+        meaning = str(field.description).replace("|", "\\|")
+        yield f"| `{name}` | {_shown(field.default)} | {_allowed(schema[name])} | {readers} | {meaning} |\n"
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, tuple):
+        return f"`{','.join(default)}`"
+    return f"`{default}`" if default not in ("", {}) else ""
+
+
+def _allowed(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    limits = [text.format(f"{schema[key]:,}".removesuffix(".0")) for key, text in _LIMITS.items() if key in schema]
+    if schema.get("type") == "boolean":
+        limits = ["`true`, `false`"]
+    if schema.get("type") == "integer":
+        limits.insert(0, "whole number")
+    return ", ".join(limits)
+
+
+def _flag_rows() -> Iterator[str]:
+    for command in COMMANDS:
+        for flag, options in command.arguments.items():
+            value = f" {options['metavar']}" if "metavar" in options else ""
+            yield f"| `qb {command.name}` | `{flag}{value}` | {options['help'] % options} |\n"
+
+
+if __name__ == "__main__":
+    SETTINGS_PAGE.write_text(render_settings(), encoding="utf-8")
+    print(f"written: {SETTINGS_PAGE}")
