@@ -36,7 +36,7 @@ _STOP_TIMEOUT_SECONDS = 15.0
 class KafkaBroker:
     """Apache Kafka in `directory`, for clients on this machine.
 
-    Node 0 listens on `port` of the loopback address, and of three nodes the others on the two ports after it. What
+    Node 0 listens on `port` of the loopback addresses, and of three nodes the others on the two ports after it. What
     the broker holds stays in `directory`: a later start goes on from it. `java` is the executable to use; by default
     it is looked for as :func:`billing.runtime.java.find_java` says.
 

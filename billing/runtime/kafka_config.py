@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from billing.runtime.ports import HOST
+from billing.runtime.ports import HOST, has_ipv6
 
 # What Kafka calls "for ever" and "without limit".
 _FOR_EVER_MS = -1
@@ -27,12 +27,17 @@ def server_properties(index: int, ports: Sequence[NodePorts], data_folder: Path)
     """
     replicas, min_in_sync = (3, 2) if len(ports) == 3 else (1, 1)
     voters = ",".join(f"{i}@{HOST}:{node.controller}" for i, node in enumerate(ports))
+    client_listeners = f"PLAINTEXT://{HOST}:{ports[index].client}"
+    if has_ipv6():
+        # `localhost` means this address first on many machines; a client that finds nobody there complains.
+        client_listeners += f",PLAINTEXT6://[::1]:{ports[index].client}"
     settings: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": index,
         "controller.quorum.voters": voters,
-        "listeners": f"PLAINTEXT://{HOST}:{ports[index].client},CONTROLLER://{HOST}:{ports[index].controller}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{ports[index].client}",
+        "listeners": f"{client_listeners},CONTROLLER://{HOST}:{ports[index].controller}",
+        "advertised.listeners": client_listeners,
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PLAINTEXT6:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data_folder,

@@ -3,10 +3,12 @@
 import random
 import socket
 from collections.abc import Collection
+from functools import cache
 
 from billing.runtime.errors import BrokerError
 
 HOST = "127.0.0.1"
+_HOST_IPV6 = "::1"
 # Below the range from which operating systems take the ports of outgoing connections (32768 and up on Linux, 49152
 # elsewhere), so that a port found free is not taken by one of those before the broker listens on it.
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
@@ -14,14 +16,25 @@ _TRIES = 1_000
 
 
 def is_free(port: int) -> bool:
-    """Say whether a server could listen on `port` of the loopback address now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As Kafka does it: a port that only waits out its last connections counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
+    """Say whether a server could listen on `port` of the loopback addresses now."""
+    return _can_bind(HOST, port) and (not has_ipv6() or _can_bind(_HOST_IPV6, port))
+
+
+@cache
+def has_ipv6() -> bool:
+    """Say whether this machine has the loopback address of IPv6, which `localhost` may then mean."""
+    return socket.has_ipv6 and _can_bind(_HOST_IPV6, 0)
+
+
+def _can_bind(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # As Kafka does it: a port that only waits out its last connections counts as free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError:
+        return False
     return True
 
 

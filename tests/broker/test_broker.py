@@ -1,6 +1,7 @@
 """The embedded broker, for real: Java processes, sockets, signals, files."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from billing.runtime.broker import KafkaBroker
 from billing.runtime.errors import BrokerError
 from billing.runtime.guard import is_running
-from billing.runtime.ports import free_port
+from billing.runtime.ports import free_port, has_ipv6
 from tests.broker.clients import consume, create_topic, produce
 from tests.broker.conftest import MakeBroker
 from tests.conftest import Kafka
@@ -70,31 +71,46 @@ def test_three_nodes_survive_the_kill_of_any_one(make_broker: MakeBroker) -> Non
     assert consume(broker.bootstrap_servers, "numbers", 300) == list(range(300))
 
 
-def test_second_broker_on_the_port_says_so(kafka: Kafka, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A broker that runs and is left alone."""
+    with KafkaBroker(tmp_path_factory.mktemp("running"), free_port()) as broker:
+        yield broker
+
+
+def test_second_broker_on_the_port_says_so(running: KafkaBroker, tmp_path: Path) -> None:
     """A taken port is named, with the flag that chooses another."""
-    with KafkaBroker(tmp_path / "first", free_port()) as first:
-        second = KafkaBroker(tmp_path / "second", first.port)
-        with pytest.raises(BrokerError, match=rf"^port {first.port} is taken; .* --port$"):
-            second.start()
-        assert not second.alive()
+    second = KafkaBroker(tmp_path, running.port)
+
+    with pytest.raises(BrokerError, match=rf"^port {running.port} is taken; .* --port$"):
+        second.start()
+
+    assert not second.alive()
+    assert running.alive()
 
 
-def test_second_broker_in_the_folder_says_so(tmp_path: Path) -> None:
+def test_second_broker_in_the_folder_says_so(running: KafkaBroker) -> None:
     """Two brokers never share a folder, and the second leaves the first alone."""
-    with KafkaBroker(tmp_path, free_port()) as first:
-        with pytest.raises(BrokerError, match=f"already, by process {os.getpid()}; .* --dir"):
-            KafkaBroker(tmp_path, free_port()).start()
-        assert first.alive()
+    with pytest.raises(BrokerError, match=f"already, by process {os.getpid()}; .* --dir"):
+        KafkaBroker(running.directory, free_port()).start()
+
+    assert running.alive()
 
 
-def test_folder_of_another_size_of_cluster_is_refused(make_broker: MakeBroker) -> None:
+def test_every_meaning_of_localhost_is_served(running: KafkaBroker) -> None:
+    """Clients that try ::1 first for `localhost` find the broker there as well, on machines that have IPv6."""
+    servers = f"[::1]:{running.port}" if has_ipv6() else f"localhost:{running.port}"
+    create_topic(servers, "numbers")
+    produce(servers, "numbers", range(3))
+    assert consume(running.bootstrap_servers, "numbers", 3) == [0, 1, 2]
+
+
+def test_folder_of_another_size_of_cluster_is_refused(running: KafkaBroker, tmp_path: Path) -> None:
     """A folder of one node is not started as three."""
-    broker = make_broker(1)
-    with broker:
-        pass
+    shutil.copy(running.directory / "cluster.json", tmp_path)
 
     with pytest.raises(BrokerError, match="holds a cluster of --nodes 1, not 3"):
-        KafkaBroker(broker.directory, free_port(3), 3).start()
+        KafkaBroker(tmp_path, free_port(3), 3).start()
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -108,10 +124,9 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_broken_data_ends_in_one_line_with_the_reason(make_broker: MakeBroker) -> None:
     """When Kafka itself gives up at start, its last error is in the message."""
     broker = make_broker(1)
-    with broker:
-        pass
-    meta = broker.directory / "node-0" / "data" / "meta.properties"
-    meta.write_text(meta.read_text().replace("node.id=0", "node.id=7"))
+    data = broker.directory / "node-0" / "data"
+    data.mkdir(parents=True)
+    (data / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=QueryableBilling00000A\n")
 
     with pytest.raises(BrokerError, match="ended while it started") as caught:
         broker.start()
