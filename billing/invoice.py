@@ -40,7 +40,7 @@ class Line:
     Args:
         month: the usage month; on an adjustment, earlier than the invoice month.
         type: the event type.
-        count: events billed here and not before. Negative only if a total has lost events.
+        count: events billed here and not before.
         exact_micros: the amount billed here and not before, unrounded.
         carried_micros: what the line before it, of the same customer and type, left over.
         amount_cents: the two of them together, rounded half-up: what is to be paid.

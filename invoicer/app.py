@@ -1,0 +1,196 @@
+"""Starts the invoicer: as a service that closes months as they become due, for one month by hand, or to preview."""
+
+import argparse
+import logging
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from confluent_kafka import KafkaException
+from prometheus_client import CollectorRegistry
+
+from billing.clock import Clock
+from billing.errors import OperatorError
+from billing.period import format_timestamp, month_calendar, parse_month
+from billing.runtime.kafka import KafkaUnavailableError
+from billing.runtime.metrics_server import metrics_served
+from billing.runtime.signals import Stop, stop_on_signals
+from billing.settings import Settings
+from billing.subtotal import RecordError
+from invoicer.due import Verdict
+from invoicer.ledger_writer import LedgerLostError
+from invoicer.metrics import InvoicerMetrics
+from invoicer.months import LAST_MONTH
+from invoicer.preview import PreviewWriter
+from invoicer.progress import CloseReporter
+from invoicer.schedule import next_month
+from invoicer.session import Listeners, Session, open_preview, open_session
+from invoicer.steps import Steps, ignore_step
+
+logger = logging.getLogger(__name__)
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+PAUSE_AFTER_LOSS_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Args:
+        month: close up to this month and stop; None runs the service.
+        now: do not wait for the month to be due.
+        dry_run: show what would be issued, and issue nothing.
+    """
+
+    month: str | None
+    now: bool
+    dry_run: bool
+
+    @classmethod
+    def parse(cls, arguments: argparse.Namespace) -> Self:
+        """Return what the arguments ask for.
+
+        Raises:
+            OperatorError: they make no sense.
+        """
+        try:
+            month = parse_month(arguments.month) if arguments.month else None
+        except ValueError as error:
+            raise OperatorError(f"--month: {error}") from None
+        if arguments.now and month is None:
+            raise OperatorError("--now closes one month by hand: name it with --month YYYY-MM")
+        return cls(month, arguments.now, arguments.dry_run)
+
+
+def run(settings: Settings, arguments: argparse.Namespace, steps: Steps = ignore_step) -> int:
+    """Close months until SIGINT or SIGTERM, or the one that the arguments name. Returns the exit code.
+
+    Raises:
+        OperatorError: something that a person has to mend; nothing was billed twice.
+    """
+    request = Request.parse(arguments)
+    if request.month:
+        _require_begun(request.month, settings)
+    try:
+        with stop_on_signals() as stop, CloseReporter() as report:
+            if request.dry_run:
+                return preview(settings, request.month, stop)
+            registry = CollectorRegistry()
+            listeners = Listeners(InvoicerMetrics(registry), report, steps)
+            if request.month:
+                return close_by_hand(settings, request.month, request.now, listeners, stop)
+            with metrics_served(registry, settings.invoicer_host, settings.invoicer_port, "invoicer_port"):
+                return serve(settings, listeners, stop)
+    except RecordError as error:
+        raise OperatorError(f"a record that cannot be read: {error}") from error
+    except KafkaException as error:
+        raise OperatorError(f"Kafka refuses: {error.args[0].str()}") from error
+
+
+def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
+    """Close months as they become due and keep their files complete, until asked to stop.
+
+    A session that loses the ledger or the broker is followed by another, which reads the ledger anew.
+
+    Raises:
+        FencedError: another invoicer has taken over.
+        OperatorError: something else that a person has to mend.
+    """
+    while not stop.requested:
+        try:
+            with open_session(settings, listeners, lambda: stop.requested) as session:
+                logger.info("invoicer runs ledger=%s output=%s", settings.invoices_topic, settings.output)
+                while not stop.requested:
+                    _look(session, stop)
+                    _read_until(session, time.monotonic() + settings.check_interval_seconds, stop)
+        except (LedgerLostError, KafkaUnavailableError) as error:
+            logger.warning("session lost, starting anew error=%s", error)
+            _wait(PAUSE_AFTER_LOSS_SECONDS, stop)
+    logger.info("invoicer stopped")
+    return EXIT_DONE
+
+
+def close_by_hand(settings: Settings, month: str, now: bool, listeners: Listeners, stop: Stop) -> int:
+    """Close a month and the open ones before it, write their files, and return.
+
+    Args:
+        settings: all of them.
+        month: the last one to close.
+        now: whether to close it though it is not due.
+        listeners: who is told.
+        stop: ends it early; then the exit code says that it is not done.
+
+    Raises:
+        OperatorError: something that a person has to mend.
+    """
+    with open_session(settings, listeners, lambda: stop.requested) as session:
+        while not stop.requested:
+            done = _close_now(session, month, stop) if now else _close_if_due(session, month, stop)
+            if session.files.keep(session.book.closes, lambda: stop.requested) and done:
+                _tell_closed(session, month)
+                return EXIT_DONE
+            _read_until(session, time.monotonic() + settings.check_interval_seconds, stop)
+    return EXIT_FAILED
+
+
+def preview(settings: Settings, month: str | None, stop: Stop) -> int:
+    """Show what closing a month (None: the next one) and the open ones before it would issue now.
+
+    Raises:
+        OperatorError: something that a person has to mend.
+    """
+    with open_preview(settings, PreviewWriter(), lambda: stop.requested) as session:
+        last = month or next_month(session.book)
+        if last is None or (next_month(session.book) or LAST_MONTH) > last:
+            logger.info("nothing to bill month=%s", last or "any")
+            return EXIT_DONE
+        verdict = session.months.decision(last).verdict
+        logger.info("preview month=%s due=%s", last, "yes" if verdict is Verdict.DUE else f"no, {verdict.value}")
+        return EXIT_DONE if session.months.close_up_to(last, lambda: stop.requested) else EXIT_FAILED
+
+
+def _look(session: Session, stop: Stop) -> None:
+    session.months.close_due(lambda: stop.requested)
+    if not stop.requested:
+        session.files.keep(session.book.closes, lambda: stop.requested)
+
+
+def _close_now(session: Session, month: str, stop: Stop) -> bool:
+    return session.months.close_up_to(month, lambda: stop.requested)
+
+
+def _close_if_due(session: Session, month: str, stop: Stop) -> bool:
+    session.months.close_due(lambda: stop.requested, month)
+    following = next_month(session.book)
+    return session.book.last_closed >= month or following is None or following > month
+
+
+def _read_until(session: Session, deadline: float, stop: Stop) -> None:
+    """Keep the book up to date until a time of :func:`time.monotonic`, or until asked to stop."""
+    while not stop.requested and (left := deadline - time.monotonic()) > 0:
+        session.feed.poll(min(0.2, left))
+
+
+def _wait(seconds: float, stop: Stop) -> None:
+    deadline = time.monotonic() + seconds
+    while not stop.requested and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _require_begun(month: str, settings: Settings) -> None:
+    """Refuse a month of the future: closing it would keep every month before it from closing."""
+    clock: Clock = settings.clock
+    start_ms, end_ms = month_calendar(settings.time_zone).bounds_ms(month)
+    if clock.now_ms() < start_ms:
+        raise OperatorError(f"{month} has not begun: it starts at {format_timestamp(start_ms)}")
+    if clock.now_ms() < end_ms:
+        logger.warning("month is not over, what comes for it later will be adjustments month=%s", month)
+
+
+def _tell_closed(session: Session, month: str) -> None:
+    if month in session.book.closes:
+        logger.info("month is closed month=%s", month)
+    else:
+        logger.info("nothing to bill, not closed month=%s", month)

@@ -1,0 +1,185 @@
+"""The book: everything that closing a month needs to know, in memory, fed from the two topics record by record.
+
+It holds current totals per input partition (from `billing.subtotals`) and what has been billed, carried and closed
+(from `billing.invoices`). Reading a record twice changes nothing, and the order of the two topics does not matter.
+Values stay as they came, packed; they are decoded when a month is closed. So memory grows with customers and months,
+not with events.
+"""
+
+from collections.abc import Iterator
+
+from billing import ledger, subtotal
+from billing.errors import OperatorError
+from billing.invoice import Closing, MonthClose, Residues, not_billed
+from billing.ledger import BilledKey, CarriedKey, ClosedKey, ClosingKey
+from billing.subtotal import Progress, RecordError, TypeSums
+from invoicer.customers import Customers
+from invoicer.packed_map import PackedMap
+
+_KNOWN_SUMS = b'{"v":1,'
+
+
+class TotalsLostError(OperatorError):
+    """The totals hold less than was billed, which no event can bring about: the message says of whom."""
+
+
+class Book:
+    """Totals, ledger and progress, and what of the totals is not billed yet."""
+
+    def __init__(self) -> None:
+        self.customers = Customers()
+        self.progress: dict[int, Progress] = {}
+        self.closes: dict[str, MonthClose] = {}
+        self._closings: dict[str, Closing] = {}
+        # Usage month -> input partition -> customer number -> value of the subtotal.
+        self._totals: dict[str, dict[int, PackedMap]] = {}
+        # Usage month -> customer number -> value of the `billed` record.
+        self._billed: dict[str, PackedMap] = {}
+        self._carried = PackedMap()
+        # Usage month -> a byte per customer number, 1 where something may not be billed yet.
+        self._maybe_open: dict[str, bytearray] = {}
+
+    def read_subtotal(self, key: bytes | None, value: bytes | None) -> None:
+        """Take a record of `billing.subtotals` in.
+
+        Raises:
+            RecordError: it is none, or of a newer version.
+        """
+        if key is None or value is None:
+            raise RecordError("a record of the subtotals without key or value")
+        if key.startswith(b"hour|"):
+            return
+        match subtotal.decode_key(key):
+            case subtotal.CustomerMonthKey(partition, month, customer):
+                number = self.customers.number_of(customer)
+                self._totals.setdefault(month, {}).setdefault(partition, PackedMap()).put(number, _checked(value))
+                self._mark(month, number, 1)
+            case subtotal.ProgressKey(partition):
+                self.progress[partition] = subtotal.decode_progress(value)
+
+    def read_ledger(self, key: bytes | None, value: bytes | None) -> None:
+        """Take a record of `billing.invoices` in. The invoices themselves are passed over.
+
+        Raises:
+            RecordError: it is none, or of a newer version.
+        """
+        if key is None or value is None:
+            raise RecordError("a record of the ledger without key or value")
+        if key.startswith(b"invoice|"):
+            return
+        match ledger.decode_key(key):
+            case BilledKey(month, customer):
+                number = self.customers.number_of(customer)
+                self._billed.setdefault(month, PackedMap()).put(number, _checked(value))
+                self._mark(month, number, 1)
+            case CarriedKey(customer):
+                ledger.decode_carried(value)
+                self._carried.put(self.customers.number_of(customer), value)
+            case ClosingKey(month):
+                self._closings[month] = ledger.decode_closing(value)
+            case ClosedKey(month):
+                self.closes[month] = ledger.decode_close(value)
+
+    @property
+    def last_closed(self) -> str:
+        """The newest closed month, empty if there is none."""
+        return max(self.closes, default="")
+
+    @property
+    def half_closed(self) -> Closing | None:
+        """The closing that was begun and not ended, if there is one."""
+        return next((closing for month, closing in self._closings.items() if month not in self.closes), None)
+
+    @property
+    def months(self) -> list[str]:
+        """The usage months with subtotals, oldest first."""
+        return sorted(self._totals)
+
+    @property
+    def offsets(self) -> dict[int, int]:
+        """Input partition -> offset up to which, exclusive, the totals here count it at least."""
+        return {partition: progress.next_offset for partition, progress in sorted(self.progress.items())}
+
+    def total(self, month: str, number: int) -> TypeSums:
+        """Return the current total of a customer's usage month, all input partitions together."""
+        sums: dict[str, tuple[int, int]] = {}
+        for partial in self._totals.get(month, {}).values():
+            value = partial.get(number)
+            if value is not None:
+                for type_, (micros, count) in subtotal.decode_sums(value).items():
+                    so_far = sums.get(type_, (0, 0))
+                    sums[type_] = (so_far[0] + micros, so_far[1] + count)
+        return sums
+
+    def billed(self, month: str, number: int) -> TypeSums:
+        """Return what has been billed so far of a customer's usage month."""
+        entries = self._billed.get(month)
+        value = entries.get(number) if entries else None
+        return subtotal.decode_sums(value) if value else {}
+
+    def carried(self, number: int) -> Residues:
+        """Return what a customer's invoices have left over from rounding."""
+        value = self._carried.get(number)
+        return ledger.decode_carried(value) if value else {}
+
+    def to_bill(self, number: int, up_to: str) -> dict[str, TypeSums]:
+        """Return what a customer has not been billed yet, by usage month, up to a month and including it.
+
+        Raises:
+            TotalsLostError: more events were billed than there are. Going on would credit them to the customer.
+        """
+        months = [month for month in self._maybe_open if month <= up_to and self._is_marked(month, number)]
+        found: dict[str, TypeSums] = {}
+        for month in sorted(months):
+            difference = not_billed(self.total(month, number), self.billed(month, number))
+            if any(count < 0 for _, count in difference.values()):
+                raise TotalsLostError(
+                    f"customer {self.customers.name_of(number)!r} was billed more events of {month} than the subtotals"
+                    " hold: are they the ones of this ledger? Nothing was issued for them"
+                )
+            if difference:
+                found[month] = difference
+            else:
+                self._mark(month, number, 0)
+        return found
+
+    def maybe_open(self, up_to: str) -> list[int]:
+        """Return the customers that may have something to bill up to a month, by name; all that do are among them."""
+        numbers: set[int] = set()
+        for month in self._maybe_open:
+            if month <= up_to:
+                numbers.update(self._marked(month))
+        return sorted(numbers, key=self.customers.name_of)
+
+    def has_open(self, up_to: str) -> bool:
+        """Say whether any customer has something to bill up to a month."""
+        months = [month for month in self._maybe_open if month <= up_to]
+        return any(self.to_bill(number, up_to) for month in months for number in self._marked(month))
+
+    def _mark(self, month: str, number: int, value: int) -> None:
+        marks = self._maybe_open.setdefault(month, bytearray())
+        if len(marks) <= number:
+            marks.extend(bytes(max(number + 1, len(self.customers)) - len(marks)))
+        marks[number] = value
+
+    def _is_marked(self, month: str, number: int) -> bool:
+        marks = self._maybe_open[month]
+        return number < len(marks) and marks[number] == 1
+
+    def _marked(self, month: str) -> Iterator[int]:
+        marks = self._maybe_open[month]
+        number = marks.find(1)
+        while number >= 0:
+            yield number
+            number = marks.find(1, number + 1)
+
+
+def _checked(value: bytes) -> bytes:
+    """Return sums as they are if this program will be able to decode them: it is done much later.
+
+    Raises:
+        RecordError: they are no sums, or of a newer version.
+    """
+    if not value.startswith(_KNOWN_SUMS):
+        subtotal.decode_sums(value)
+    return value

@@ -1,0 +1,192 @@
+"""Closing a month: its invoices are issued in chunks, each of them one transaction, and the marker comes last."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from billing import ledger
+from billing.clock import Clock
+from billing.invoice import Closing, Invoice, MonthClose, make_invoice
+from billing.ledger import BilledKey, CarriedKey, ClosedKey, ClosingKey, InvoiceKey
+from billing.subtotal import encode_sums
+from invoicer.book import Book
+from invoicer.steps import Step, Steps, ignore_step
+
+logger = logging.getLogger(__name__)
+
+KeyValue = tuple[bytes, bytes]
+
+
+class LedgerWriter(Protocol):
+    """Writes records of the ledger."""
+
+    def commit(self, records: Sequence[KeyValue]) -> None:
+        """Write all records, in their order, or none.
+
+        Raises:
+            OperatorError: it is not known to be written; whoever goes on must read the ledger anew.
+        """
+        ...
+
+
+class Outcome(Enum):
+    """How the closing of a month ended."""
+
+    CLOSED = "closed"
+    """All its invoices are issued and the marker is written."""
+
+    INTERRUPTED = "interrupted"
+    """It was asked to stop; the next closing goes on after the last invoice issued."""
+
+
+@dataclass(frozen=True)
+class CloseProgress:
+    """How far the closing of a month has come: customers looked at, of those that may have something to bill."""
+
+    month: str
+    done: int
+    candidates: int
+    closing: Closing
+
+
+@dataclass(frozen=True)
+class Closer:
+    """Closes months of a book.
+
+    Args:
+        book: totals and ledger; what is written is taken into it.
+        writer: where the ledger is written.
+        clock: what the invoices are dated by.
+        currency: ISO 4217 code.
+        chunk_invoices: how many invoices one transaction issues at most.
+        report: told after each chunk.
+        steps: told of each step.
+    """
+
+    book: Book
+    writer: LedgerWriter
+    clock: Clock
+    currency: str
+    chunk_invoices: int
+    report: Callable[[CloseProgress], None] = lambda _progress: None
+    steps: Steps = ignore_step
+
+    def close(self, month: str, stop_requested: Callable[[], bool] = lambda: False) -> Outcome:
+        """Issue the invoices of a month that are not issued yet, then write its marker.
+
+        1. List the customers that may have something to bill, by name, after the one invoiced last.
+        2. For each chunk of them: make the invoices from what the book holds, and commit them together with what
+           is billed and carried now and how far the closing has come; then take the same records into the book.
+        3. Commit the marker and take it in.
+
+        Since the cursor is the last customer's name and the number the count of invoices, both of them in the
+        ledger, a closing that was cut short anywhere goes on without a gap and without billing anyone twice.
+
+        Args:
+            month: the month; it must not be closed, and no later one either.
+            stop_requested: asked after each chunk.
+
+        Raises:
+            OperatorError: the ledger could not be written, or the totals hold less than was billed.
+        """
+        self.steps(Step.CLOSE_STARTED)
+        closing = self._resumed(month)
+        # Step 1.
+        candidates = self._candidates(closing)
+        logger.info("closing month=%s candidates=%d already_issued=%d", month, len(candidates), closing.invoices)
+        # Step 2.
+        for done, chunk in self._chunks(closing, candidates):
+            if chunk:
+                closing = self._issue(closing, chunk)
+            self.report(CloseProgress(month, done, len(candidates), closing))
+            if stop_requested():
+                logger.info("closing interrupted month=%s issued=%d", month, closing.invoices)
+                return Outcome.INTERRUPTED
+        self.steps(Step.ALL_ISSUED)
+        # Step 3.
+        self._write_marker(closing)
+        self.steps(Step.CLOSED)
+        return Outcome.CLOSED
+
+    def _resumed(self, month: str) -> Closing:
+        half_closed = self.book.half_closed
+        return half_closed if half_closed and half_closed.month == month else Closing(month)
+
+    def _candidates(self, closing: Closing) -> list[int]:
+        name_of = self.book.customers.name_of
+        numbers = self.book.maybe_open(closing.month)
+        if closing.invoices:
+            numbers = [number for number in numbers if name_of(number) > closing.last_customer]
+        return numbers
+
+    def _chunks(
+        self, closing: Closing, candidates: Sequence[int]
+    ) -> Iterator[tuple[int, list[tuple[Invoice, list[KeyValue]]]]]:
+        """Yield, chunk by chunk, how many candidates are done and their invoices with the records of each."""
+        now_ms = self.clock.now_ms()
+        offsets = self.book.offsets
+        ordinal = closing.invoices
+        chunk: list[tuple[Invoice, list[KeyValue]]] = []
+        for done, number in enumerate(candidates, 1):
+            to_bill = self.book.to_bill(number, closing.month)
+            if to_bill:
+                ordinal += 1
+                invoice, residues = make_invoice(
+                    ordinal,
+                    self.book.customers.name_of(number),
+                    closing.month,
+                    to_bill,
+                    self.book.carried(number),
+                    currency=self.currency,
+                    issued_at_ms=now_ms,
+                    offsets=offsets,
+                )
+                chunk.append((invoice, self._records(number, invoice, residues)))
+            if len(chunk) == self.chunk_invoices:
+                yield done, chunk
+                chunk = []
+        if chunk:
+            yield len(candidates), chunk
+
+    def _records(self, number: int, invoice: Invoice, residues: dict[str, int]) -> list[KeyValue]:
+        """Return the records that issue an invoice: itself, and what it changes."""
+        customer = invoice.customer
+        records = [
+            (ledger.encode_key(InvoiceKey(invoice.month, customer)), ledger.encode_invoice(invoice)),
+            *(
+                (ledger.encode_key(BilledKey(month, customer)), encode_sums(self.book.total(month, number)))
+                for month in sorted({line.month for line in invoice.all_lines})
+            ),
+        ]
+        if residues != self.book.carried(number):
+            records.append((ledger.encode_key(CarriedKey(customer)), ledger.encode_carried(residues)))
+        return records
+
+    def _issue(self, closing: Closing, chunk: Sequence[tuple[Invoice, list[KeyValue]]]) -> Closing:
+        records = []
+        for invoice, changes in chunk:
+            closing = closing.after(invoice)
+            records += changes
+        records.append((ledger.encode_key(ClosingKey(closing.month)), ledger.encode_closing(closing)))
+        self._commit(records)
+        self.steps(Step.CHUNK_ISSUED)
+        return closing
+
+    def _write_marker(self, closing: Closing) -> None:
+        close = MonthClose(
+            month=closing.month,
+            currency=self.currency,
+            closed_at_ms=self.clock.now_ms(),
+            invoices=closing.invoices,
+            total_cents=closing.total_cents,
+            exact_micros=closing.exact_micros,
+            offsets=self.book.offsets,
+        )
+        self._commit([(ledger.encode_key(ClosedKey(close.month)), ledger.encode_close(close))])
+
+    def _commit(self, records: Sequence[KeyValue]) -> None:
+        self.writer.commit(records)
+        for key, value in records:
+            self.book.read_ledger(key, value)

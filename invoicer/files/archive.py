@@ -1,0 +1,110 @@
+"""The folder of all months: finds those that are missing or damaged, and writes them from the ledger."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from billing import ledger
+from billing.invoice import MonthClose
+from billing.ledger import ClosedKey, InvoiceKey
+from billing.runtime.file_lock import HeldElsewhereError, file_lock
+from billing.runtime.topic_reader import Record
+from invoicer.files.manifest import is_complete, looks_complete
+from invoicer.files.month_folder import LedgerFaultError, MonthFolder
+from invoicer.steps import Steps, ignore_step
+
+logger = logging.getLogger(__name__)
+
+
+class StoppedError(Exception):
+    """Writing was cut short because the program was asked to stop."""
+
+
+class LedgerRecords(Protocol):
+    """Reads the ledger anew."""
+
+    def __call__(self, first_month: str) -> Iterable[Record]:
+        """Yield the records of the ledger to its end, in its order, from an invoice month on or from earlier."""
+        ...
+
+
+class Archive:
+    """Keeps the files of the closed months complete.
+
+    Args:
+        output: the folder of all months.
+        records: where the invoices are read from.
+        steps: told of each step.
+    """
+
+    def __init__(self, output: Path, records: LedgerRecords, steps: Steps = ignore_step) -> None:
+        self.output = output
+        self._records = records
+        self._steps = steps
+        self._complete: set[str] = set()
+
+    def unwritten(self, closes: Mapping[str, MonthClose]) -> list[str]:
+        """Return the closed months whose files are not complete, oldest first.
+
+        The checksums of a month are verified once; from then on it counts as complete while its manifest is there.
+
+        Raises:
+            OSError: the folder can't be read.
+        """
+        for month in sorted(closes):
+            folder = self.output / month
+            if month in self._complete and not looks_complete(folder):
+                logger.warning("files are gone month=%s folder=%s", month, folder)
+                self._complete.discard(month)
+            if month not in self._complete and is_complete(folder, closes[month]):
+                self._complete.add(month)
+        return [month for month in sorted(closes) if month not in self._complete]
+
+    def write(self, months: list[str], stop_requested: Callable[[], bool] = lambda: False) -> None:
+        """Write the folders of months, in one pass over the ledger.
+
+        Raises:
+            OSError: one can't be written, or another process writes; the months before it are written.
+            LedgerFaultError: the ledger contradicts itself.
+            StoppedError: asked to stop in the middle.
+        """
+        if not months:
+            return
+        self.output.mkdir(parents=True, exist_ok=True)
+        try:
+            with file_lock(self.output / ".lock", wait=False):
+                self._write(set(months), min(months), stop_requested)
+        except HeldElsewhereError as error:
+            raise BlockingIOError(f"process {error.holder} writes to {self.output} now") from error
+
+    def _write(self, missing: set[str], first: str, stop_requested: Callable[[], bool]) -> None:
+        folder: MonthFolder | None = None
+        try:
+            for record in self._records(first):
+                key = ledger.decode_key(record.key or b"")
+                if not isinstance(key, InvoiceKey | ClosedKey) or key.month not in missing:
+                    continue
+                if folder and folder.month != key.month:
+                    raise LedgerFaultError(f"the ledger has no marker of {folder.month} before {key.month}")
+                folder = folder or MonthFolder(self.output, key.month, self._steps)
+                if isinstance(key, InvoiceKey):
+                    folder.add(ledger.decode_invoice(record.value or b""))
+                else:
+                    self._finish(folder, ledger.decode_close(record.value or b""))
+                    missing.discard(key.month)
+                    folder = None
+                    if not missing:
+                        return
+                if stop_requested():
+                    raise StoppedError
+        finally:
+            if folder:
+                folder.abandon()
+
+    def _finish(self, folder: MonthFolder, close: MonthClose) -> None:
+        folder.finish(close)
+        self._complete.add(close.month)
+        logger.info(
+            "files written month=%s invoices=%d folder=%s", close.month, close.invoices, self.output / close.month
+        )

@@ -1,0 +1,115 @@
+"""Writes the ledger: each call is one Kafka transaction under the one transactional id of the deployment."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from billing.errors import OperatorError
+from billing.runtime.kafka import client_config
+from billing.settings import Settings
+from invoicer.closer import KeyValue
+from invoicer.steps import Step, Steps, ignore_step
+
+logger = logging.getLogger(__name__)
+
+# The ledger is written in one order, so that the invoices of a month lie in the order of their numbers.
+LEDGER_PARTITION = 0
+
+_FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
+_CALL_TIMEOUT_SECONDS = 10.0
+_GIVE_UP_SECONDS = 60.0
+
+
+class FencedError(OperatorError):
+    """Another invoicer has taken over the ledger: this one must end."""
+
+
+class LedgerLostError(OperatorError):
+    """A transaction did not come to an end: whether it counts, only reading the ledger anew tells."""
+
+
+class KafkaLedgerWriter:
+    """Writes records to the invoices topic, all of a call or none.
+
+    The transactional id is derived from the topic's name: whoever starts later fences whoever runs, and open
+    transactions of a dead invoicer end at once.
+
+    Args:
+        settings: where the broker is, and the topic.
+        steps: told of each step of a transaction.
+    """
+
+    def __init__(self, settings: Settings, steps: Steps = ignore_step) -> None:
+        self._topic = settings.invoices_topic
+        self._id = f"{settings.invoices_topic}-invoicer"
+        self._steps = steps
+        self._producer = Producer(
+            {**client_config(settings), "transactional.id": self._id, "linger.ms": 20, "compression.type": "lz4"},
+            logger=logging.getLogger(f"{__name__}.client"),
+        )
+
+    def take_over(self) -> None:
+        """Fence every other invoicer of this ledger and end its open transaction. Read the ledger after this.
+
+        Raises:
+            LedgerLostError: the broker does not answer in time.
+        """
+        try:
+            self._producer.init_transactions(_GIVE_UP_SECONDS)
+        except KafkaException as error:
+            raise self._failure(error) from error
+
+    def commit(self, records: Sequence[KeyValue]) -> None:
+        """Write all records, in their order, in one transaction.
+
+        Raises:
+            FencedError: another invoicer has taken over; nothing is written.
+            LedgerLostError: it is not known whether the records are written: read the ledger anew.
+        """
+        try:
+            self._producer.begin_transaction()
+            self._steps(Step.TRANSACTION_BEGUN)
+            for key, value in records:
+                self._produce(key, value)
+            self._producer.flush(_GIVE_UP_SECONDS)
+            self._steps(Step.RECORDS_SENT)
+            self._commit()
+        except KafkaException as error:
+            raise self._failure(error) from error
+        self._steps(Step.COMMITTED)
+
+    def close(self) -> None:
+        """Give what is still on its way a moment to fail. Closing twice is allowed."""
+        self._producer.purge()
+        self._producer.flush(1.0)
+
+    def _produce(self, key: bytes, value: bytes) -> None:
+        while True:
+            try:
+                self._producer.produce(self._topic, key=key, value=value, partition=LEDGER_PARTITION)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+
+    def _commit(self) -> None:
+        """Commit, trying again what can be tried again: a broker may restart meanwhile."""
+        deadline = time.monotonic() + _GIVE_UP_SECONDS
+        while True:
+            try:
+                self._producer.commit_transaction(_CALL_TIMEOUT_SECONDS)
+                return
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise
+                logger.warning("commit is tried again error=%s", error.args[0].str())
+
+    def _failure(self, error: KafkaException) -> OperatorError:
+        fault = error.args[0]
+        if fault.code() in _FENCED:
+            return FencedError(
+                f"another invoicer has taken over the ledger {self._topic} (transactional id {self._id}), or this one"
+                " was cut off from the broker for too long: only one can run; this one stops, nothing is lost"
+            )
+        return LedgerLostError(f"could not write the ledger {self._topic}: {fault.str()}")

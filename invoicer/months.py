@@ -1,0 +1,135 @@
+"""Closes the months whose time has come, one after the other."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from billing.clock import Clock, SystemClock
+from billing.period import END_YEAR, MonthCalendar
+from invoicer.closer import Closer, Outcome
+from invoicer.due import ClosingRule, Decision, PartitionState, Verdict, decide
+from invoicer.input_watch import Bounds, InputWatch
+from invoicer.metrics import InvoicerMetrics
+from invoicer.schedule import next_month
+
+logger = logging.getLogger(__name__)
+
+StopRequested = Callable[[], bool]
+
+LAST_MONTH = f"{END_YEAR - 1}-12"
+
+
+@dataclass
+class Months:
+    """Decides which month is to be closed, and closes it.
+
+    Args:
+        closer: closes one.
+        calendar: when a month ends.
+        rule: how long it stays open after that.
+        clock: what counts as now.
+        watch: tells the state of the input partitions.
+        input_bounds: asks where they begin and end.
+        catch_up: reads what the processor has committed into the book; says whether that succeeded in time.
+        before_close: told of each month before anything of it is written.
+        metrics: told of each close.
+        wall_clock: what silence is measured by.
+    """
+
+    closer: Closer
+    calendar: MonthCalendar
+    rule: ClosingRule
+    clock: Clock
+    watch: InputWatch
+    input_bounds: Callable[[], Mapping[int, Bounds]]
+    catch_up: Callable[[StopRequested], bool]
+    before_close: Callable[[str], None]
+    metrics: InvoicerMetrics
+    wall_clock: Clock = field(default_factory=SystemClock)
+    _told: tuple[str, Decision] | None = None
+
+    def close_due(self, stop_requested: StopRequested, last: str = LAST_MONTH) -> None:
+        """Close every month up to `last` that is due, oldest first. One that was begun is due.
+
+        Raises:
+            OperatorError: the ledger could not be written, the broker does not answer, or totals are lost.
+        """
+        states = self._look()
+        while not stop_requested() and (month := next_month(self.closer.book)) and month <= last:
+            if not self._is_begun(month):
+                decision = self._decide(month, states)
+                self._tell(month, decision)
+                if decision.verdict is not Verdict.DUE or not self.catch_up(stop_requested):
+                    return
+                if next_month(self.closer.book) != month:
+                    continue
+            if self._close(month, stop_requested) is Outcome.INTERRUPTED:
+                return
+
+    def close_up_to(self, last: str, stop_requested: StopRequested) -> bool:
+        """Close a month and the open ones before it, due or not; say whether that is done.
+
+        Raises:
+            OperatorError: the ledger could not be written, the broker does not answer, or totals are lost.
+        """
+        if not self.catch_up(stop_requested):
+            return False
+        while not stop_requested():
+            month = next_month(self.closer.book)
+            if month is None or month > last:
+                return True
+            self._close(month, stop_requested)
+        return False
+
+    def decision(self, month: str) -> Decision:
+        """Return whether a month is due now.
+
+        Raises:
+            KafkaUnavailableError: the broker does not answer.
+        """
+        return self._decide(month, self._look())
+
+    def _look(self) -> list[PartitionState]:
+        wall_ms = self.wall_clock.now_ms()
+        states = self.watch.look(self.closer.book.progress, self.input_bounds(), wall_ms)
+        book = self.closer.book
+        open_months = [month for month in book.months if month > book.last_closed]
+        due = [month for month in open_months if self._decide(month, states).verdict is not Verdict.OPEN]
+        self.metrics.months_due.set(len(due))
+        self.metrics.last_check.set(wall_ms / 1_000)
+        return states
+
+    def _decide(self, month: str, states: list[PartitionState]) -> Decision:
+        _, end_ms = self.calendar.bounds_ms(month)
+        return decide(end_ms, states, self.clock.now_ms(), self.rule)
+
+    def _tell(self, month: str, decision: Decision) -> None:
+        """Log what holds a month up, once."""
+        if decision.verdict is Verdict.HELD_UP and self._told != (month, decision):
+            partitions = ",".join(map(str, decision.held_up_by))
+            logger.info("month is held up month=%s input_partitions=%s", month, partitions)
+        self._told = (month, decision)
+
+    def _is_begun(self, month: str) -> bool:
+        half_closed = self.closer.book.half_closed
+        return half_closed is not None and half_closed.month == month
+
+    def _close(self, month: str, stop_requested: StopRequested) -> Outcome:
+        began = time.monotonic()
+        before = self.closer.book.half_closed
+        self.before_close(month)
+        with self.metrics.closing.track_inprogress():
+            outcome = self.closer.close(month, stop_requested)
+        if outcome is Outcome.CLOSED:
+            close = self.closer.book.closes[month]
+            seconds = time.monotonic() - began
+            self.metrics.months_closed.inc()
+            self.metrics.close_duration.observe(seconds)
+            logger.info(
+                "month closed month=%s invoices=%d total_cents=%d currency=%s seconds=%.1f",
+                month, close.invoices, close.total_cents, close.currency, seconds,
+            )  # fmt: skip
+        now = self.closer.book.closes.get(month) or self.closer.book.half_closed
+        self.metrics.invoices_issued.inc((now.invoices if now else 0) - (before.invoices if before else 0))
+        return outcome

@@ -1,0 +1,72 @@
+"""Shows how far the closing of a month has come: a bar on a terminal, a log line now and then otherwise."""
+
+import logging
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from invoicer.closer import CloseProgress
+
+logger = logging.getLogger(__name__)
+
+LOG_EVERY_SECONDS = 5.0
+
+
+class CloseReporter:
+    """Told of each chunk; a context manager that leaves the terminal tidy."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bar = _make_bar(console) if sys.stderr.isatty() else None
+        self._task: TaskID | None = None
+        self._logged_at = time.monotonic()
+
+    def __enter__(self) -> "CloseReporter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, progress: CloseProgress) -> None:
+        """Show it."""
+        if self._bar:
+            self._show(self._bar, progress)
+        elif time.monotonic() - self._logged_at >= LOG_EVERY_SECONDS:
+            self._logged_at = time.monotonic()
+            logger.info(
+                "closing month=%s customers=%d of=%d issued=%d",
+                progress.month, progress.done, progress.candidates, progress.closing.invoices,
+            )  # fmt: skip
+
+    def _show(self, bar: Progress, progress: CloseProgress) -> None:
+        if self._task is None:
+            bar.start()
+            self._task = bar.add_task("")
+        bar.update(
+            self._task,
+            description=f"Closing {progress.month}",
+            completed=progress.done,
+            total=progress.candidates,
+            issued=progress.closing.invoices,
+        )
+        if progress.done >= progress.candidates:
+            bar.stop()
+            bar.remove_task(self._task)
+            self._task = None
+
+
+def _make_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("customers, {task.fields[issued]} invoices"),
+        TimeRemainingColumn(),
+        console=console,
+    )

@@ -1,0 +1,143 @@
+"""A session of the invoicer: all that it holds from taking the ledger over to leaving or losing it."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from billing.period import month_calendar
+from billing.runtime.kafka import ensure_topics
+from billing.runtime.topic_reader import Record, TopicReader
+from billing.settings import Settings
+from invoicer.book import Book
+from invoicer.closer import CloseProgress, Closer, LedgerWriter
+from invoicer.due import ClosingRule
+from invoicer.files.archive import Archive
+from invoicer.files.keeper import FileKeeper
+from invoicer.input_probe import InputProbe
+from invoicer.input_watch import Bounds, InputWatch
+from invoicer.ledger_writer import LEDGER_PARTITION, KafkaLedgerWriter
+from invoicer.metrics import InvoicerMetrics
+from invoicer.months import Months, StopRequested
+from invoicer.sources import LedgerPlaces, LogEnds, SubtotalsFeed, read_ledger
+from invoicer.steps import Steps, ignore_step
+
+logger = logging.getLogger(__name__)
+
+_CATCH_UP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the parts of a session are to the one who runs it."""
+
+    book: Book
+    feed: SubtotalsFeed
+    months: Months
+    files: FileKeeper
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who is told of what: figures, the progress of a close, and each step."""
+
+    metrics: InvoicerMetrics
+    report: Callable[[CloseProgress], None] = lambda _progress: None
+    steps: Steps = ignore_step
+
+
+@contextmanager
+def open_session(settings: Settings, listeners: Listeners, stop_requested: StopRequested) -> Iterator[Session]:
+    """Take the ledger over, read both topics to their ends, and be ready to close months.
+
+    1. Fence every other invoicer: from here on nobody else writes, and what one left open is undone.
+    2. Read the ledger, which is final now.
+    3. Read the subtotals, which are newer than all that the ledger has billed.
+
+    Raises:
+        OperatorError: the broker does not answer, or another invoicer takes over.
+        RecordError: a record that this program can't read.
+    """
+    partitions = ensure_topics(settings, ("input", "subtotals", "invoices"))
+    with ExitStack() as resources:
+        # Step 1.
+        writer = resources.enter_context(closing(KafkaLedgerWriter(settings, listeners.steps)))
+        writer.take_over()
+        # Step 2 and 3.
+        yield _build(settings, listeners, partitions, writer, resources, stop_requested)
+
+
+@contextmanager
+def open_preview(settings: Settings, writer: LedgerWriter, stop_requested: StopRequested) -> Iterator[Session]:
+    """Read both topics to their ends; what is closed then, goes to `writer` and not to the ledger.
+
+    A running invoicer does not notice.
+
+    Raises:
+        OperatorError: the broker does not answer.
+        RecordError: a record that this program can't read.
+    """
+    partitions = ensure_topics(settings, ("input", "subtotals", "invoices"))
+    with ExitStack() as resources:
+        listeners = Listeners(InvoicerMetrics(CollectorRegistry()))
+        yield _build(settings, listeners, partitions, writer, resources, stop_requested)
+
+
+def _build(
+    settings: Settings,
+    listeners: Listeners,
+    partitions: Mapping[str, int],
+    writer: LedgerWriter,
+    resources: ExitStack,
+    stop_requested: StopRequested,
+) -> Session:
+    book = Book()
+    ends = LogEnds(settings)
+    places = read_ledger(settings, book, partitions["invoices"])
+    feed = resources.enter_context(closing(SubtotalsFeed(settings, book, partitions["subtotals"], ends)))
+    while not feed.catch_up(_CATCH_UP_SECONDS, stop_requested) and not stop_requested():
+        logger.info("subtotals are being read records=%d", feed.records)
+    logger.info("subtotals read records=%d customers=%d", feed.records, len(book.customers))
+    rule = ClosingRule(
+        out_of_orderness_ms=int(settings.out_of_orderness_seconds * 1_000),
+        grace_ms=int(settings.grace_seconds * 1_000),
+        idle_after_ms=int(settings.idle_after_seconds * 1_000),
+    )
+    months = Months(
+        closer=Closer(
+            book=book,
+            writer=writer,
+            clock=settings.clock,
+            currency=settings.currency,
+            chunk_invoices=settings.close_chunk_invoices,
+            report=listeners.report,
+            steps=listeners.steps,
+        ),
+        calendar=month_calendar(settings.time_zone),
+        rule=rule,
+        clock=settings.clock,
+        watch=InputWatch(InputProbe(settings).holds_record, rule.idle_after_ms),
+        input_bounds=lambda: _bounds(ends, settings.input_topic, partitions["input"]),
+        catch_up=lambda stop: feed.catch_up(_CATCH_UP_SECONDS, stop),
+        before_close=lambda month: places.begin(month, ends.ends(settings.invoices_topic, partitions["invoices"])),
+        metrics=listeners.metrics,
+    )
+    archive = Archive(
+        settings.output, lambda month: _ledger_from(settings, partitions["invoices"], places, month), listeners.steps
+    )
+    files = FileKeeper(archive, listeners.metrics, settings.check_interval_seconds)
+    return Session(book, feed, months, files)
+
+
+def _bounds(ends: LogEnds, topic: str, partitions: int) -> dict[int, Bounds]:
+    starts = ends.starts(topic, partitions)
+    return {partition: Bounds(starts[partition], end) for partition, end in ends.ends(topic, partitions).items()}
+
+
+def _ledger_from(settings: Settings, partitions: int, places: LedgerPlaces, month: str) -> Iterator[Record]:
+    start = {LEDGER_PARTITION: places.starts.get(month, 0)}
+    with TopicReader(settings, settings.invoices_topic, partitions, start) as reader:
+        for batch in reader.read_to_end():
+            yield from batch

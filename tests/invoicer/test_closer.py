@@ -1,0 +1,180 @@
+"""Closing months, without Kafka: nothing is lost, nothing is billed twice, whatever happens in between."""
+
+from itertools import groupby
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing.invoice import Document, invoice_number
+from billing.money import MICROS_PER_CENT
+from invoicer.book import TotalsLostError
+from invoicer.closer import Closer, Outcome
+from invoicer.schedule import next_month
+from tests.invoicer.world import KilledError, Killer, MemoryWriter, World
+
+MONTHS = ("2026-08", "2026-09", "2026-10", "2026-11")
+
+events = st.tuples(
+    st.just("event"),
+    st.integers(0, 2),
+    st.sampled_from(MONTHS),
+    st.sampled_from(["Alice", "Bob", "Charlie", "Zoë", "a|b"]),
+    st.sampled_from(["CALL", "DATA"]),
+    st.integers(-(10**9), 10**9) | st.sampled_from([-5_000, -1, 0, 1, 4_999, 5_000]),
+)
+closes = st.tuples(st.just("close"), st.none() | st.integers(0, 12))
+restarts = st.tuples(st.just("restart"))
+
+
+def check(world: World) -> None:
+    """Assert what must always hold, by the ledger alone and by the book."""
+    invoices = world.invoices
+    assert len({(invoice.month, invoice.customer) for invoice in invoices}) == len(invoices)
+    for month, group in groupby(invoices, key=lambda invoice: invoice.month):
+        numbers = [invoice.number for invoice in group]
+        assert numbers == [invoice_number(month, ordinal) for ordinal in range(1, len(numbers) + 1)]
+    open_micros, open_count = world.open_sums()
+    assert sum(invoice.exact_micros for invoice in invoices) + open_micros == world.accepted_micros
+    assert sum(invoice.count for invoice in invoices) + open_count == world.accepted_count
+    for close in world.book.closes.values():
+        issued = [invoice for invoice in invoices if invoice.month == close.month]
+        assert close.invoices == len(issued)
+        assert close.total_cents == sum(invoice.total_cents for invoice in issued)
+        assert close.exact_micros == sum(invoice.exact_micros for invoice in issued)
+
+
+def check_cents(world: World) -> None:
+    """Assert that what was rounded and what is carried give what was billed, per customer and type."""
+    billed: dict[tuple[str, str], int] = {}
+    for invoice in world.invoices:
+        for line in invoice.all_lines:
+            key = (invoice.customer, line.type)
+            billed[key] = billed.get(key, 0) + line.exact_micros - line.amount_cents * MICROS_PER_CENT
+    for (customer, type_), micros in billed.items():
+        carried = world.book.carried(world.book.customers.number_of(customer))
+        assert carried.get(type_, 0) == micros
+        assert abs(micros) <= MICROS_PER_CENT // 2
+
+
+def close_with_deaths(world: World, steps: int | None) -> None:
+    """Close the next month; after a death the memory is gone."""
+    month = next_month(world.book)
+    if month is None:
+        return
+    try:
+        assert world.close(month, Killer(steps)) is Outcome.CLOSED
+    except KilledError:
+        world.restart()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(events, events, events, closes, restarts), max_size=60))
+def test_each_amount_is_billed_once(history: list[tuple[object, ...]]) -> None:
+    """Whatever comes when, and wherever the invoicer dies: issued plus open is what was accepted."""
+    world = World()
+    for what, *details in history:
+        if what == "event":
+            world.event(*details)  # type: ignore[arg-type]
+        elif what == "close":
+            close_with_deaths(world, *details)  # type: ignore[arg-type]
+        else:
+            world.restart()
+        check(world)
+    world.restart()
+    check(world)
+    check_cents(world)
+    while next_month(world.book):
+        close_with_deaths(world, None)
+    assert world.open_sums() == (0, 0)
+    check(world)
+    check_cents(world)
+
+
+def test_memory_and_ledger_agree() -> None:
+    """What the invoicer remembers after closing is what it reads after a restart."""
+    world = World()
+    for number in range(7):
+        world.event(number % 2, "2026-10", f"C{number}", "CALL", 3_333 * number)
+    world.close("2026-10")
+    remembered = (world.book.closes, world.open_sums(), next_month(world.book))
+    world.restart()
+    assert (world.book.closes, world.open_sums(), next_month(world.book)) == remembered
+
+
+@pytest.mark.parametrize("steps", range(20))
+def test_a_half_closed_month_goes_on(steps: int) -> None:
+    """Killed at any step, the next invoicer issues the rest: each customer once, numbers without gaps."""
+    world = World()
+    for number in range(5):
+        world.event(0, "2026-10", f"C{number}", "CALL", 1_000_000)
+    try:
+        world.close("2026-10", Killer(steps))
+    except KilledError:
+        world.restart()
+        assert next_month(world.book) in ("2026-10", None)
+        if "2026-10" not in world.book.closes:
+            world.close("2026-10")
+    assert [invoice.customer for invoice in world.invoices] == ["C0", "C1", "C2", "C3", "C4"]
+    assert world.book.closes["2026-10"].invoices == 5
+    check(world)
+
+
+def test_late_money_is_on_the_next_invoice() -> None:
+    """After the close an event of that month waits for the customer's next invoice, also if it is all there is."""
+    world = World()
+    world.event(0, "2026-09", "Alice", "CALL", 1_000_000)
+    world.close("2026-09")
+    world.event(1, "2026-09", "Alice", "CALL", -250_000)
+    world.event(1, "2026-09", "Bob", "DATA", 70_000)
+    world.event(0, "2026-10", "Alice", "CALL", 100_000)
+    world.close("2026-10")
+    alice, bob = world.invoices[1:]
+    assert [(line.month, line.amount_cents) for line in alice.all_lines] == [("2026-09", -25), ("2026-10", 10)]
+    assert (alice.document, alice.total_cents) == (Document.CREDIT_NOTE, -15)
+    assert [(line.month, line.amount_cents) for line in bob.all_lines] == [("2026-09", 7)]
+    assert bob.lines == ()
+
+
+def test_late_money_alone_closes_the_following_month() -> None:
+    """If nobody uses anything any more, what came late is billed by the month after the last one."""
+    world = World()
+    world.event(0, "2026-12", "Alice", "CALL", 1)
+    world.close("2026-12")
+    assert next_month(world.book) is None
+    world.event(0, "2026-12", "Alice", "CALL", 5)
+    assert next_month(world.book) == "2027-01"
+
+
+def test_a_month_without_events_is_passed_over() -> None:
+    """Between two months with events, one without any is not closed; an event for it opens it."""
+    world = World()
+    world.event(0, "2026-08", "Alice", "CALL", 1)
+    world.event(0, "2026-10", "Alice", "CALL", 1)
+    world.close("2026-08")
+    assert next_month(world.book) == "2026-10"
+    world.event(0, "2026-09", "Alice", "CALL", 1)
+    assert next_month(world.book) == "2026-09"
+
+
+def test_stopping_ends_after_a_chunk() -> None:
+    """Asked to stop, the closing ends after the chunk at hand and goes on from there later."""
+    world = World(chunk_invoices=2)
+    for number in range(5):
+        world.event(0, "2026-10", f"C{number}", "CALL", 1_000_000)
+    closer = Closer(world.book, MemoryWriter(world.ledger, Killer()), world.clock, "EUR", 2)
+    assert closer.close("2026-10", lambda: True) is Outcome.INTERRUPTED
+    assert len(world.invoices) == 2
+    assert world.close("2026-10") is Outcome.CLOSED
+    check(world)
+
+
+def test_lost_totals_are_not_credited() -> None:
+    """Subtotals that hold fewer events than were billed stop the invoicer instead of crediting the customer."""
+    world = World()
+    world.event(0, "2026-09", "Alice", "CALL", 1_000_000)
+    world.close("2026-09")
+    world._subtotals.clear()
+    world.restart()
+    with pytest.raises(TotalsLostError, match="'Alice' was billed more events of 2026-09"):
+        next_month(world.book)

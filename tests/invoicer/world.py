@@ -1,0 +1,115 @@
+"""A world without Kafka: events are summed into subtotals, months are closed, and the invoicer may die at any step."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from billing import ledger
+from billing.clock import FixedClock
+from billing.invoice import Invoice
+from billing.ledger import InvoiceKey
+from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key, encode_progress, encode_sums
+from invoicer.book import Book
+from invoicer.closer import Closer, KeyValue, Outcome
+from invoicer.steps import Step
+
+
+class KilledError(BaseException):
+    """The process is dead. Nothing in the program may catch it."""
+
+
+@dataclass
+class MemoryLedger:
+    """What a Kafka topic holds: records of committed transactions, in order."""
+
+    committed: list[KeyValue] = field(default_factory=list)
+
+
+@dataclass
+class MemoryWriter:
+    """Commits to a :class:`MemoryLedger` all records of a call or none, and tells the steps as the real one does."""
+
+    to: MemoryLedger
+    killer: "Killer"
+
+    def commit(self, records: Sequence[KeyValue]) -> None:
+        self.killer(Step.TRANSACTION_BEGUN)
+        self.killer(Step.RECORDS_SENT)
+        self.to.committed.extend(records)
+        self.killer(Step.COMMITTED)
+
+
+@dataclass
+class Killer:
+    """Kills the process when it has reached a number of steps; None lets it live."""
+
+    steps_left: int | None = None
+
+    def __call__(self, _step: Step) -> None:
+        if self.steps_left is not None:
+            if self.steps_left == 0:
+                raise KilledError
+            self.steps_left -= 1
+
+
+class World:
+    """Events, their subtotals and the ledger; the invoicer's memory can be lost at any time."""
+
+    def __init__(self, chunk_invoices: int = 2) -> None:
+        self.ledger = MemoryLedger()
+        self.clock = FixedClock(0)
+        self.accepted_micros = 0
+        self.accepted_count = 0
+        self._chunk_invoices = chunk_invoices
+        self._subtotals: dict[bytes, bytes] = {}
+        self._sums: dict[CustomerMonthKey, dict[str, tuple[int, int]]] = defaultdict(dict)
+        self._progress: dict[int, Progress] = {}
+        self.book = Book()
+
+    def event(self, partition: int, month: str, customer: str, type_: str, micros: int) -> None:
+        """Count one event, as the processor does."""
+        key = CustomerMonthKey(partition, month, customer)
+        total, count = self._sums[key].get(type_, (0, 0))
+        self._sums[key][type_] = (total + micros, count + 1)
+        self.accepted_micros += micros
+        self.accepted_count += 1
+        before = self._progress.get(partition, Progress())
+        progress = Progress(next_offset=before.next_offset + 1, accepted=before.accepted + 1)
+        self._progress[partition] = progress
+        self._publish(encode_key(key), encode_sums(self._sums[key]))
+        self._publish(encode_key(ProgressKey(partition)), encode_progress(progress))
+
+    def restart(self) -> None:
+        """Lose all memory and read both topics anew."""
+        self.book = Book()
+        for key, value in self.ledger.committed:
+            self.book.read_ledger(key, value)
+        for key, value in self._subtotals.items():
+            self.book.read_subtotal(key, value)
+
+    def close(self, month: str, killer: Killer | None = None) -> Outcome:
+        """Close a month; the killer may raise :class:`KilledError` on the way."""
+        killer = killer or Killer()
+        self.clock.time_ms += 1
+        writer = MemoryWriter(self.ledger, killer)
+        return Closer(self.book, writer, self.clock, "EUR", self._chunk_invoices, steps=killer).close(month)
+
+    @property
+    def invoices(self) -> list[Invoice]:
+        """All issued invoices, in the order of the ledger."""
+        return [
+            ledger.decode_invoice(value)
+            for key, value in self.ledger.committed
+            if isinstance(ledger.decode_key(key), InvoiceKey)
+        ]
+
+    def open_sums(self) -> tuple[int, int]:
+        """Return what is not billed yet, in micros and events, as the book tells it."""
+        numbers = self.book.maybe_open("9999-12")
+        lines = [sums for number in numbers for sums in self.book.to_bill(number, "9999-12").values()]
+        pairs = [pair for sums in lines for pair in sums.values()]
+        return sum(micros for micros, _ in pairs), sum(count for _, count in pairs)
+
+    def _publish(self, key: bytes, value: bytes) -> None:
+        self._subtotals[key] = value
+        self.book.read_subtotal(key, value)
