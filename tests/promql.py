@@ -23,6 +23,12 @@ OF_PROMETHEUS = {
 # What Grafana puts in place of its variables.
 VARIABLES = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h", "$job": ".+"}
 
+_WRAPPERS = (
+    promql_parser.AggregateExpr,
+    promql_parser.ParenExpr,
+    promql_parser.UnaryExpr,
+    promql_parser.SubqueryExpr,
+)
 _ROW = re.compile(r"\| `(?P<name>[a-z_]+)` \| (?P<kind>gauge|counter|histogram) \|(?P<labels>[a-z_, ]*)\|")
 
 
@@ -127,9 +133,7 @@ def _labels_below(node: promql_parser.Expr, found: list[Selector]) -> frozenset[
 def _children(node: promql_parser.Expr) -> Iterator[promql_parser.Expr]:
     if isinstance(node, promql_parser.Call):
         yield from node.args
-    elif isinstance(node, promql_parser.AggregateExpr | promql_parser.ParenExpr | promql_parser.UnaryExpr):
-        yield node.expr
-    elif isinstance(node, promql_parser.SubqueryExpr):
+    elif isinstance(node, _WRAPPERS):
         yield node.expr
 
 

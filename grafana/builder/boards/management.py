@@ -1,0 +1,287 @@
+"""The management overview: the business on one page."""
+
+from billing.settings import Settings
+from grafana.builder import Json
+from grafana.builder.boards.common import freshness, late_and_rejected, late_share_stat, rejected_share_stat
+from grafana.builder.boards.event_time import (
+    change_to_date,
+    columns,
+    customer_link_on,
+    revenue_by_month,
+    revenue_over_event_time,
+    top_customers,
+)
+from grafana.builder.boards.event_type import REACHED_STEPS
+from grafana.builder.dashboard import MANAGEMENT_UID, Board, type_uid
+from grafana.builder.json_source import json_target
+from grafana.builder.layout import Section, in_line, sized
+from grafana.builder.money import Currency
+from grafana.builder.panels import bar_gauge, donut, link, override, prometheus_target, stat, table, timeseries
+from grafana.builder.promql import MoneyQueries, events, fold, of_month, rate, select, total
+
+_TYPE_LINK = f"/d/{type_uid('${__value.raw:percentencode}')}?${{__url_time_range}}"
+
+
+def board(settings: Settings) -> Board:
+    """Return the management overview."""
+    currency = Currency(settings.currency)
+    return Board(
+        uid=MANAGEMENT_UID,
+        title="Billing: management overview",
+        description="Revenue, events and customers of all event types, live.",
+        sections=[
+            Section("", in_line(_numbers(currency), 4)),
+            Section("Event types", _types(currency)),
+            Section("As it arrives", [sized(panel, 12, 8) for panel in _over_time(currency)]),
+            Section("Invoices", in_line(_invoices(currency), 4)),
+            Section(
+                "Can these numbers be relied on?", in_line([*freshness(), rejected_share_stat(), late_share_stat()], 4)
+            ),
+            Section("By event time (JSON data source)", _by_event_time(currency)),
+        ],
+    )
+
+
+def _numbers(currency: Currency) -> list[Json]:
+    money = MoneyQueries(currency)
+    now, before = total(money.revenue("open")), total(money.revenue("previous"))
+    count = total(events("open"))
+    return [
+        stat(
+            "Revenue this month",
+            "Total of the open month so far, all types. Credits are taken off.",
+            prometheus_target(now, instant=True),
+            unit=currency.exact_unit,
+            decimals=2,
+        ),
+        stat(
+            "Revenue, month before",
+            "Total of the whole month before the open one. Late events may still change it until it is invoiced.",
+            prometheus_target(before, instant=True),
+            unit=currency.exact_unit,
+            decimals=2,
+            no_value="no month before",
+        ),
+        stat(
+            "Reached of the month before",
+            "This month's revenue as a share of all of the month before. Green once it is reached. For the month "
+            "before up to the same day see the event-time row.",
+            prometheus_target(f"{now} / ({before} > 0)", instant=True),
+            unit="percentunit",
+            decimals=1,
+            steps=REACHED_STEPS,
+            no_value="no month before",
+        ),
+        stat(
+            "Events this month",
+            "Events billed in the open month so far, all types.",
+            prometheus_target(count, instant=True),
+            unit="locale",
+            decimals=0,
+        ),
+        stat(
+            "Average price this month",
+            "Revenue by event of the open month, all types.",
+            prometheus_target(f"{now} / ({count} > 0)", instant=True),
+            unit=currency.exact_unit,
+            decimals=4,
+            no_value="no events",
+        ),
+        stat(
+            "Events a second",
+            "Events of all types billed a second, lately.",
+            prometheus_target(total(rate("billing_events_accepted_total", "event_type"))),
+            unit="eps",
+            decimals=1,
+        ),
+    ]
+
+
+def _types(currency: Currency) -> list[Json]:
+    money = MoneyQueries(currency)
+    queries = {
+        "This month": money.revenue("open"),
+        "Month before": money.revenue("previous"),
+        "Events": events("open"),
+        "Average price": money.average_price("open"),
+        "Customers": of_month("billing_active_customers", "open"),
+    }
+    renamed = {f"Value #{chr(ord('A') + place)}": title for place, title in enumerate(queries)}
+    order = {"event_type": 0} | {name: place + 1 for place, name in enumerate(renamed)}
+    hidden = {"Time": True}
+    overview = table(
+        "Event types",
+        "The open month by event type, next to the whole month before. Customers with events of two types are in both "
+        "lines. A type's name leads to its dashboard.",
+        [prometheus_target(expr, instant=True, table=True) for expr in queries.values()],
+        sort_by="This month",
+        unit=currency.exact_unit,
+        decimals=2,
+        transformations=[
+            {"id": "merge", "options": {}},
+            {
+                "id": "organize",
+                "options": {
+                    "excludeByName": hidden,
+                    "indexByName": order,
+                    "renameByName": {"event_type": "Type", **renamed},
+                },
+            },
+        ],
+        overrides=[
+            override("Type", links=[link("Show this event type", _TYPE_LINK)]),
+            override("Events", unit="locale", decimals=0),
+            override("Customers", unit="locale", decimals=0),
+            override("Average price", decimals=4),
+        ],
+    )
+    share = donut(
+        "Share of types",
+        "Each type's share of the open month's revenue.",
+        [prometheus_target(f"{money.revenue('open')} > 0", "{{event_type}}", instant=True)],
+        unit=currency.exact_unit,
+        decimals=2,
+    )
+    reached = bar_gauge(
+        "Reached of the month before",
+        "Each type's revenue of the open month as a share of its whole month before. Green once it is reached.",
+        [
+            prometheus_target(
+                f"{money.revenue('open')} / ({money.revenue('previous')} > 0)", "{{event_type}}", instant=True
+            )
+        ],
+        unit="percentunit",
+        decimals=0,
+        steps=REACHED_STEPS,
+        minimum=0,
+        no_value="no month before",
+    )
+    return [sized(overview, 12, 8), sized(share, 6, 8), sized(reached, 6, 8)]
+
+
+def _over_time(currency: Currency) -> list[Json]:
+    money = MoneyQueries(currency)
+    return [
+        timeseries(
+            "Revenue this month so far",
+            "The open month's total as it stood at each moment, by type. It begins at zero when a month begins.",
+            [prometheus_target(money.revenue("open"), "{{event_type}}")],
+            stacked=True,
+            unit=currency.axis_unit,
+            legend_values=["lastNotNull"],
+        ),
+        timeseries(
+            "Revenue an hour",
+            "How fast revenue comes in, by its arrival and by type. Below zero when credits outweigh charges.",
+            [prometheus_target(money.revenue_per_hour(), "{{event_type}}")],
+            stacked=True,
+            unit=currency.axis_unit,
+            legend_values=["lastNotNull", "mean"],
+        ),
+        timeseries(
+            "Events a second",
+            "Events billed a second by type, by the time of their arrival.",
+            [prometheus_target(rate("billing_events_accepted_total", "event_type"), "{{event_type}}")],
+            stacked=True,
+            unit="eps",
+            legend_values=["lastNotNull", "max"],
+        ),
+        timeseries(
+            "Average price, last 15 minutes",
+            "Revenue by event of the events counted in the last 15 minutes, by type.",
+            [prometheus_target(money.recent_price("15m"), "{{event_type}}")],
+            unit=currency.exact_unit,
+            decimals=4,
+            legend_values=["lastNotNull", "mean"],
+        ),
+        late_and_rejected(),
+    ]
+
+
+def _invoices(currency: Currency) -> list[Json]:
+    money = MoneyQueries(currency)
+    return [
+        stat(
+            "Months closed",
+            "Months whose invoices have been issued, since the beginning.",
+            prometheus_target(fold(select("billing_months_closed_total")), instant=True),
+            unit="locale",
+            decimals=0,
+            no_value="none yet",
+        ),
+        stat(
+            "Invoiced",
+            "Amounts invoiced for the open month and the one before. Nothing is invoiced before a month is due.",
+            prometheus_target(fold(select(money.invoiced), "month"), "{{month}}", instant=True),
+            unit=currency.exact_unit,
+            decimals=2,
+            no_value="none yet",
+        ),
+        stat(
+            "Invoices",
+            "Invoices issued for the open month and the one before.",
+            prometheus_target(fold(select("billing_invoices"), "month"), "{{month}}", instant=True),
+            unit="locale",
+            decimals=0,
+            no_value="none yet",
+        ),
+        stat(
+            "Months overdue",
+            "Months past their due time that are not closed. An alert fires after an hour.",
+            prometheus_target(fold(select("billing_invoicer_months_due")), instant=True),
+            unit="locale",
+            decimals=0,
+            steps=((None, "green"), (1, "orange"), (2, "red")),
+        ),
+    ]
+
+
+def _by_event_time(currency: Currency) -> list[Json]:
+    return [
+        sized(change_to_date("totals"), 6, 8),
+        sized(revenue_over_event_time(currency), 18, 8),
+        sized(revenue_by_month(currency), 12, 9),
+        sized(top_customers(currency, "Top customers"), 12, 9),
+        sized(_months(currency), 12, 9),
+        sized(_latest_invoices(currency), 12, 9),
+    ]
+
+
+def _months(currency: Currency) -> Json:
+    titles = {
+        "month": "Month",
+        "revenue": "Revenue",
+        "change": "Change to date",
+        "events": "Events",
+        "customers": "Customers",
+        "status": "Status",
+    }
+    return table(
+        "Months",
+        "Every month, exactly. The change compares with the month before up to the same time into the month. A final "
+        "month is invoiced.",
+        [json_target("months")],
+        sort_by="Month",
+        unit=currency.exact_unit,
+        decimals=2,
+        transformations=columns(titles),
+        overrides=[
+            override("Change to date", unit="percentunit", decimals=1),
+            override("Events", unit="locale", decimals=0),
+            override("Customers", unit="locale", decimals=0),
+        ],
+    )
+
+
+def _latest_invoices(currency: Currency) -> Json:
+    titles = {"number": "Number", "customer": "Customer", "month": "Month", "amount": "Amount", "issued": "Issued"}
+    return table(
+        "Newest invoices",
+        "Invoices of the newest closed month. A customer's name leads to the customer's dashboard.",
+        [json_target("invoices", limit="100")],
+        unit=currency.exact_unit,
+        decimals=2,
+        transformations=columns(titles),
+        overrides=[customer_link_on("Customer"), override("Issued", unit="dateTimeAsIso")],
+        no_value="none yet",
+    )
