@@ -1,0 +1,126 @@
+"""The exporter's entry point: build, serve, and stop when asked to or when a feed has failed."""
+
+import argparse
+import asyncio
+import errno
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from billing.clock import SystemClock
+from billing.errors import OperatorError
+from billing.settings import Settings
+from billing.subtotal import Progress
+from exporter.feeds.background import Background, Job
+from exporter.feeds.input_ends import InputEnds, InputEndsPoller
+from exporter.feeds.kafka import KafkaFeed
+from exporter.feeds.standalone import StandaloneFeed
+from exporter.metrics.own import OwnMetrics
+from exporter.model.read_model import ReadModel
+from exporter.web.application import create_app
+from exporter.web.context import Context
+
+logger = logging.getLogger(__name__)
+
+_SHUTDOWN_SECONDS = 3.0
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM.
+
+    Returns:
+        0 when asked to stop, 1 when a feed has failed.
+
+    Raises:
+        OperatorError: the port is taken, or no broker answers.
+    """
+    return asyncio.run(_serve(settings, standalone=arguments.standalone))
+
+
+async def _serve(settings: Settings, standalone: bool) -> int:
+    failures: list[Exception] = []
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+    def fail(error: Exception) -> None:
+        failures.append(error)
+        loop.call_soon_threadsafe(stop.set)
+
+    app = build(settings, standalone, fail)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    try:
+        await runner.setup()
+        port = await _listen(runner, settings)
+        logger.info("exporter ready url=http://localhost:%d standalone=%s", port, standalone)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+    return _outcome(failures)
+
+
+def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception], None]) -> web.Application:
+    """Return the application with its feeds, which start and stop with it.
+
+    Args:
+        settings: of the deployment.
+        standalone: make the data up instead of reading Kafka.
+        on_failure: called from another thread when a feed fails.
+    """
+    own = OwnMetrics(CollectorRegistry())
+    model = ReadModel(settings.types, on_shown=_delay_meter(own))
+    newest_ends: Callable[[], InputEnds]
+    jobs: list[Job]
+    if standalone:
+        made_up = StandaloneFeed(settings, model)
+        newest_ends, jobs = (lambda: made_up.input_ends), [made_up]
+    else:
+        poller = InputEndsPoller(settings)
+        newest_ends, jobs = (lambda: poller.newest), [KafkaFeed(settings, model, poller), poller]
+
+    def fail(error: Exception) -> None:
+        model.stop(f"the reading of the topics has failed: {error}")
+        on_failure(error)
+
+    async def feeds(_: web.Application) -> AsyncIterator[None]:
+        background = Background(fail)
+        for job in jobs:
+            background.start(job)
+        yield
+        await asyncio.to_thread(background.stop)
+
+    return create_app(Context(settings, model, newest_ends, own, standalone), [feeds])
+
+
+def _delay_meter(own: OwnMetrics) -> Callable[[Progress], None]:
+    def observe(progress: Progress) -> None:
+        if progress.oldest_record_ms >= 0:
+            own.observe_delay(max(0, SystemClock().now_ms() - progress.oldest_record_ms) / 1_000)
+
+    return observe
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> int:
+    site = web.TCPSite(runner, settings.exporter_host, settings.exporter_port)
+    try:
+        await site.start()
+    except OSError as error:
+        where = f"{settings.exporter_host}:{settings.exporter_port}"
+        if error.errno == errno.EADDRINUSE:
+            raise OperatorError(
+                f"port {settings.exporter_port} is taken: stop what listens at {where}, or set exporter_port"
+            ) from None
+        raise OperatorError(f"cannot listen at {where}: {error.strerror}; set exporter_host, exporter_port") from None
+    port: int = runner.addresses[0][1]
+    return port
+
+
+def _outcome(failures: list[Exception]) -> int:
+    for error in failures:
+        if isinstance(error, OperatorError):
+            raise error
+    return 1 if failures else 0

@@ -1,0 +1,208 @@
+"""The feed of ``--standalone``: a made-up business, told in the records that the processor and the invoicer write.
+
+The past months are told at once and are closed, except the newest; from then on events come by the second. Whole
+hours follow from the seed and the clock, so two starts at the same time tell the same past.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from billing.clock import SystemClock
+from billing.invoice import MonthClose, make_invoice, not_billed
+from billing.ledger import (
+    BilledKey,
+    CarriedKey,
+    ClosedKey,
+    InvoiceKey,
+    LedgerKey,
+    encode_carried,
+    encode_close,
+    encode_invoice,
+)
+from billing.ledger import encode_key as encode_ledger_key
+from billing.period import MS_PER_HOUR, hour_start_ms, month_calendar
+from billing.runtime.topic_reader import Record
+from billing.settings import Settings
+from billing.subtotal import (
+    CustomerMonthKey,
+    HourKey,
+    Progress,
+    ProgressKey,
+    SubtotalKey,
+    encode_key,
+    encode_progress,
+    encode_sums,
+)
+from exporter.feeds.input_ends import InputEnds
+from exporter.feeds.made_up import CUSTOMERS, EVENTS_PER_HOUR, PARTITIONS, Business, Sale, first_hour_ms
+from exporter.model.read_model import ReadModel
+
+TICK_SECONDS = 0.5
+_REJECTED_EACH = 150
+
+Sums = dict[str, tuple[int, int]]
+
+
+class StandaloneFeed:
+    """Feeds a read model with a made-up business.
+
+    Args:
+        settings: types, seed, clock, time zone.
+        model: what is fed.
+    """
+
+    def __init__(self, settings: Settings, model: ReadModel) -> None:
+        self.input_ends = InputEnds(True, "made-up data: no broker is needed")
+        self._settings = settings
+        self._model = model
+        self._calendar = month_calendar(settings.time_zone)
+        self._business = Business(settings.seed, settings.types)
+        self._book = MadeUpBook(settings)
+        self._hour_ms = first_hour_ms(self._calendar, settings.clock.now_ms())
+        self._events = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Tell the past, then the present until `stop` is set."""
+        while True:
+            self.tick()
+            self._model.caught_up()
+            if stop.wait(TICK_SECONDS):
+                return
+
+    def tick(self) -> None:
+        """Tell what has happened since the last time."""
+        now_ms = self._settings.clock.now_ms()
+        while self._hour_ms + MS_PER_HOUR <= now_ms:
+            self._finish_hour()
+        wanted = (now_ms - self._hour_ms) * EVENTS_PER_HOUR // MS_PER_HOUR
+        self._happen(self._hour_ms, range(self._events, wanted))
+        self._events = max(self._events, wanted)
+        self._model.apply(self._book.commit(now_ms))
+        self._close_months(now_ms)
+        self._model.tick()
+        self.input_ends = InputEnds(True, self.input_ends.message, self._book.ends())
+
+    def _finish_hour(self) -> None:
+        """Go on to the next hour. One that was begun by events is ended by events; others are told as a whole."""
+        if self._events:
+            self._happen(self._hour_ms, range(self._events, EVENTS_PER_HOUR))
+        else:
+            self._book.sell(self._hour_ms, self._hour_ms + MS_PER_HOUR - 1, self._business.hour(self._hour_ms))
+        self._hour_ms, self._events = self._hour_ms + MS_PER_HOUR, 0
+
+    def _happen(self, hour_ms: int, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            event_ms = hour_ms + number * MS_PER_HOUR // EVENTS_PER_HOUR
+            self._book.sell(hour_ms, event_ms, [self._business.event(hour_ms, number)])
+
+    def _close_months(self, now_ms: int) -> None:
+        due_ms = now_ms - int(self._settings.out_of_orderness_seconds * 1_000)
+        for month in self._book.open_months():
+            if self._calendar.bounds_ms(month)[1] <= due_ms:
+                self._model.apply_invoices(self._book.close(month, self._calendar.bounds_ms(month)[1]))
+
+
+class MadeUpBook:
+    """Keeps the sums of a made-up business and tells them as records.
+
+    Args:
+        settings: time zone and currency.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._calendar = month_calendar(settings.time_zone)
+        self._sums: dict[SubtotalKey, Sums] = {}
+        self._changed: set[SubtotalKey] = set()
+        self._progress: defaultdict[int, Progress] = defaultdict(Progress)
+        self._offset = 0
+        self._ledger_offset = 0
+        self._closed: set[str] = set()
+        self._carried: defaultdict[str, dict[str, int]] = defaultdict(dict)
+
+    def sell(self, hour_ms: int, event_ms: int, sales: Iterable[Sale]) -> None:
+        """Enter sales of an hour, the newest of which happened at `event_ms`."""
+        month = self._calendar.month_of(event_ms)
+        for sale in sales:
+            partition = sale.customer % PARTITIONS
+            self._add(CustomerMonthKey(partition, month, CUSTOMERS[sale.customer]), sale)
+            self._add(HourKey(partition, hour_start_ms(hour_ms)), sale)
+            self._count(partition, event_ms, sale)
+
+    def commit(self, now_ms: int) -> list[Record]:
+        """Return the records of what has changed since the last time."""
+        wall_ms = SystemClock().now_ms()
+        pairs = [(encode_key(key), encode_sums(self._sums[key])) for key in self._changed]
+        for partition in sorted({key.partition for key in self._changed}):
+            progress = replace(
+                self._progress[partition],
+                oldest_record_ms=wall_ms - int(TICK_SECONDS * 1_000),
+                newest_record_ms=wall_ms,
+                committed_ms=wall_ms,
+            )
+            pairs.append((encode_key(ProgressKey(partition)), encode_progress(progress)))
+        self._changed.clear()
+        first, self._offset = self._offset, self._offset + len(pairs)
+        return [Record(0, first + i, key, value, now_ms) for i, (key, value) in enumerate(pairs)]
+
+    def ends(self) -> dict[int, int]:
+        """Return the ends of the input partitions: nothing waits."""
+        return {partition: progress.next_offset for partition, progress in self._progress.items()}
+
+    def open_months(self) -> list[str]:
+        """Return the months that are not closed, oldest first."""
+        months = {key.month for key in self._sums if isinstance(key, CustomerMonthKey)}
+        return sorted(months - self._closed)
+
+    def close(self, month: str, at_ms: int) -> list[Record]:
+        """Return the records of a month's invoices and its marker."""
+        self._closed.add(month)
+        pairs: list[tuple[LedgerKey, bytes]] = []
+        cents = micros = ordinal = 0
+        for key in sorted((k for k in self._sums if isinstance(k, CustomerMonthKey)), key=lambda k: k.customer):
+            if key.month != month:
+                continue
+            ordinal += 1
+            to_bill = {month: not_billed(self._sums[key], {})}
+            invoice, left = make_invoice(
+                ordinal, key.customer, month, to_bill, self._carried[key.customer],
+                currency=self._settings.currency, issued_at_ms=at_ms, offsets=self.ends(),
+            )  # fmt: skip
+            self._carried[key.customer] = left
+            pairs.append((InvoiceKey(month, key.customer), encode_invoice(invoice)))
+            pairs.append((BilledKey(month, key.customer), encode_sums(self._sums[key])))
+            pairs.append((CarriedKey(key.customer), encode_carried(left)))
+            cents, micros = cents + invoice.total_cents, micros + invoice.exact_micros
+        marker = MonthClose(month, self._settings.currency, at_ms, ordinal, cents, micros, self.ends())
+        pairs.append((ClosedKey(month), encode_close(marker)))
+        first, self._ledger_offset = self._ledger_offset, self._ledger_offset + len(pairs)
+        return [Record(0, first + i, encode_ledger_key(key), value, at_ms) for i, (key, value) in enumerate(pairs)]
+
+    def _add(self, key: SubtotalKey, sale: Sale) -> None:
+        sums = self._sums.setdefault(key, {})
+        micros, count = sums.get(sale.type, (0, 0))
+        sums[sale.type] = (micros + sale.micros, count + sale.count)
+        self._changed.add(key)
+
+    def _count(self, partition: int, event_ms: int, sale: Sale) -> None:
+        old = self._progress[partition]
+        accepted = old.accepted + sale.count
+        rejected = accepted // _REJECTED_EACH
+        self._progress[partition] = Progress(
+            next_offset=accepted + rejected,
+            watermark_ms=max(old.watermark_ms, event_ms),
+            accepted=accepted,
+            accepted_micros=old.accepted_micros + sale.micros,
+            rejected=_reasons(rejected),
+            late=accepted // 1_000,
+            instance="standalone",
+        )
+
+
+def _reasons(rejected: int) -> dict[str, int]:
+    malformed = rejected // 2
+    unknown = (rejected - malformed) // 2
+    counts = {"malformed": malformed, "unknown_type": unknown, "bad_amount": rejected - malformed - unknown}
+    return {reason: count for reason, count in counts.items() if count}

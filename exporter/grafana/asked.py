@@ -1,0 +1,147 @@
+"""One query against one state: which months, types and customers it is about."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from billing.period import add_months, parse_month
+from exporter.grafana.filters import Filter, listed, passes
+from exporter.grafana.request import Query, Target, TimeRange
+from exporter.grafana.values import Choice, read_choice
+from exporter.model.sums import NO_SUMS, Sums, event_count, only_slots, plus
+from exporter.model.view import View
+from exporter.web.context import Context
+from exporter.web.problems import unprocessable
+
+_WORDS = ("newest", "previous", "range")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A target with everything that its answer needs.
+
+    Args:
+        context: of the application.
+        view: what is known.
+        query: the request it is part of.
+        target: the query itself.
+    """
+
+    context: Context
+    view: View
+    query: Query
+    target: Target
+
+    @property
+    def filters(self) -> list[Filter]:
+        """The ad hoc filters."""
+        return self.query.filters
+
+    @property
+    def currency(self) -> str:
+        """The currency of all amounts."""
+        return self.context.settings.currency
+
+    @property
+    def range(self) -> TimeRange | None:
+        """The time shown."""
+        return self.query.range
+
+    @cached_property
+    def slots(self) -> list[int]:
+        """The slots of the types asked for, in their order."""
+        names = self.view.cube.types.names
+        choice = read_choice("type", self.target.payload.get("type"), lambda text: text.upper() in names)
+        chosen = None if choice.values is None else {value.upper() for value in choice.values}
+        for name in sorted((chosen or set()) - set(names)):
+            raise unprocessable("bad_payload", f"type {name[:40]!r} is none of {', '.join(names)}", "type")
+        return [
+            slot
+            for slot, name in enumerate(names)
+            if (chosen is None or name in chosen) and passes(self.filters, "type", name)
+        ]
+
+    @property
+    def all_types(self) -> bool:
+        """Whether every type is asked for."""
+        return len(self.slots) == len(self.view.cube.types.names)
+
+    def months(self, default: str) -> list[str]:
+        """Return the months asked for that have events, oldest first.
+
+        Args:
+            default: what an absent or empty key means: ``newest`` or ``all``.
+        """
+        choice = read_choice("month", self.target.payload.get("month"), lambda text: text in _WORDS)
+        filtered = any(one.key == "month" for one in self.filters)
+        if not choice.given and default == "newest" and not filtered:
+            choice = Choice(("newest",), given=True)
+        wanted = None if choice.values is None else {m for value in choice.values for m in self._expand(value)}
+        return [
+            month
+            for month in self.view.months()
+            if (wanted is None or month in wanted) and passes(self.filters, "month", month)
+        ]
+
+    @cached_property
+    def customers(self) -> Choice:
+        """The customers asked for by the payload.
+
+        Raises:
+            ProblemError: the key is absent or empty, as when Grafana loses a payload.
+        """
+        choice = read_choice("customer", self.target.payload.get("customer"), self.view.cube.names.__contains__)
+        if not choice.given:
+            raise unprocessable(
+                "missing_payload",
+                f"{self.target.name} needs payload.customer: a name, several, or * for all; the payload may have been "
+                "lost on its way, use ${customer:csv} or ${customer:json} in it",
+                "customer",
+            )
+        return choice
+
+    def customers_of(self, month: str, choice: Choice | None = None) -> Iterator[tuple[str, Sums]]:
+        """Yield the customers of a month that are chosen and go through the filters, with the types asked for."""
+        everybody = self.view.customers(month)
+        names = choice.values if choice and choice.values is not None else listed(self.filters, "customer")
+        for name in everybody if names is None else names:
+            sums = everybody.get(name)
+            if sums is not None and passes(self.filters, "customer", name):
+                counted = self.counted(sums)
+                if event_count(counted):
+                    yield name, counted
+
+    def counted(self, sums: Sums) -> Sums:
+        """Return sums with the types asked for alone."""
+        return sums if self.all_types else only_slots(sums, self.slots)
+
+    @property
+    def by_customer(self) -> bool:
+        """Whether a filter makes it necessary to add customers up one by one."""
+        return any(one.key == "customer" for one in self.filters)
+
+    def month_sums(self, month: str) -> Sums:
+        """Return the sums of a month over the customers that go through the filters, of the types asked for."""
+        if not self.by_customer:
+            return self.counted(self.view.month_sums(month) or NO_SUMS)
+        total = NO_SUMS
+        for _, sums in self.customers_of(month):
+            total = plus(total, sums)
+        return total
+
+    def _expand(self, value: str) -> list[str]:
+        newest = self.view.newest_month()
+        if value == "newest":
+            return [newest] if newest else []
+        if value == "previous":
+            return [add_months(newest, -1)] if newest else []
+        if value == "range":
+            return [month for month in self.view.months() if self._overlaps(month)]
+        try:
+            return [parse_month(value)]
+        except ValueError as error:
+            raise unprocessable("bad_payload", f"month {error}", "month") from None
+
+    def _overlaps(self, month: str) -> bool:
+        start_ms, end_ms = self.context.calendar.bounds_ms(month)
+        return self.range is None or (start_ms < self.range.to_ms and end_ms > self.range.from_ms)

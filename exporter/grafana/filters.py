@@ -1,0 +1,111 @@
+"""Ad hoc filters: what they say, and which values they let through."""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.web.problems import unprocessable
+
+KEYS = ("customer", "type", "month")
+
+_MAX_PATTERN = 200
+# A group that repeats and has a choice or a repetition in it can take for ever to not match.
+_EXPLOSIVE = re.compile(r"\([^()]*[*+{|][^()]*\)\s*[*+{]|\\[1-9]")
+
+Test = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One filter: a key, and the values that it lets through.
+
+    Args:
+        key: one of :data:`KEYS`.
+        passes: tells whether a value goes through.
+        exactly: the only values that can go through, if they can be listed.
+    """
+
+    key: str
+    passes: Test
+    exactly: tuple[str, ...] | None = None
+
+
+def read_filters(body: dict[str, Any]) -> list[Filter]:
+    """Return the filters of a request: simpod calls them `filters`, simple-json `adhocFilters`.
+
+    Raises:
+        ProblemError: a key, an operator or a pattern that there is not.
+    """
+    found = []
+    for name in ("filters", "adhocFilters"):
+        raw = body.get(name) or []
+        if not isinstance(raw, list):
+            raise unprocessable("bad_filter", f"{name} is not a list", name)
+        found += [_read(item) for item in raw]
+    return found
+
+
+def passes(filters: Iterable[Filter], key: str, value: str) -> bool:
+    """Say whether a value goes through all filters of its key."""
+    return all(one.passes(value) for one in filters if one.key == key)
+
+
+def listed(filters: Iterable[Filter], key: str) -> tuple[str, ...] | None:
+    """Return the only values of a key that can go through, None if they cannot be listed."""
+    lists = [one.exactly for one in filters if one.key == key and one.exactly is not None]
+    return min(lists, key=len, default=None)
+
+
+def require_keys(filters: Iterable[Filter], supported: Collection[str], target: str) -> None:
+    """Refuse a filter that a target cannot follow: leaving it out would show a wrong number.
+
+    Raises:
+        ProblemError: there is one.
+    """
+    for one in filters:
+        if one.key not in supported:
+            raise unprocessable("bad_filter", f"{target} cannot be filtered by {one.key}", one.key)
+
+
+def _read(raw: object) -> Filter:
+    if not isinstance(raw, dict) or not isinstance(raw.get("key"), str):
+        raise unprocessable("bad_filter", "a filter has no key")
+    key = raw["key"]
+    if key not in KEYS:
+        raise unprocessable("bad_filter", f"{key[:40]!r} is none of the keys {', '.join(KEYS)}", key[:40])
+    values = raw.get("values")
+    texts = [str(value) for value in values] if isinstance(values, list) and values else [str(raw.get("value", ""))]
+    operator = raw.get("operator", "=")
+    if operator in ("=", "=|"):
+        return Filter(key, lambda value: value in texts, tuple(texts))
+    if operator in ("!=", "!=|"):
+        return Filter(key, lambda value: value not in texts)
+    test = _test(operator, texts[0])
+    if test is None:
+        raise unprocessable("bad_filter", f"{operator!r} is no operator; there are = != =~ !~ < > =| !=|", key)
+    return Filter(key, test)
+
+
+def _test(operator: object, text: str) -> Test | None:
+    match operator:
+        case "=~":
+            pattern = _pattern(text)
+            return lambda value: pattern.fullmatch(value) is not None
+        case "!~":
+            pattern = _pattern(text)
+            return lambda value: pattern.fullmatch(value) is None
+        case "<":
+            return lambda value: value < text
+        case ">":
+            return lambda value: value > text
+    return None
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    if len(text) > _MAX_PATTERN or _EXPLOSIVE.search(text):
+        raise unprocessable("bad_filter", "the regular expression is too complex: no repeated groups, 200 characters")
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise unprocessable("bad_filter", f"not a regular expression: {error}") from None

@@ -1,0 +1,56 @@
+"""The table of issued invoices."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from billing.invoice import Invoice
+from billing.money import MICROS_PER_CENT
+from exporter.grafana.asked import Asked
+from exporter.grafana.filters import passes
+from exporter.grafana.frames import Frame
+from exporter.grafana.tables import DEFAULT_ROWS, read_limit
+from exporter.grafana.units import count_field, exact_field, money_field, text_field, time_field
+from exporter.grafana.values import read_choice
+
+
+def invoices(asked: Asked) -> list[Frame]:
+    """Return the invoices of the months asked for, by default of the newest that has any."""
+    size = read_limit(asked, DEFAULT_ROWS)
+    found = list(islice(_chosen(asked), size + 1))
+    rows = found[:size]
+    notices = [("warning", f"the first {size} invoices are shown")] if len(found) > size else []
+    return [
+        Frame(
+            "invoices",
+            [
+                text_field("number", [one.number for one in rows]),
+                text_field("customer", [one.customer for one in rows]),
+                text_field("month", [one.month for one in rows]),
+                money_field("amount", [one.total_cents * MICROS_PER_CENT for one in rows], asked.currency),
+                exact_field("amount_exact", [one.exact_micros for one in rows]),
+                count_field("events", [one.count for one in rows]),
+                time_field("issued", [one.issued_at_ms for one in rows]),
+            ],
+            notices,
+        )
+    ]
+
+
+def _chosen(asked: Asked) -> Iterator[Invoice]:
+    book = asked.view.invoices
+    choice = read_choice("customer", asked.target.payload.get("customer"), asked.view.cube.names.__contains__)
+    for month in _months(asked):
+        if choice.values is None:
+            invoices = book.page(month, 0)
+        else:
+            invoices = (one for name in choice.values if (one := book.get(name, month)) is not None)
+        yield from (one for one in invoices if passes(asked.filters, "customer", one.customer))
+
+
+def _months(asked: Asked) -> list[str]:
+    issued = sorted(month for month, one in asked.view.invoices.months.items() if one.values)
+    if asked.target.payload.get("month") in (None, "", "newest"):
+        filtered = [month for month in issued if passes(asked.filters, "month", month)]
+        return filtered[-1:]
+    wanted = asked.months(default="all")
+    return [month for month in issued if month in wanted]

@@ -1,0 +1,78 @@
+"""The targets: their names, what each takes and which filters it can follow. All faces share this table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.grafana import annotations, invoices, operations, series, tables
+from exporter.grafana.asked import Asked
+from exporter.grafana.filters import KEYS, require_keys
+from exporter.grafana.frames import Frame
+from exporter.grafana.request import Query, Target
+from exporter.model.view import View
+from exporter.web.context import Context
+from exporter.web.problems import unprocessable
+
+_SERIES_KEYS = ("type", "bucket", "combined")
+_SERIES_FILTERS = ("type", "month")
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """A target.
+
+    Args:
+        name: what a query calls it.
+        label: what a person is shown.
+        make: answers it.
+        keys: what its payload may hold.
+        filters: the keys of ad hoc filters that it can follow.
+        series: whether it is a series.
+    """
+
+    name: str
+    label: str
+    make: Callable[[Asked], list[Frame]]
+    keys: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    series: bool = False
+
+
+TARGETS = {spec.name: spec for spec in (
+    TargetSpec("revenue", "Revenue over event time, by type", series.revenue, _SERIES_KEYS, _SERIES_FILTERS, True),
+    TargetSpec("revenue_cumulative", "Revenue since the month's start, by type", series.revenue_cumulative,
+               _SERIES_KEYS, _SERIES_FILTERS, True),
+    TargetSpec("events", "Events over event time, by type", series.events, _SERIES_KEYS, _SERIES_FILTERS, True),
+    TargetSpec("average_price", "Average price over event time, by type", series.average_price,
+               _SERIES_KEYS, _SERIES_FILTERS, True),
+    TargetSpec("customer_revenue", "Revenue of customers, by month", series.customer_revenue,
+               ("customer", "type", "month"), KEYS, True),
+    TargetSpec("totals", "A month in one row, against the month before", tables.totals, ("month", "type"), KEYS),
+    TargetSpec("types", "A month by type", tables.types, ("month", "type"), KEYS),
+    TargetSpec("customers", "The customers with the highest revenue", tables.customers,
+               ("month", "type", "prefix", "sort", "limit"), KEYS),
+    TargetSpec("customer", "Customers by month and type", tables.customer,
+               ("customer", "type", "month", "limit"), KEYS),
+    TargetSpec("months", "All months", tables.months, ("month", "type"), KEYS),
+    TargetSpec("invoices", "Issued invoices", invoices.invoices, ("month", "customer", "limit"), ("customer", "month")),
+    TargetSpec("rejected", "Rejected records by reason", operations.rejected),
+    TargetSpec("freshness", "How far each input partition is counted", operations.freshness),
+    TargetSpec("annotations", "Where months end", annotations.annotations, ("at",)),
+)}  # fmt: skip
+
+
+def answer(context: Context, view: View, query: Query, target: Target) -> list[Frame]:
+    """Return the frames of one query.
+
+    Raises:
+        ProblemError: there is no such target, or what is asked of it makes no sense.
+    """
+    spec = TARGETS.get(target.name)
+    if spec is None:
+        raise unprocessable("unknown_target", f"{target.name[:60]!r} is none of {', '.join(TARGETS)}", "target")
+    if spec.make is not annotations.annotations:
+        require_keys(query.filters, spec.filters, spec.name)
+    frames = spec.make(Asked(context, view, query, target))
+    if context.standalone and frames:
+        notices = [*frames[0].notices, ("info", "made-up data: the exporter runs with --standalone")]
+        frames[0] = Frame(frames[0].name, frames[0].fields, notices, frames[0].series)
+    return frames

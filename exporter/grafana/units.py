@@ -1,0 +1,52 @@
+"""Fields of the usual kinds, with the units that Grafana shows them in."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from billing.money import format_micros, micros_to_float
+from exporter.grafana.frames import Field
+
+_SYMBOLS = MappingProxyType({"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "PLN": "zł"})
+
+
+def money_unit(currency: str) -> str:
+    """Return the unit that shows money in full, to the cent."""
+    return f"currency:financial:{_SYMBOLS.get(currency, currency + ' ')}"
+
+
+def money_field(
+    name: str,
+    micros: Sequence[int | None],
+    currency: str,
+    decimals: int = 2,
+    display: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Field:
+    """Return money as numbers."""
+    values = [None if value is None else micros_to_float(value) for value in micros]
+    return Field(name, "number", values, money_unit(currency), decimals, display, labels or {})
+
+
+def exact_field(name: str, micros: Sequence[int]) -> Field:
+    """Return the same money as text, to the micro."""
+    return Field(name, "string", [format_micros(value) for value in micros])
+
+
+def fraction_field(name: str, values: Sequence[float | None]) -> Field:
+    """Return fractions, shown in percent."""
+    return Field(name, "number", values, "percentunit", 1)
+
+
+def count_field(name: str, values: Sequence[int | None]) -> Field:
+    """Return whole numbers."""
+    return Field(name, "number", values, "none", 0)
+
+
+def text_field(name: str, values: Sequence[str]) -> Field:
+    """Return texts."""
+    return Field(name, "string", values)
+
+
+def time_field(name: str, values: Sequence[int | None]) -> Field:
+    """Return times in milliseconds."""
+    return Field(name, "time", values)

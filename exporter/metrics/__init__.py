@@ -1,0 +1,1 @@
+"""The Prometheus exposition: what the topics tell, collected from one state, and what the exporter is doing."""

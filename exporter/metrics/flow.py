@@ -1,0 +1,67 @@
+"""Events as metrics: counted, rejected, late, how far each input partition is, and whether the books agree."""
+
+from collections.abc import Mapping
+
+from billing.subtotal import Progress
+from exporter.feeds.input_ends import InputEnds
+from exporter.metrics.family import Family, Row, counter, gauge, single
+from exporter.model.sums import of_slot
+from exporter.model.view import View
+
+_PARTITION = ("partition",)
+
+
+def flow(view: View) -> list[Family]:
+    """Return what the progress records and the sums tell."""
+    progress = view.progress()
+    return [*_events(view, progress), *_partitions(progress), *_difference(view)]
+
+
+def ends(known: InputEnds, next_offsets: Mapping[int, int]) -> list[Family]:
+    """Return how far the input reaches, and how much of it is not counted yet."""
+    return [
+        gauge("billing_log_end_offset", "End of the input partition", _PARTITION,
+              [((str(partition),), end) for partition, end in sorted(known.offsets.items())]),
+        gauge("billing_lag_records", "Input records not counted yet", _PARTITION,
+              [((str(partition),), lag) for partition, lag in sorted(known.lag(next_offsets).items())]),
+    ]  # fmt: skip
+
+
+def _events(view: View, progress: Mapping[int, Progress]) -> list[Family]:
+    accepted: list[Row] = [
+        ((name,), of_slot(view.cube.sums, slot)[1]) for slot, name in enumerate(view.cube.types.names)
+    ]
+    return [
+        counter("billing_events_accepted", "Events billed", ("event_type",), accepted),
+        counter("billing_events_rejected", "Events in the dead-letter topic", ("reason",),
+                [((reason,), count) for reason, count in view.rejected().items()]),
+        single(counter, "billing_events_late",
+               "Accepted events further behind the watermark than out_of_orderness_seconds",
+               sum(one.late for one in progress.values())),
+    ]  # fmt: skip
+
+
+def _partitions(progress: Mapping[int, Progress]) -> list[Family]:
+    by_label = [((str(partition),), one) for partition, one in progress.items()]
+    return [
+        counter("billing_events_consumed", "Events read: accepted and rejected", _PARTITION,
+                [(label, one.consumed) for label, one in by_label]),
+        gauge("billing_next_offset", "Offset after the last record counted", _PARTITION,
+              [(label, one.next_offset) for label, one in by_label]),
+        gauge("billing_watermark_timestamp_seconds", "Highest event time accepted", _PARTITION,
+              [(label, one.watermark_ms / 1_000) for label, one in by_label if one.watermark_ms >= 0]),
+        gauge("billing_last_commit_timestamp_seconds", "Wall clock at the processor's newest commit", _PARTITION,
+              [(label, one.committed_ms / 1_000) for label, one in by_label if one.committed_ms >= 0]),
+    ]  # fmt: skip
+
+
+def _difference(view: View) -> list[Family]:
+    off = view.difference()
+    return [
+        gauge("billing_conservation_difference_micros",
+              "How far sums over customers and over types are off the sum of accepted amounts", ("check",),
+              [(("customers",), off.customers_micros), (("types",), off.hours_micros)]),
+        gauge("billing_conservation_difference_records",
+              "How far counts over customers and over types are off the count of accepted events", ("check",),
+              [(("customers",), off.customers_records), (("types",), off.hours_records)]),
+    ]  # fmt: skip

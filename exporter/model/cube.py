@@ -1,0 +1,120 @@
+"""The sums that are shown: per customer and month, per month, and per hour, each over all input partitions.
+
+Every record is an absolute partial sum of one input partition, so setting one twice changes nothing, and setting
+many in any order gives the same sums.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from exporter.model.names import NameIndex
+from exporter.model.ranking import Ranking
+from exporter.model.sums import NO_SUMS, Sums, TypeTable, minus, plus
+
+
+@dataclass
+class MonthCube:
+    """One month: its customers, their sum, and how many of them have events of each type (by slot)."""
+
+    customers: dict[str, Sums] = field(default_factory=dict)
+    sums: Sums = NO_SUMS
+    active: list[int] = field(default_factory=list)
+    rankings: dict[tuple[str, int | None], Ranking] = field(default_factory=dict)
+    names: NameIndex | None = None
+
+
+class Cube:
+    """All sums, changed by one partial at a time. It is not thread-safe."""
+
+    def __init__(self, types: TypeTable) -> None:
+        self.types = types
+        self.months: dict[str, MonthCube] = {}
+        self.hours: dict[int, Sums] = {}
+        self.sums: Sums = NO_SUMS
+        self.names: dict[str, str] = {}
+        self.name_index: NameIndex | None = None
+        self._partials: defaultdict[tuple[int, str], dict[str, Sums]] = defaultdict(dict)
+        self._hour_partials: defaultdict[int, dict[int, Sums]] = defaultdict(dict)
+
+    def partial(self, partition: int, month: str, customer: str) -> Sums | None:
+        """Return what an input partition has for a customer and month."""
+        return self._partials[partition, month].get(customer)
+
+    def hour_partial(self, partition: int, hour_start_ms: int) -> Sums | None:
+        """Return what an input partition has for an hour."""
+        return self._hour_partials[partition].get(hour_start_ms)
+
+    def set_customer(self, partition: int, month: str, customer: str, sums: Sums | None) -> None:
+        """Replace what an input partition has for a customer and month; None takes it away."""
+        customer = self._intern(customer)
+        partials = self._partials[partition, month]
+        old = partials.get(customer)
+        if old == sums:
+            return
+        if sums is None:
+            del partials[customer]
+        else:
+            partials[customer] = sums
+        cube = self.months.get(month)
+        if cube is None:
+            cube = self.months[month] = MonthCube()
+        before = cube.customers.get(customer)
+        # Only one partition knows the customer: share the tuple instead of making an equal one.
+        after = sums if before is old else plus(minus(before or NO_SUMS, old or NO_SUMS), sums or NO_SUMS)
+        self._replace(cube, month, customer, before, after)
+
+    def set_hour(self, partition: int, hour_start_ms: int, sums: Sums | None) -> None:
+        """Replace what an input partition has for an hour; None takes it away."""
+        partials = self._hour_partials[partition]
+        old = partials.get(hour_start_ms, NO_SUMS)
+        if sums is None:
+            partials.pop(hour_start_ms, None)
+        else:
+            partials[hour_start_ms] = sums
+        after = plus(minus(self.hours.get(hour_start_ms, NO_SUMS), old), sums or NO_SUMS)
+        if any(after):
+            self.hours[hour_start_ms] = after
+        else:
+            self.hours.pop(hour_start_ms, None)
+
+    def _replace(self, cube: MonthCube, month: str, customer: str, before: Sums | None, after: Sums | None) -> None:
+        if after is not None and not any(after):
+            after = None
+        change = minus(after or NO_SUMS, before or NO_SUMS)
+        cube.sums = plus(cube.sums, change)
+        self.sums = plus(self.sums, change)
+        _count_active(cube.active, before or NO_SUMS, after or NO_SUMS)
+        for ranking in cube.rankings.values():
+            ranking.note(customer, before)
+        if after is None:
+            self._forget(cube, month, customer, before)
+            return
+        cube.customers[customer] = after
+        if before is None and cube.names is not None:
+            cube.names.add(customer)
+
+    def _forget(self, cube: MonthCube, month: str, customer: str, before: Sums | None) -> None:
+        if before is not None:
+            del cube.customers[customer]
+            if cube.names is not None:
+                cube.names.remove(customer)
+        if not cube.customers:
+            del self.months[month]
+
+    def _intern(self, customer: str) -> str:
+        known = self.names.get(customer)
+        if known is None:
+            known = self.names[customer] = customer
+            if self.name_index is not None:
+                self.name_index.add(customer)
+        return known
+
+
+def _count_active(active: list[int], before: Sums, after: Sums) -> None:
+    slots = max(len(before), len(after)) // 2
+    active += [0] * (slots - len(active))
+    counts_before = before[1::2] + (0,) * slots
+    counts_after = after[1::2] + (0,) * slots
+    for slot in range(slots):
+        if bool(counts_before[slot]) != bool(counts_after[slot]):
+            active[slot] += 1 if counts_after[slot] else -1

@@ -1,0 +1,122 @@
+"""The invoices that were issued, and what a draft of an open month would say: the ledger topic, read."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from billing.invoice import Invoice, Line, MonthClose, make_lines, not_billed
+from billing.ledger import (
+    BilledKey,
+    CarriedKey,
+    ClosedKey,
+    InvoiceKey,
+    decode_carried,
+    decode_close,
+    decode_invoice,
+    decode_key,
+)
+from billing.subtotal import TypeSums, decode_sums
+
+Key = TypeVar("Key")
+
+
+@dataclass
+class MonthInvoices:
+    """One invoice month: its invoices as they came, which is the order of their numbers, and their sums."""
+
+    values: dict[str, bytes] = field(default_factory=dict)
+    customers: list[str] = field(default_factory=list)
+    total_cents: int = 0
+    close: MonthClose | None = None
+
+
+class InvoiceBook:
+    """What the ledger topic tells. It is not thread-safe."""
+
+    def __init__(self) -> None:
+        self.months: dict[str, MonthInvoices] = {}
+        # Kept as they came and decoded when a draft is asked for: there may be millions.
+        self._billed: dict[tuple[str, str], bytes] = {}
+        self._carried: dict[str, bytes] = {}
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Take one record in; `value` None is a tombstone.
+
+        Raises:
+            UnknownVersionError: a newer program wrote it.
+            RecordError: it is no record of a ledger.
+        """
+        match decode_key(key):
+            case InvoiceKey(month, customer):
+                self._apply_invoice(month, customer, value)
+            case ClosedKey(month):
+                self._month(month).close = None if value is None else decode_close(value)
+            case BilledKey(month, customer):
+                _keep(self._billed, (month, customer), value, decode_sums)
+            case CarriedKey(customer):
+                _keep(self._carried, customer, value, decode_carried)
+
+    def is_closed(self, month: str) -> bool:
+        """Say whether all invoices of a month are issued."""
+        return month in self.months and self.months[month].close is not None
+
+    def closed(self) -> list[MonthClose]:
+        """Return the closed months, oldest first."""
+        return [book.close for _, book in sorted(self.months.items()) if book.close is not None]
+
+    def get(self, customer: str, month: str) -> Invoice | None:
+        """Return an issued invoice, None if there is none."""
+        value = self.months[month].values.get(customer) if month in self.months else None
+        return None if value is None else decode_invoice(value)
+
+    def page(self, month: str, start: int) -> Iterator[Invoice]:
+        """Yield the invoices of a month in the order of their numbers, without the first `start`."""
+        if month in self.months:
+            book = self.months[month]
+            for position in range(start, len(book.customers)):
+                yield decode_invoice(book.values[book.customers[position]])
+
+    def draft_lines(self, customer: str, month: str, totals: Mapping[str, TypeSums]) -> tuple[Line, ...]:
+        """Return the lines that an invoice for `month` would have if it were issued now.
+
+        Args:
+            customer: who would pay.
+            month: the invoice month.
+            totals: usage month -> the customer's current totals by type.
+        """
+        to_bill = {
+            usage: not_billed(total, self._billed_so_far(usage, customer))
+            for usage, total in totals.items()
+            if usage <= month
+        }
+        carried = decode_carried(self._carried[customer]) if customer in self._carried else {}
+        lines, _ = make_lines({usage: open_ for usage, open_ in to_bill.items() if open_}, carried)
+        return lines
+
+    def _billed_so_far(self, month: str, customer: str) -> TypeSums:
+        value = self._billed.get((month, customer))
+        return {} if value is None else decode_sums(value)
+
+    def _month(self, month: str) -> MonthInvoices:
+        return self.months.setdefault(month, MonthInvoices())
+
+    def _apply_invoice(self, month: str, customer: str, value: bytes | None) -> None:
+        book = self._month(month)
+        if customer in book.values:
+            book.total_cents -= decode_invoice(book.values[customer]).total_cents
+        if value is None:
+            if book.values.pop(customer, None) is not None:
+                book.customers.remove(customer)
+            return
+        book.total_cents += decode_invoice(value).total_cents
+        if customer not in book.values:
+            book.customers.append(customer)
+        book.values[customer] = value
+
+
+def _keep(values: dict[Key, bytes], key: Key, value: bytes | None, decode: Callable[[bytes], object]) -> None:
+    if value is None:
+        values.pop(key, None)
+        return
+    decode(value)  # so that a record that can't be read is found now and not in an answer
+    values[key] = value

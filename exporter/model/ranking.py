@@ -1,0 +1,76 @@
+"""Customers in an order that is kept as they change: top-N and pages without sorting everybody for each request."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from sortedcontainers import SortedList
+
+from exporter.model.sums import Sums
+
+# Returns what customers are ordered by, highest first; None leaves the customer out.
+Measure = Callable[[Sums], int | None]
+
+# The order: highest value first, names break ties.
+Entry = tuple[int, str]
+
+# Sorting anew beats moving one by one when more than one in so many has changed.
+_RESORT_SHARE = 8
+
+
+class Ranking:
+    """The customers of a month by one measure.
+
+    Made on first use by sorting once. From then on it is told of each change and catches up when it is read, so its
+    cost follows the changes and not the number of customers.
+
+    Args:
+        customers: the month's customers; the ranking reads it, whoever owns it changes it.
+        measure: what they are ordered by.
+    """
+
+    def __init__(self, customers: Mapping[str, Sums], measure: Measure) -> None:
+        self._customers = customers
+        self._measure = measure
+        self._entries: SortedList[Entry] = SortedList()
+        self._before: dict[str, Sums | None] = {}
+        self._sort()
+
+    def note(self, customer: str, before: Sums | None) -> None:
+        """Remember that a customer's sums change; `before` None: there were none."""
+        self._before.setdefault(customer, before)
+
+    def first(self) -> Iterator[str]:
+        """Yield the customers, highest first."""
+        self._catch_up()
+        return (customer for _, customer in self._entries)
+
+    def after(self, value: int, customer: str) -> Iterator[str]:
+        """Yield the customers that come after the place of `customer` with `value`, whether it is still there."""
+        self._catch_up()
+        entries = self._entries.irange((-value, customer), None, inclusive=(False, True))
+        return (customer for _, customer in entries)
+
+    def _catch_up(self) -> None:
+        if len(self._before) > len(self._customers) // _RESORT_SHARE:
+            self._sort()
+        else:
+            self._move()
+        self._before.clear()
+
+    def _sort(self) -> None:
+        entries = (self._entry(customer, sums) for customer, sums in self._customers.items())
+        self._entries = SortedList(entry for entry in entries if entry)
+
+    def _move(self) -> None:
+        for customer, before in self._before.items():
+            old = self._entry(customer, before)
+            new = self._entry(customer, self._customers.get(customer))
+            if old == new:
+                continue
+            if old:
+                self._entries.remove(old)
+            if new:
+                self._entries.add(new)
+
+    def _entry(self, customer: str, sums: Sums | None) -> Entry | None:
+        value = None if sums is None else self._measure(sums)
+        return None if value is None else (-value, customer)

@@ -1,0 +1,251 @@
+"""The read model: takes records in, and shows them in states that are whole.
+
+A thread applies records, others look; a lock makes each look see one state. What is shown changes only by whole
+commits of the processor (see :mod:`exporter.model.intake`). If a partition's books do not agree within
+`patience_seconds`, it is shown all the same, and the difference is told: hiding new money for ever would be worse.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from billing.runtime.topic_reader import Record
+from billing.subtotal import (
+    CustomerMonthKey,
+    HourKey,
+    Progress,
+    ProgressKey,
+    RecordError,
+    SubtotalKey,
+    UnknownVersionError,
+    decode_key,
+    decode_progress,
+    decode_sums,
+)
+from exporter.model.cube import Cube
+from exporter.model.intake import Difference, Intake, SumsKey
+from exporter.model.invoices import InvoiceBook
+from exporter.model.rate import Rate
+from exporter.model.state import NotKnownError, State
+from exporter.model.sums import Sums, TypeTable
+from exporter.model.view import View
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 1.0
+RATE_WINDOW_SECONDS = 10.0
+
+# So many records change under one hold of the lock, so that looks get their turn: some 10 ms.
+_CHUNK_RECORDS = 1_000
+
+# What a record of billing.subtotals says: its key and its value.
+Subtotal = tuple[SumsKey, Sums | None] | tuple[ProgressKey, Progress | None]
+
+
+class ReadModel:
+    """What is known, and whether it may be shown.
+
+    Args:
+        types: the configured event types, in their order.
+        on_shown: called with each progress record newly shown while :attr:`State.READY`, in the applying thread.
+        clock: seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        types: Iterable[str],
+        on_shown: Callable[[Progress], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.types = TypeTable(types)
+        self.cube = Cube(self.types)
+        self.invoices = InvoiceBook()
+        self.intakes: dict[int, Intake] = {}
+        self.version = 0
+        self.records_read = {"subtotals": 0, "invoices": 0}
+        self.records_unreadable = {"subtotals": 0, "invoices": 0}
+        self.progress: float | None = None
+        self._state = State.CATCHING_UP
+        self._why = "the topics are being read"
+        # Reentrant: what looks may ask the methods below too.
+        self._lock = threading.RLock()
+        self._next_offsets: dict[int, int] = {}
+        self._on_shown = on_shown
+        self._clock = clock
+        self._patience_seconds = patience_seconds
+        self._caught_up_at: float | None = None
+        self._rate = Rate(RATE_WINDOW_SECONDS)
+
+    @property
+    def state(self) -> State:
+        """Whether the numbers are known."""
+        return self._state
+
+    @property
+    def why(self) -> str:
+        """The state in a sentence."""
+        return "the numbers are known" if self._state is State.READY else self._why
+
+    @contextmanager
+    def look(self) -> Iterator[View]:
+        """Hold the model still and let it be asked, for as short as possible.
+
+        Raises:
+            NotKnownError: the numbers are not known.
+        """
+        with self._lock:
+            if self._state is not State.READY:
+                raise self.not_known()
+            yield View(self.cube, self.intakes.values(), self.invoices, self.version)
+
+    def not_known(self) -> NotKnownError:
+        """Return why the numbers are not known."""
+        return NotKnownError(self._state, f"the numbers are not known: {self._why}", 1)
+
+    def apply(self, records: list[Record]) -> None:
+        """Take in records of the subtotals topic, in the order in which they were read."""
+        for start in range(0, len(records), _CHUNK_RECORDS):
+            chunk = [self._decode(record) for record in records[start : start + _CHUNK_RECORDS] if self._is_new(record)]
+            with self._lock:
+                self.records_read["subtotals"] += len(chunk)
+                self._receive(chunk)
+
+    def apply_invoices(self, records: list[Record]) -> None:
+        """Take in records of the invoices topic, in the order in which they were read."""
+        if not records:
+            return
+        with self._lock:
+            for record in records:
+                self.records_read["invoices"] += 1
+                try:
+                    self.invoices.apply(record.key or b"", record.value)
+                except RecordError as error:
+                    self._refuse("invoices", record, error)
+            self.version += 1
+
+    def catching_up(self, read: int, end: int) -> None:
+        """Say how far the topics have been read: offsets reached, and where they end."""
+        self.progress = min(1.0, read / end) if end else 1.0
+        self._why = f"the topics are being read, {self.progress:.0%} done"
+
+    def caught_up(self) -> None:
+        """Say that all topics have been read to their ends; the model is ready as soon as the books agree."""
+        if self._caught_up_at is None:
+            self._caught_up_at = self._clock()
+            self.progress = 1.0
+            self._why = "the newest commits have not been read whole yet"
+        self.tick()
+
+    def tick(self) -> None:
+        """Show what has waited too long. To be called a few times a second."""
+        now = self._clock()
+        with self._lock:
+            if self._state is State.CATCHING_UP and self._caught_up_at is not None:
+                self._become_ready(now)
+            if self._state is State.READY:
+                for intake in self.intakes.values():
+                    if intake.waiting_since is not None and now - intake.waiting_since > self._patience_seconds:
+                        self._show_unbalanced(intake)
+
+    def stop(self, why: str) -> None:
+        """Say that no more records will come: what is shown would grow old without a word."""
+        with self._lock:
+            self._state, self._why = State.STOPPED, why
+
+    def difference(self) -> Difference:
+        """Return how far the books of what is shown are off."""
+        with self._lock:
+            return sum((intake.shown_difference for intake in self.intakes.values()), Difference())
+
+    def next_offsets(self) -> dict[int, int]:
+        """Return the offset up to which each input partition is counted in what is shown."""
+        with self._lock:
+            shown = ((partition, intake.shown_progress) for partition, intake in self.intakes.items())
+            return {partition: progress.next_offset for partition, progress in shown if progress is not None}
+
+    def consumed_per_second(self) -> float:
+        """Return the input records counted per second, over the last ten seconds."""
+        with self._lock:
+            return self._rate.per_second(self._clock())
+
+    def _is_new(self, record: Record) -> bool:
+        """Leave out what is read again after a reconnect."""
+        if record.offset < self._next_offsets.get(record.partition, 0):
+            return False
+        self._next_offsets[record.partition] = record.offset + 1
+        return True
+
+    def _decode(self, record: Record) -> Subtotal | None:
+        try:
+            key: SubtotalKey = decode_key(record.key or b"")
+            if isinstance(key, ProgressKey):
+                return key, None if record.value is None else decode_progress(record.value)
+            return key, None if record.value is None else self.types.pack(decode_sums(record.value))
+        except RecordError as error:
+            with self._lock:
+                self._refuse("subtotals", record, error)
+            return None
+
+    def _refuse(self, topic: str, record: Record, error: RecordError) -> None:
+        self.records_unreadable[topic] += 1
+        if isinstance(error, UnknownVersionError):
+            self._state, self._why = State.NEWER_VERSION, f"in {topic}, {error}"
+        logger.error(
+            "record cannot be read topic=%s partition=%d offset=%d error=%s",
+            topic, record.partition, record.offset, error,
+        )  # fmt: skip
+
+    def _receive(self, subtotals: Iterable[Subtotal | None]) -> None:
+        now = self._clock()
+        ready = self._state is State.READY
+        touched = set()
+        for subtotal in subtotals:
+            if subtotal is None:
+                continue
+            key, value = subtotal
+            intake = self.intakes.get(key.partition)
+            if intake is None:
+                intake = self.intakes[key.partition] = Intake(key.partition, self.cube)
+            if isinstance(key, CustomerMonthKey | HourKey):
+                assert not isinstance(value, Progress)
+                intake.receive_sums(key, value, now)
+            else:
+                assert value is None or isinstance(value, Progress)
+                intake.receive_progress(value, now)
+            if not ready:
+                touched.add(key.partition)
+            elif intake.books.agree:
+                self._show(intake)
+        for partition in touched:
+            self.intakes[partition].show()
+
+    def _show(self, intake: Intake) -> None:
+        fresh = intake.staged_progress
+        intake.show()
+        self.version += 1
+        if fresh is not None:
+            self._sample()
+            self._on_shown(fresh)
+
+    def _show_unbalanced(self, intake: Intake) -> None:
+        logger.warning("books do not agree partition=%d difference=%s", intake.partition, intake.books.difference())
+        self._show(intake)
+
+    def _become_ready(self, now: float) -> None:
+        assert self._caught_up_at is not None
+        balanced = all(intake.books.agree for intake in self.intakes.values())
+        if balanced or now - self._caught_up_at > self._patience_seconds:
+            self._state = State.READY
+            self.version += 1
+            self._sample()
+            logger.info(
+                "read model ready customers=%d months=%d partitions=%d balanced=%s",
+                len(self.cube.names), len(self.cube.months), len(self.intakes), balanced,
+            )  # fmt: skip
+
+    def _sample(self) -> None:
+        shown = (intake.shown_progress for intake in self.intakes.values())
+        self._rate.add(self._clock(), sum(progress.consumed for progress in shown if progress is not None))

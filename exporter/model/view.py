@@ -1,0 +1,177 @@
+"""What can be asked of the read model while it is held still."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing.event import Reason
+from billing.period import MS_PER_HOUR
+from billing.subtotal import Progress
+from exporter.model.cube import Cube, MonthCube
+from exporter.model.intake import Difference, Intake
+from exporter.model.invoices import InvoiceBook
+from exporter.model.names import NameIndex
+from exporter.model.ranking import Measure, Ranking
+from exporter.model.sums import Sums, event_count, of_slot, total_micros
+
+# Rankings kept up to date per month; a further one takes the place of the one not used for longest.
+MAX_RANKINGS = 8
+
+
+class Sort(StrEnum):
+    """The orders of customers."""
+
+    TOTAL = "total"
+    """Highest total first."""
+
+    COUNT = "count"
+    """Most events first."""
+
+    CUSTOMER = "customer"
+    """By name, in code point order."""
+
+
+class Status(StrEnum):
+    """Whether a month can still change."""
+
+    OPEN = "open"
+    FINAL = "final"
+
+
+@dataclass(frozen=True)
+class View:
+    """One whole state. Use it only inside ``with model.look() as view``, and do not wait for anything there."""
+
+    cube: Cube
+    intakes: Collection[Intake]
+    invoices: InvoiceBook
+    version: int
+
+    @property
+    def as_of_ms(self) -> int | None:
+        """The newest event time counted, in milliseconds; None before the first event."""
+        return max((p.watermark_ms for p in self.progress().values() if p.watermark_ms >= 0), default=None)
+
+    def progress(self) -> dict[int, Progress]:
+        """Return the progress of each input partition, in their order."""
+        shown = ((intake.partition, intake.shown_progress) for intake in self.intakes)
+        return {partition: progress for partition, progress in sorted(shown) if progress is not None}
+
+    def rejected(self) -> dict[str, int]:
+        """Return the number of rejected records by reason: every reason there is, also without any."""
+        counts: dict[str, int] = dict.fromkeys((reason.value for reason in Reason), 0)
+        for progress in self.progress().values():
+            for reason, count in progress.rejected.items():
+                counts[reason] = counts.get(reason, 0) + count
+        return counts
+
+    def difference(self) -> Difference:
+        """Return how far the books are off, over all input partitions."""
+        return sum((intake.shown_difference for intake in self.intakes), Difference())
+
+    def months(self) -> list[str]:
+        """Return the months with events, oldest first."""
+        return sorted(self.cube.months)
+
+    def newest_month(self, slot: int | None = None) -> str | None:
+        """Return the newest month with events, of one type if `slot` names it; None if there is none."""
+        if slot is None:
+            return max(self.cube.months, default=None)
+        return max((month for month, cube in self.cube.months.items() if of_slot(cube.sums, slot)[1]), default=None)
+
+    def status(self, month: str) -> Status:
+        """Say whether a month's invoices are issued."""
+        return Status.FINAL if self.invoices.is_closed(month) else Status.OPEN
+
+    def month_sums(self, month: str) -> Sums | None:
+        """Return the sums of a month over all customers; None if it has no events."""
+        cube = self.cube.months.get(month)
+        return None if cube is None else cube.sums
+
+    def customers(self, month: str) -> Mapping[str, Sums]:
+        """Return the customers of a month."""
+        cube = self.cube.months.get(month)
+        return {} if cube is None else cube.customers
+
+    def active_customers(self, month: str, slot: int | None = None) -> int:
+        """Return how many customers have events in a month, of one type if `slot` names it."""
+        cube = self.cube.months.get(month)
+        if cube is None:
+            return 0
+        if slot is None:
+            return len(cube.customers)
+        return cube.active[slot] if slot < len(cube.active) else 0
+
+    def customer(self, customer: str, month: str) -> Sums | None:
+        """Return what a customer has in a month; None if nothing."""
+        return self.customers(month).get(customer)
+
+    def customer_months(self, customer: str) -> list[str]:
+        """Return the months in which a customer has events, oldest first."""
+        return [month for month in self.months() if customer in self.cube.months[month].customers]
+
+    def ranked(
+        self, month: str, sort: Sort, slot: int | None = None, after: tuple[int, str] | None = None
+    ) -> Iterator[str]:
+        """Yield a month's customers, highest first.
+
+        Args:
+            month: the month.
+            sort: total or count.
+            slot: counts this type alone, and leaves out who has none of it; None counts all.
+            after: go on after this place: (value, customer).
+        """
+        cube = self.cube.months.get(month)
+        if cube is None:
+            return iter(())
+        ranking = _ranking(cube, sort, slot)
+        return ranking.first() if after is None else ranking.after(*after)
+
+    def named(self, prefix: str, month: str | None = None, after: str = "") -> Iterator[str]:
+        """Yield the customers whose names begin with `prefix`, after the name `after`, in order of their names.
+
+        Without a month, those of all months.
+        """
+        if month is None:
+            if self.cube.name_index is None:
+                self.cube.name_index = NameIndex(self.cube.names)
+            return self.cube.name_index.starting_with(prefix, after)
+        cube = self.cube.months.get(month)
+        if cube is None:
+            return iter(())
+        if cube.names is None:
+            cube.names = NameIndex(cube.customers)
+        return cube.names.starting_with(prefix, after)
+
+    def hour_range(self) -> tuple[int, int] | None:
+        """Return the first and the newest hour with events, by their starts; None if there is none."""
+        hours = self.cube.hours
+        return (min(hours), max(hours)) if hours else None
+
+    def hours(self, from_ms: int, to_ms: int) -> list[tuple[int, Sums]]:
+        """Return the hours with events whose start lies in [from, to), in their order."""
+        known = self.cube.hours
+        first = -(-from_ms // MS_PER_HOUR) * MS_PER_HOUR
+        steps: Iterable[int] = range(first, to_ms, MS_PER_HOUR)
+        # Whichever is shorter: all hours of the range, or all hours there are.
+        if len(known) < (to_ms - first) // MS_PER_HOUR:
+            steps = sorted(hour for hour in known if from_ms <= hour < to_ms)
+        return [(hour, known[hour]) for hour in steps if hour in known]
+
+
+def measure_of(sort: Sort, slot: int | None) -> Measure:
+    """Return what customers are ordered by; a customer without events of the type is left out."""
+    if slot is None:
+        return total_micros if sort is Sort.TOTAL else event_count
+    part = 0 if sort is Sort.TOTAL else 1
+    return lambda sums: of_slot(sums, slot)[part] if of_slot(sums, slot)[1] else None
+
+
+def _ranking(cube: MonthCube, sort: Sort, slot: int | None) -> Ranking:
+    key = (sort.value, slot)
+    # Taken out and put back at the end: the first one is the one not used for longest.
+    ranking = cube.rankings.pop(key, None) or Ranking(cube.customers, measure_of(sort, slot))
+    cube.rankings[key] = ranking
+    if len(cube.rankings) > MAX_RANKINGS:
+        del cube.rankings[next(iter(cube.rankings))]
+    return ranking

@@ -1,0 +1,79 @@
+"""The JSON shapes of the REST paths."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from billing.money import format_micros, format_rounded
+from billing.period import format_timestamp
+from exporter.model.sums import Sums, event_count, total_micros
+from exporter.model.view import View
+from exporter.web.context import Context
+
+Document = dict[str, Any]
+
+
+def timestamp(timestamp_ms: int | None) -> str | None:
+    """Return a time as RFC 3339 in UTC, None if there is none."""
+    return None if timestamp_ms is None else format_timestamp(timestamp_ms)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Makes the documents of one answer, all from one view.
+
+    Args:
+        context: of the application.
+        view: what is known.
+    """
+
+    context: Context
+    view: View
+
+    @property
+    def as_of(self) -> str | None:
+        """The newest event time counted."""
+        return timestamp(self.view.as_of_ms)
+
+    def money(self, micros: int) -> Document:
+        """Return an amount: exact, rounded if the currency is EUR, and the currency."""
+        currency = self.context.settings.currency
+        rounded = {"totalEur": format_rounded(micros)} if currency == "EUR" else {}
+        return {"total": format_micros(micros), **rounded, "currency": currency}
+
+    def types(self, sums: Sums) -> Document:
+        """Return totals and counts by type."""
+        unpacked = self.view.cube.types.unpack(sums)
+        return {name: {"total": format_micros(total), "count": count} for name, (total, count) in unpacked.items()}
+
+    def customer(self, customer: str, month: str, sums: Sums) -> Document:
+        """Return one customer's month."""
+        return {
+            "customer": customer,
+            "month": month,
+            **self.money(total_micros(sums)),
+            "count": event_count(sums),
+            "types": self.types(sums),
+            "status": self.view.status(month).value,
+            "as_of": self.as_of,
+        }
+
+    def type(self, name: str, month: str, total: int, count: int) -> Document:
+        """Return one type's month."""
+        return {
+            "type": name,
+            "month": month,
+            **self.money(total),
+            "count": count,
+            "status": self.view.status(month).value,
+            "as_of": self.as_of,
+        }
+
+    def month(self, month: str) -> Document:
+        """Return one month over all customers."""
+        sums = self.view.month_sums(month) or ()
+        return {
+            "month": month,
+            **self.money(total_micros(sums)),
+            "count": event_count(sums),
+            "status": self.view.status(month).value,
+        }

@@ -1,0 +1,140 @@
+"""Issued invoices as they are stored, and what an open month's would say today."""
+
+from itertools import islice
+
+from aiohttp import web
+
+from billing.invoice import Document as Kind
+from billing.invoice import Invoice, Line
+from billing.money import format_cents, format_micros
+from billing.period import format_timestamp
+from exporter.model.view import View
+from exporter.rest.answer import answer, answering
+from exporter.rest.documents import Document, Documents
+from exporter.web.parameters import (
+    CURSOR,
+    CUSTOMER_IN_PATH,
+    MONTH,
+    MONTH_IN_PATH,
+    checked_month,
+    limit,
+    read_limit,
+    read_month,
+    read_text,
+)
+from exporter.web.problems import ProblemError, bad_parameter
+from exporter.web.routes import Parameter, Route
+
+DEFAULT_LIMIT = 100
+
+CUSTOMER = Parameter("customer", "only this customer's invoices; without `month` those of all months")
+
+
+async def one_invoice(request: web.Request) -> web.Response:
+    """Answer with an issued invoice; for a month that is not closed, with a draft of it."""
+    customer, month = request.match_info["customer"], checked_month(request.match_info["month"])
+    with answering(request) as documents:
+        view = documents.view
+        invoice = view.invoices.get(customer, month)
+        if invoice is not None:
+            return answer(documents, issued(documents, invoice))
+        lines = () if view.invoices.is_closed(month) else draft_lines(view, customer, month)
+        if not lines:
+            raise ProblemError(404, "unknown_invoice", f"{customer[:200]!r} has nothing to pay for {month}")
+        return answer(documents, draft(documents, customer, month, lines))
+
+
+async def list_invoices(request: web.Request) -> web.Response:
+    """Answer with issued invoices: a month's in the order of their numbers, or one customer's."""
+    size, month, customer = read_limit(request, DEFAULT_LIMIT), read_month(request), read_text(request, "customer")
+    start = _start(request)
+    with answering(request) as documents:
+        book = documents.view.invoices
+        if customer is not None:
+            months = [month] if month else sorted(book.months)
+            found = [invoice for name in months if (invoice := book.get(customer, name)) is not None]
+            page = found[start : start + size + 1]
+        else:
+            month = month or max((name for name, one in book.months.items() if one.values), default=None)
+            page = list(islice(book.page(month, start), size + 1)) if month else []
+        rows = [issued(documents, invoice) for invoice in page[:size]]
+        following = str(start + size) if len(page) > size else None
+        return answer(documents, {"invoices": rows, "next": following, "month": month, "as_of": documents.as_of})
+
+
+def draft_lines(view: View, customer: str, month: str) -> tuple[Line, ...]:
+    """Return the lines of the invoice that would be issued now."""
+    types = view.cube.types
+    totals = {usage: types.unpack(view.customer(customer, usage) or ()) for usage in view.customer_months(customer)}
+    return view.invoices.draft_lines(customer, month, totals)
+
+
+def issued(documents: Documents, invoice: Invoice) -> Document:
+    """Return the document of an issued invoice."""
+    return {
+        "number": invoice.number,
+        "status": "final",
+        "document": invoice.document.value,
+        "customer": invoice.customer,
+        "month": invoice.month,
+        "currency": invoice.currency,
+        "issued_at": format_timestamp(invoice.issued_at_ms),
+        **_amounts(invoice.all_lines),
+        "lines": [_line(line) for line in invoice.lines],
+        "adjustments": [_line(line) for line in invoice.adjustments],
+        "as_of": documents.as_of,
+    }
+
+
+def draft(documents: Documents, customer: str, month: str, lines: tuple[Line, ...]) -> Document:
+    """Return the document of an invoice that is not issued yet."""
+    negative = sum(line.amount_cents for line in lines) < 0
+    return {
+        "number": None,
+        "status": "draft",
+        "document": (Kind.CREDIT_NOTE if negative else Kind.INVOICE).value,
+        "customer": customer,
+        "month": month,
+        "currency": documents.context.settings.currency,
+        "issued_at": None,
+        **_amounts(lines),
+        "lines": [_line(line) for line in lines if line.month == month],
+        "adjustments": [_line(line) for line in lines if line.month != month],
+        "as_of": documents.as_of,
+    }
+
+
+def _amounts(lines: tuple[Line, ...]) -> Document:
+    return {
+        "total": format_cents(sum(line.amount_cents for line in lines)),
+        "exact": format_micros(sum(line.exact_micros for line in lines)),
+        "count": sum(line.count for line in lines),
+    }
+
+
+def _line(line: Line) -> Document:
+    return {
+        "month": line.month,
+        "type": line.type,
+        "count": line.count,
+        "exact": format_micros(line.exact_micros),
+        "carried": format_micros(line.carried_micros),
+        "amount": format_cents(line.amount_cents),
+    }
+
+
+def _start(request: web.Request) -> int:
+    text = read_text(request, "cursor")
+    if text is None:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise bad_parameter("cursor", "is not the `next` of a page")
+    return int(text)
+
+
+ROUTES = (
+    Route("GET", "/invoices", list_invoices, "Issued invoices, in the order of their numbers.",
+          (MONTH, CUSTOMER, limit(DEFAULT_LIMIT), CURSOR), "Invoices"),
+    Route("GET", "/invoices/{customer}/{month}", one_invoice, "An issued invoice, or the draft of an open month.",
+          (CUSTOMER_IN_PATH, MONTH_IN_PATH), "Invoice", errors=(400, 404, 503)),
+)  # fmt: skip

@@ -1,0 +1,114 @@
+"""The overview, once and as a live stream of server-sent events."""
+
+import asyncio
+import contextlib
+
+from aiohttp import web
+
+from exporter.model.state import NotKnownError
+from exporter.rest.answer import answering, state_headers
+from exporter.rest.documents import Documents
+from exporter.rest.overview import overview, waiting
+from exporter.web.context import Context, context_of
+from exporter.web.json_body import dump, json_response
+from exporter.web.middleware import common_headers
+from exporter.web.parameters import MONTH, read_month
+from exporter.web.problems import ProblemError
+from exporter.web.routes import Route
+
+# Not more often than a person can read, and often enough that silence means trouble.
+SHORTEST_SECONDS = 0.5
+LONGEST_SECONDS = 5.0
+RETRY_MS = 2_000
+
+
+class Broadcast:
+    """Makes each overview once, however many are watching.
+
+    Args:
+        context: of the application.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._made: dict[str | None, tuple[tuple[int, int], bytes]] = {}
+        self.stopping = asyncio.Event()
+
+    def newest(self, month: str | None) -> bytes:
+        """Return the overview of a month, or what stands in its place, as one line of JSON."""
+        return self._newest(month)[1]
+
+    def version(self) -> int:
+        """Return what changes when the overview does; -1 while the numbers are not known."""
+        model = self._context.model
+        return model.version if model.state == "ready" else -1
+
+    def _newest(self, month: str | None) -> tuple[tuple[int, int], bytes]:
+        # At rest an overview grows old by its ages alone: it is made anew each half second at most.
+        stamp = (self.version(), int(asyncio.get_running_loop().time() / SHORTEST_SECONDS))
+        made = self._made.get(month)
+        if made is None or made[0] != stamp:
+            self._made = {key: value for key, value in self._made.items() if value[0] == stamp}
+            made = self._made[month] = (stamp, dump(self._make(month)))
+        return made
+
+    def _make(self, month: str | None) -> object:
+        try:
+            with self._context.model.look() as view:
+                return overview(Documents(self._context, view), month)
+        except NotKnownError as error:
+            return waiting(self._context, error)
+
+
+BROADCAST = web.AppKey("broadcast", Broadcast)
+
+
+async def get_overview(request: web.Request) -> web.Response:
+    """Answer with the overview of a month."""
+    month = read_month(request)
+    with answering(request) as documents:
+        if month is not None and documents.view.month_sums(month) is None:
+            raise ProblemError(404, "unknown_month", f"there are no events in {month}")
+        headers = {**state_headers(documents), "Cache-Control": "no-store"}
+        del headers["ETag"]
+        return json_response(overview(documents, month), headers=headers)
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """Send the overview at once, then when it changes."""
+    month, broadcast = read_month(request), request.config_dict[BROADCAST]
+    context = context_of(request)
+    response = web.StreamResponse(headers={
+        "Content-Type": "text/event-stream",
+        "Cache-Control": "no-store",
+        # Proxies must not gather events up.
+        "X-Accel-Buffering": "no",
+        **common_headers(context.standalone, context.settings.cors_origin),
+    })  # fmt: skip
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        await response.write(b"retry: %d\n\n" % RETRY_MS)
+        while not broadcast.stopping.is_set():
+            seen = broadcast.version()
+            await response.write(b"event: overview\ndata: " + broadcast.newest(month) + b"\n\n")
+            await _until_changed(broadcast, seen)
+    return response
+
+
+async def _until_changed(broadcast: Broadcast, seen: int) -> None:
+    """Wait for another version, at least the shortest and at most the longest pause."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LONGEST_SECONDS
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(broadcast.stopping.wait(), SHORTEST_SECONDS)
+        if broadcast.stopping.is_set() or broadcast.version() != seen or loop.time() >= deadline:
+            return
+
+
+ROUTES = (
+    Route("GET", "/api/v1/overview", get_overview, "All that the page shows of a month.", (MONTH,), "Overview",
+          errors=(400, 404, 503)),
+    Route("GET", "/api/v1/live", stream, "The overview as server-sent events: at once, then on each change.",
+          (MONTH,), "text/event-stream", errors=(400,)),
+)  # fmt: skip

@@ -1,0 +1,171 @@
+"""The overview: all that the page for people shows of a month, in one document."""
+
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+from billing.clock import SystemClock
+from billing.money import format_micros
+from billing.period import MS_PER_HOUR, format_timestamp
+from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
+from exporter.model.series import Buckets, bucket_sums, choose_bucket_ms
+from exporter.model.state import NotKnownError
+from exporter.model.sums import average_micros, event_count, of_slot, share_of, total_micros
+from exporter.model.view import Sort, View
+from exporter.rest.documents import Document, Documents, timestamp
+from exporter.web.context import Context
+from exporter.web.health import checks
+
+TOP_CUSTOMERS = 10
+MAX_BUCKETS = 200
+
+
+def is_simulated(context: Context) -> bool:
+    """Say whether event time runs by a simulation's clock."""
+    return context.settings.simulation_speed > 0
+
+
+def overview(documents: Documents, month: str | None) -> Document:
+    """Return the overview of a month; None is the newest with events."""
+    context, view = documents.context, documents.view
+    month = month or view.newest_month()
+    start_ms, end_ms = context.calendar.bounds_ms(month) if month else (None, None)
+    return {
+        "ready": True,
+        "message": None,
+        **marks(context),
+        "as_of": documents.as_of,
+        "month": month,
+        "month_start": timestamp(start_ms),
+        "month_end": timestamp(end_ms),
+        "status": view.status(month).value if month else None,
+        "months": [documents.month(name) for name in view.months()],
+        **(_numbers(context, view, month) if month else _no_numbers(view)),
+        "events": _events(context, view),
+        "freshness": _freshness(context, view),
+        "health": health(context),
+        "links": context.links,
+    }
+
+
+def waiting(context: Context, error: NotKnownError) -> Document:
+    """Return what stands in the overview's place while the numbers are not known."""
+    return {
+        "ready": False,
+        "message": error.message,
+        "progress": context.model.progress,
+        **marks(context),
+        "health": health(context),
+        "links": context.links,
+    }
+
+
+def marks(context: Context) -> Document:
+    """Return what is true of every overview."""
+    return {
+        "standalone": context.standalone,
+        "simulated": is_simulated(context),
+        "currency": context.settings.currency,
+        "time_zone": context.settings.time_zone,
+        "served_at": format_timestamp(SystemClock().now_ms()),
+    }
+
+
+def health(context: Context) -> Document:
+    """Return whether all is well, and the checks one by one."""
+    found = checks(context)
+    return {"ok": all(check.ok for check in found), "checks": [asdict(check) for check in found]}
+
+
+def _numbers(context: Context, view: View, month: str) -> Document:
+    sums = view.month_sums(month) or ()
+    comparison = compare(view, context.calendar, month)
+    whole = total_micros(sums)
+    types = []
+    for slot, name in enumerate(view.cube.types.names):
+        total, count = of_slot(sums, slot)
+        row = _row(total, count, view.active_customers(month, slot), comparison.of_slot(slot))
+        types.append({"type": name, **row, "share": share_of(total, whole)})
+    totals = _row(whole, event_count(sums), view.active_customers(month), comparison)
+    return {
+        "totals": totals,
+        "types": types,
+        "top_customers": _top(view, month, whole),
+        "series": _series(context, view, month),
+    }
+
+
+def _no_numbers(view: View) -> Document:
+    types = [{"type": name, **_row(0, 0, 0, NOTHING_BEFORE), "share": None} for name in view.cube.types.names]
+    series = {"bucket_seconds": MS_PER_HOUR // 1_000, "times": [], "types": {}}
+    return {"totals": _row(0, 0, 0, NOTHING_BEFORE), "types": types, "top_customers": [], "series": series}
+
+
+def _row(total: int, count: int, customers: int, comparison: Comparison) -> dict[str, Any]:
+    before, to_date = comparison.previous_micros, comparison.to_date_micros
+    return {
+        "total": format_micros(total),
+        "count": count,
+        "average": optional_micros(average_micros(total, count)),
+        "customers": customers,
+        "previous_total": optional_micros(before),
+        "previous_to_date": optional_micros(to_date),
+        "change": comparison.change(total),
+    }
+
+
+def optional_micros(micros: int | None) -> str | None:
+    """Return an amount as text, None if there is none."""
+    return None if micros is None else format_micros(micros)
+
+
+def _top(view: View, month: str, whole: int) -> list[Document]:
+    customers = view.customers(month)
+    rows = []
+    for name in islice(view.ranked(month, Sort.TOTAL), TOP_CUSTOMERS):
+        total = total_micros(customers[name])
+        rows.append({
+            "customer": name,
+            "total": format_micros(total),
+            "count": event_count(customers[name]),
+            "share": share_of(total, whole),
+        })  # fmt: skip
+    return rows
+
+
+def _series(context: Context, view: View, month: str) -> Document:
+    hours = view.hours(*context.calendar.bounds_ms(month))
+    bucket_ms = choose_bucket_ms(hours[-1][0] - hours[0][0] + MS_PER_HOUR if hours else 0, MAX_BUCKETS)
+    buckets: Buckets = bucket_sums(hours, bucket_ms)
+    types = {}
+    for slot, name in enumerate(view.cube.types.names):
+        pairs = [of_slot(sums, slot) for sums in buckets.sums]
+        types[name] = {"total": [format_micros(total) for total, _ in pairs], "count": [count for _, count in pairs]}
+    return {"bucket_seconds": bucket_ms // 1_000, "times": buckets.starts_ms, "types": types}
+
+
+def _events(context: Context, view: View) -> Document:
+    progress = view.progress().values()
+    reasons = {reason: count for reason, count in view.rejected().items() if count}
+    return {
+        "accepted": sum(one.accepted for one in progress),
+        "rejected": sum(reasons.values()),
+        "late": sum(one.late for one in progress),
+        "per_second": round(context.model.consumed_per_second(), 1),
+        "reasons": reasons,
+    }
+
+
+def _freshness(context: Context, view: View) -> Document:
+    progress = view.progress()
+    ends = context.input_ends()
+    lag = ends.lag({partition: one.next_offset for partition, one in progress.items()})
+    committed_ms = max((one.committed_ms for one in progress.values() if one.committed_ms >= 0), default=None)
+    delay = context.own.newest_delay_seconds
+    return {
+        "lag_records": sum(lag.values()) if ends.up else None,
+        "watermark": timestamp(view.as_of_ms),
+        "last_commit": timestamp(committed_ms),
+        "commit_age_seconds": None if committed_ms is None else (SystemClock().now_ms() - committed_ms) / 1_000,
+        "delay_seconds": None if delay is None else round(delay, 3),
+    }

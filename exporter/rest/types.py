@@ -1,0 +1,61 @@
+"""One type's month, all types of a month, and all months."""
+
+from aiohttp import web
+
+from exporter.model.sums import of_slot
+from exporter.rest.answer import answer, answering
+from exporter.web.parameters import MONTH, read_month
+from exporter.web.problems import ProblemError
+from exporter.web.routes import Parameter, Route
+
+
+async def one_type(request: web.Request) -> web.Response:
+    """Answer with one type's month."""
+    name, month = request.match_info["type"].upper(), read_month(request)
+    with answering(request) as documents:
+        view = documents.view
+        slot = view.cube.types.slot(name)
+        if slot is None:
+            known = ", ".join(view.cube.types.names)
+            raise ProblemError(404, "unknown_type", f"type {name[:40]!r} is none of {known}")
+        month = month or view.newest_month(slot)
+        total, count = of_slot(view.month_sums(month) or (), slot) if month else (0, 0)
+        if month is None or not count:
+            when = f" in {month}" if month else ""
+            raise ProblemError(404, "unknown_type", f"there are no events of type {name}{when}")
+        return answer(documents, documents.type(name, month, total, count))
+
+
+async def list_types(request: web.Request) -> web.Response:
+    """Answer with all types of a month: every one that is configured, also without events."""
+    asked = read_month(request)
+    with answering(request) as documents:
+        view = documents.view
+        if asked is not None and view.month_sums(asked) is None:
+            raise ProblemError(404, "unknown_month", f"there are no events in {asked}")
+        month = asked or view.newest_month()
+        rows = []
+        if month is not None:
+            sums = view.month_sums(month) or ()
+            names = view.cube.types.names
+            rows = [documents.type(name, month, *of_slot(sums, slot)) for slot, name in enumerate(names)]
+        return answer(documents, {"types": rows, "month": month, "as_of": documents.as_of})
+
+
+async def list_months(request: web.Request) -> web.Response:
+    """Answer with all months that have events, oldest first."""
+    with answering(request) as documents:
+        months = [documents.month(month) for month in documents.view.months()]
+        return answer(documents, {"months": months, "as_of": documents.as_of})
+
+
+ROUTES = (
+    Route(
+        "GET", "/types", list_types, "All event types of a month.", (MONTH,), "Types", errors=(400, 404, 503)
+    ),
+    Route(
+        "GET", "/types/{type}", one_type, "One event type's month.",
+        (Parameter("type", "its name, in any case", in_path=True), MONTH), "Type", errors=(400, 404, 503),
+    ),
+    Route("GET", "/months", list_months, "All months with events, oldest first.", (), "Months"),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""What every endpoint shares: the table of routes, parameters, errors, health, and the OpenAPI document."""

@@ -1,0 +1,59 @@
+"""The application: routes, middleware and the life of the feeds, put together in one place."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from aiohttp import web
+
+from exporter.grafana.routes import ROUTES as GRAFANA
+from exporter.metrics.endpoint import ROUTES as METRICS
+from exporter.metrics.endpoint import install as install_metrics
+from exporter.rest.customers import ROUTES as CUSTOMERS
+from exporter.rest.invoices import ROUTES as INVOICES
+from exporter.rest.live import BROADCAST, Broadcast
+from exporter.rest.live import ROUTES as LIVE
+from exporter.rest.root import ROUTES as ROOT
+from exporter.rest.rows import ROUTES as ROWS
+from exporter.rest.types import ROUTES as TYPES
+from exporter.web.context import CONTEXT, Context
+from exporter.web.health import ROUTES as HEALTH
+from exporter.web.json_body import dump
+from exporter.web.middleware import add_headers, measure, shape_errors
+from exporter.web.openapi import endpoint_of, openapi
+from exporter.web.routes import Route, add_routes
+
+MAX_BODY_BYTES = 1024 * 1024
+
+OPENAPI = web.AppKey("openapi", bytes)
+
+ROUTES: tuple[Route, ...] = (
+    *ROOT, *CUSTOMERS, *TYPES, *INVOICES, *LIVE, *ROWS, *GRAFANA, *METRICS, *HEALTH,
+    Route("GET", "/openapi.json", endpoint_of(OPENAPI), "This description.", strict=False, errors=()),
+)  # fmt: skip
+
+Resource = Callable[[web.Application], AsyncIterator[None]]
+
+
+def create_app(context: Context, resources: Iterable[Resource] = ()) -> web.Application:
+    """Return the application.
+
+    Args:
+        context: what its endpoints work with.
+        resources: what is opened when it starts and closed when it stops, in the reverse order.
+    """
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES,
+        middlewares=[measure, add_headers, shape_errors],
+    )
+    app[CONTEXT] = context
+    app[BROADCAST] = Broadcast(context)
+    app[OPENAPI] = dump(openapi(context, ROUTES))
+    install_metrics(app, context)
+    add_routes(app, ROUTES)
+    app.cleanup_ctx.extend(resources)
+    app.on_shutdown.append(_end_streams)
+    return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    """End the live streams, which would otherwise keep the server from stopping."""
+    app[BROADCAST].stopping.set()

@@ -1,0 +1,56 @@
+"""What the endpoints work with: made once for an application, handed to each request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+
+from aiohttp import web
+
+from billing.period import MonthCalendar, month_calendar
+from billing.settings import Settings
+from exporter.feeds.input_ends import InputEnds
+from exporter.metrics.own import OwnMetrics
+from exporter.model.read_model import ReadModel
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of a running exporter.
+
+    Args:
+        settings: of the deployment.
+        model: what is known.
+        input_ends: tells how far the input topic reaches, without waiting.
+        own: what the exporter measures of itself.
+        standalone: whether the data set is made up.
+    """
+
+    settings: Settings
+    model: ReadModel
+    input_ends: Callable[[], InputEnds]
+    own: OwnMetrics
+    standalone: bool = False
+
+    @cached_property
+    def calendar(self) -> MonthCalendar:
+        """The billing periods."""
+        return month_calendar(self.settings.time_zone)
+
+    @cached_property
+    def version(self) -> str:
+        """The version of this program."""
+        return version("queryable-billing")
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Where a person finds Prometheus and Grafana."""
+        return {"prometheus": self.settings.prometheus_url, "grafana": self.settings.grafana_url}
+
+
+CONTEXT = web.AppKey("context", Context)
+
+
+def context_of(request: web.Request) -> Context:
+    """Return what an endpoint works with."""
+    return request.config_dict[CONTEXT]

@@ -1,0 +1,78 @@
+"""Liveness and readiness: what is asked of an orchestrator, each dependency by its name."""
+
+from dataclasses import asdict, dataclass
+
+from aiohttp import web
+
+from exporter.model.state import State
+from exporter.web.context import Context, context_of
+from exporter.web.json_body import json_response
+from exporter.web.problems import not_known, problem_response
+from exporter.web.routes import Route
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that this depends on.
+
+    Args:
+        name: which.
+        ok: whether it is as it must be.
+        message: how it is, in one sentence.
+    """
+
+    name: str
+    ok: bool
+    message: str
+
+
+def checks(context: Context) -> list[Check]:
+    """Return the state of everything that this depends on."""
+    return [_kafka(context), _reading(context, "subtotals"), _reading(context, "invoices"), _conservation(context)]
+
+
+def _kafka(context: Context) -> Check:
+    ends = context.input_ends()
+    return Check("kafka", ends.up, ends.message)
+
+
+def _reading(context: Context, topic: str) -> Check:
+    model = context.model
+    if model.state is not State.READY:
+        return Check(topic, False, model.why)
+    return Check(topic, True, f"{model.records_read[topic]} records read")
+
+
+def _conservation(context: Context) -> Check:
+    difference = context.model.difference()
+    if not difference:
+        return Check("conservation", True, "customers, types and accepted events add up to the same")
+    micros = max(difference.customers_micros, difference.hours_micros)
+    records = max(difference.customers_records, difference.hours_records)
+    return Check("conservation", False, f"the books are off by {micros} micros and {records} events")
+
+
+async def live(request: web.Request) -> web.Response:
+    """Answer that the process works."""
+    return json_response({"status": "ok"}, headers={"Cache-Control": "no-store"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """Answer whether the numbers are known.
+
+    A broker that has gone away does not make this unready: what was counted is still true as of its time.
+    """
+    context = context_of(request)
+    found = checks(context)
+    if context.model.state is not State.READY:
+        return problem_response(not_known(context.model.not_known()))
+    status = "ready" if all(check.ok for check in found) else "degraded"
+    body = {"status": status, "checks": [asdict(check) for check in found]}
+    return json_response(body, headers={"Cache-Control": "no-store"})
+
+
+ROUTES = (
+    Route("GET", "/healthz", live, "Whether the process works.", (), "Health", strict=False, errors=()),
+    Route("GET", "/readyz", ready, "Whether it can answer, and what is missing.", (), "Readiness",
+          strict=False, errors=(503,)),
+)  # fmt: skip

@@ -1,0 +1,114 @@
+"""What happens around every request: errors get their shape, answers their headers, and the clock is looked at."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+
+from exporter.model.state import NotKnownError
+from exporter.web.context import context_of
+from exporter.web.problems import ProblemError, not_known, problem_response
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+STANDALONE_HEADER = "X-Billing-Standalone"
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+
+
+@web.middleware
+async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Time each answer by its route, method and code."""
+    started = time.perf_counter()
+    response = await handler(request)
+    route = route_of(request)
+    method = request.method if request.method in _METHODS else "other"
+    seconds = time.perf_counter() - started
+    context_of(request).own.observe_request(route, method, response.status, seconds)
+    logger.debug(
+        "request method=%s path=%s status=%d seconds=%.4f", request.method, request.path, response.status, seconds
+    )
+    return response
+
+
+@web.middleware
+async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give every error the one shape, and tell nobody but the log about a bug."""
+    try:
+        return await handler(request)
+    except ProblemError as problem:
+        return problem_response(problem)
+    except NotKnownError as error:
+        return problem_response(not_known(error))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return problem_response(_from_http(request, error))
+    except Exception:
+        logger.exception("request failed method=%s path=%s", request.method, request.path)
+        return problem_response(ProblemError(500, "internal", "something went wrong here; the log has the details"))
+
+
+@web.middleware
+async def add_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Mark made-up data, and answer browsers of the one origin that is allowed to call from elsewhere."""
+    context = context_of(request)
+    preflight = request.method == hdrs.METH_OPTIONS and request.match_info.http_exception is not None
+    if preflight and getattr(request.match_info.http_exception, "status", 0) == 405:
+        response: web.StreamResponse = _options(request)
+    else:
+        response = await handler(request)
+    if response.prepared:
+        return response
+    response.headers.update(common_headers(context.standalone, context.settings.cors_origin))
+    return response
+
+
+def common_headers(standalone: bool, cors_origin: str) -> dict[str, str]:
+    """Return the headers that every answer has."""
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if standalone:
+        headers[STANDALONE_HEADER] = "true"
+    if cors_origin:
+        headers |= {"Access-Control-Allow-Origin": cors_origin, "Access-Control-Allow-Credentials": "true"}
+        headers["Vary"] = "Origin"
+    return headers
+
+
+def route_of(request: web.Request) -> str:
+    """Return the route's pattern, never the path itself: anybody may ask for any path."""
+    resource = request.match_info.route.resource
+    return "unmatched" if resource is None else resource.canonical.removesuffix("/") or "/"
+
+
+def _options(request: web.Request) -> web.Response:
+    error = request.match_info.http_exception
+    assert isinstance(error, web.HTTPMethodNotAllowed)
+    allowed = ", ".join(sorted({*error.allowed_methods, hdrs.METH_OPTIONS}))
+    headers = {"Allow": allowed}
+    if context_of(request).settings.cors_origin:
+        headers |= {
+            "Access-Control-Allow-Methods": allowed,
+            "Access-Control-Allow-Headers": "accept, content-type, authorization",
+            "Access-Control-Max-Age": "600",
+        }
+    return web.Response(status=204, headers=headers)
+
+
+def _from_http(request: web.Request, error: web.HTTPException) -> ProblemError:
+    code = _CODES.get(error.status, "bad_request" if error.status < 500 else "internal")
+    headers: dict[str, str] = {}
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        message = f"{request.path} does not take {request.method}; it takes {allowed}"
+        headers["Allow"] = allowed
+    elif error.status == 404:
+        message = f"there is nothing at {request.path}; GET /openapi.json lists what there is"
+    elif isinstance(error, web.HTTPRequestEntityTooLarge):
+        message = f"the body is larger than {request.client_max_size} bytes"
+    else:
+        message = error.reason
+    return ProblemError(error.status, code, message, headers=headers)

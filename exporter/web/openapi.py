@@ -1,0 +1,93 @@
+"""The OpenAPI document, made from the table of routes and the schemas of the answers."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import web
+
+from exporter.web.context import Context
+from exporter.web.problems import ProblemError
+from exporter.web.routes import Parameter, Route
+from exporter.web.schemas import SCHEMAS
+
+_PATTERN = re.compile(r"\{(\w+):[^}]*\}")
+_ERRORS = {
+    400: "A parameter or the body cannot be read.",
+    404: "There is no such thing.",
+    405: "The path does not take this method.",
+    413: "The body is too large.",
+    422: "The query makes no sense as it stands.",
+    500: "A bug.",
+    503: "The numbers are not known; Retry-After says when to ask again.",
+}
+
+
+def openapi_path(path: str) -> str:
+    """Return an aiohttp path as OpenAPI writes it."""
+    return _PATTERN.sub(r"{\1}", path)
+
+
+def openapi(context: Context, routes: Iterable[Route]) -> dict[str, Any]:
+    """Return the description of all routes."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(openapi_path(route.path), {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Queryable Billing",
+            "version": context.version,
+            "description": "Monthly totals of billable events, exact and live. Money is a decimal string.",
+        },
+        "paths": paths,
+        "components": {"schemas": SCHEMAS},
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.endpoint.__name__,
+        "summary": route.summary,
+        "parameters": [_parameter(parameter) for parameter in route.parameters],
+        "responses": {"200": _answer(route), **{str(status): _problem(status) for status in sorted(route.errors)}},
+    }
+    if route.method == "POST":
+        schema = {"type": "object"}
+        operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": "path" if parameter.in_path else "query",
+        "required": parameter.in_path,
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+
+
+def _answer(route: Route) -> dict[str, Any]:
+    if "/" in route.answer:
+        return {"description": route.summary, "content": {route.answer: {"schema": {"type": "string"}}}}
+    schema = {"$ref": f"#/components/schemas/{route.answer}"}
+    return {"description": route.summary, "content": {"application/json": {"schema": schema}}}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": _ERRORS[status], "content": {"application/json": {"schema": schema}}}
+
+
+def endpoint_of(document: web.AppKey[bytes]) -> Any:
+    """Return the endpoint that answers with a document made beforehand."""
+
+    async def openapi_document(request: web.Request) -> web.Response:
+        """Answer with the OpenAPI document."""
+        body = request.config_dict.get(document)
+        if body is None:
+            raise ProblemError(404, "not_found", "there is no description")
+        return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    return openapi_document
