@@ -1,6 +1,7 @@
 """Reads a topic whole, from its first record on and then live, and knows when it has seen all there was."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -25,6 +26,8 @@ _PASSING = frozenset(
         KafkaError.NOT_COORDINATOR,
     }
 )
+
+_METADATA_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,9 @@ class TopicReader:
     ) -> None:
         self.topic = topic
         self._consumer = Consumer(reader_config(settings))
+        # Who knows the leaders asks them at once; who does not tries again after half a second.
+        with suppress(KafkaException):
+            self._consumer.list_topics(topic, timeout=_METADATA_SECONDS)
         self._behind = set(range(partitions))
         self._next_offsets = dict.fromkeys(range(partitions), 0)
         starts = start_offsets or {}
