@@ -15,6 +15,7 @@ KINDS = ("customers", "types", "months", "reasons")
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 10_000
 
+_NOTHING_TYPED = ("$__searchFilter", "${__searchFilter")
 _KIND_OF_KEY = {"customer": "customers", "type": "types", "month": "months"}
 
 
@@ -31,8 +32,7 @@ def variable(view: View, payload: dict[str, Any]) -> list[str]:
             f"a variable needs payload.target, one of {', '.join(KINDS)}",
             "target",
         )
-    prefix = str(payload.get("prefix") or payload.get("search") or "").rstrip("*")
-    return values(view, str(kind), [], _limit(payload), prefix, payload.get("month"))
+    return values(view, str(kind), [], _limit(payload), _searched(payload), payload.get("month"))
 
 
 def tag_values(view: View, key: object, filters: list[Filter]) -> list[str]:
@@ -73,6 +73,12 @@ def _customers(view: View, filters: list[Filter], prefix: str, month: object) ->
         known = (view.customer(name, one) for one in months)
         if any(of_slot(sums, slot)[1] for sums in known if sums is not None for slot in slots):
             yield name
+
+
+def _searched(payload: dict[str, Any]) -> str:
+    """Return the first letters searched for. Until somebody types, Grafana leaves its own word for them in place."""
+    text = str(payload.get("prefix") or payload.get("search") or "")
+    return "" if text.startswith(_NOTHING_TYPED) else text.rstrip("*")
 
 
 def _limit(payload: dict[str, Any]) -> int:

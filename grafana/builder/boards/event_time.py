@@ -23,7 +23,7 @@ def columns(titles: dict[str, str]) -> list[Json]:
 
 def matrix(row: str, column: str, value: str) -> list[Json]:
     """Return transformations that spread a column's values over columns; the first is then named ``row\\column``."""
-    options = {"rowField": row, "columnField": column, "valueField": value}
+    options = {"rowField": row, "columnField": column, "valueField": value, "emptyValue": "zero"}
     return [{"id": "groupingToMatrix", "options": options}]
 
 

@@ -133,6 +133,7 @@ def _over_time(event_type: str, currency: Currency) -> list[Json]:
             ],
             unit=currency.exact_unit,
             decimals=4,
+            no_value="no events",
         ),
         late_and_rejected(),
     ]

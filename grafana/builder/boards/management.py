@@ -192,6 +192,7 @@ def _over_time(currency: Currency) -> list[Json]:
             [prometheus_target(money.recent_price("15m"), "{{event_type}}")],
             unit=currency.exact_unit,
             decimals=4,
+            no_value="no events",
             legend_values=["lastNotNull", "mean"],
         ),
         late_and_rejected(),

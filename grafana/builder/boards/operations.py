@@ -51,12 +51,12 @@ def _alerts() -> Json:
 
 
 def _conservation() -> Json:
-    difference = f"max(abs({select('billing_conservation_difference_micros')}))"
+    differences = [f"max(abs({select(f'billing_conservation_difference_{unit}')}))" for unit in ("micros", "records")]
     return stat(
         "Books off by",
-        "The largest difference that the conservation checks find: micros, or records. Anything but 0 for 2 minutes is "
-        "an alert.",
-        prometheus_target(difference, instant=True),
+        "The largest difference that the conservation checks find: micros, and records. Anything but 0 for 2 minutes "
+        "is an alert.",
+        prometheus_target(" + ".join(differences), instant=True),
         unit="locale",
         decimals=0,
         steps=ZERO_IS_GOOD,
@@ -176,13 +176,14 @@ def _books() -> list[Json]:
         ),
         timeseries(
             "Conservation checks",
-            "Sum over customers and sum over types against the sum of accepted amounts, in micros; records read "
-            "against accepted and rejected. Always 0.",
+            "How far the sums over customers and over types are off the accepted amounts, in micros, and the counts "
+            "off their number, in records. Always 0.",
             [
                 prometheus_target(
-                    fold(f"abs({select('billing_conservation_difference_micros')})", "check"),
-                    "{{check}}",
+                    fold(f"abs({select(f'billing_conservation_difference_{unit}')})", "check"),
+                    f"{{{{check}}}}, {unit}",
                 )
+                for unit in ("micros", "records")
             ],
             unit="locale",
             steps=ZERO_IS_GOOD,
