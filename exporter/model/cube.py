@@ -6,6 +6,7 @@ many in any order gives the same sums.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import reduce
 
 from exporter.model.names import NameIndex
 from exporter.model.ranking import Ranking
@@ -30,11 +31,15 @@ class Cube:
         self.types = types
         self.months: dict[str, MonthCube] = {}
         self.hours: dict[int, Sums] = {}
-        self.sums: Sums = NO_SUMS
         self.names: dict[str, str] = {}
         self.name_index: NameIndex | None = None
         self._partials: defaultdict[tuple[int, str], dict[str, Sums]] = defaultdict(dict)
         self._hour_partials: defaultdict[int, dict[int, Sums]] = defaultdict(dict)
+
+    @property
+    def sums(self) -> Sums:
+        """The sums over all months and customers."""
+        return reduce(plus, (month.sums for month in self.months.values()), NO_SUMS)
 
     def partial(self, partition: int, month: str, customer: str) -> Sums | None:
         """Return what an input partition has for a customer and month."""
@@ -44,13 +49,13 @@ class Cube:
         """Return what an input partition has for an hour."""
         return self._hour_partials[partition].get(hour_start_ms)
 
-    def set_customer(self, partition: int, month: str, customer: str, sums: Sums | None) -> None:
-        """Replace what an input partition has for a customer and month; None takes it away."""
+    def set_customer(self, partition: int, month: str, customer: str, sums: Sums | None) -> Sums | None:
+        """Replace what an input partition has for a customer and month; None takes it away. Return what it had."""
         customer = self._intern(customer)
         partials = self._partials[partition, month]
         old = partials.get(customer)
         if old == sums:
-            return
+            return old
         if sums is None:
             del partials[customer]
         else:
@@ -62,27 +67,28 @@ class Cube:
         # Only one partition knows the customer: share the tuple instead of making an equal one.
         after = sums if before is old else plus(minus(before or NO_SUMS, old or NO_SUMS), sums or NO_SUMS)
         self._replace(cube, month, customer, before, after)
+        return old
 
-    def set_hour(self, partition: int, hour_start_ms: int, sums: Sums | None) -> None:
-        """Replace what an input partition has for an hour; None takes it away."""
+    def set_hour(self, partition: int, hour_start_ms: int, sums: Sums | None) -> Sums | None:
+        """Replace what an input partition has for an hour; None takes it away. Return what it had."""
         partials = self._hour_partials[partition]
-        old = partials.get(hour_start_ms, NO_SUMS)
+        old = partials.get(hour_start_ms)
         if sums is None:
             partials.pop(hour_start_ms, None)
         else:
             partials[hour_start_ms] = sums
-        after = plus(minus(self.hours.get(hour_start_ms, NO_SUMS), old), sums or NO_SUMS)
+        after = plus(minus(self.hours.get(hour_start_ms, NO_SUMS), old or NO_SUMS), sums or NO_SUMS)
         if any(after):
             self.hours[hour_start_ms] = after
         else:
             self.hours.pop(hour_start_ms, None)
+        return old
 
     def _replace(self, cube: MonthCube, month: str, customer: str, before: Sums | None, after: Sums | None) -> None:
         if after is not None and not any(after):
             after = None
-        change = minus(after or NO_SUMS, before or NO_SUMS)
+        change = minus(after or NO_SUMS, before) if before else after or NO_SUMS
         cube.sums = plus(cube.sums, change)
-        self.sums = plus(self.sums, change)
         _count_active(cube.active, before or NO_SUMS, after or NO_SUMS)
         for ranking in cube.rankings.values():
             ranking.note(customer, before)
@@ -111,10 +117,13 @@ class Cube:
 
 
 def _count_active(active: list[int], before: Sums, after: Sums) -> None:
-    slots = max(len(before), len(after)) // 2
-    active += [0] * (slots - len(active))
-    counts_before = before[1::2] + (0,) * slots
-    counts_after = after[1::2] + (0,) * slots
-    for slot in range(slots):
-        if bool(counts_before[slot]) != bool(counts_after[slot]):
-            active[slot] += 1 if counts_after[slot] else -1
+    """Move the numbers of customers with events of each type: this one had `before` and has `after`."""
+    longer = max(len(before), len(after)) // 2
+    if longer > len(active):
+        active += [0] * (longer - len(active))
+    for slot, count in enumerate(before[1::2]):
+        if count:
+            active[slot] -= 1
+    for slot, count in enumerate(after[1::2]):
+        if count:
+            active[slot] += 1

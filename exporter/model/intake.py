@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from billing.subtotal import CustomerMonthKey, HourKey, Progress
 from exporter.model.cube import Cube
-from exporter.model.sums import NO_SUMS, Sums, event_count, total_micros
+from exporter.model.sums import Sums, event_count, total_micros
 
 SumsKey = CustomerMonthKey | HourKey
 
@@ -36,38 +36,54 @@ class Difference:
         )
 
 
-@dataclass
-class Books:
-    """The three tellings of what one input partition has accepted: (micros, events) by customers, by hours, and
-    by the progress record."""
+@dataclass(slots=True)
+class Account:
+    """One telling of what an input partition has accepted: a sum in micros and a count of events."""
 
-    customers: tuple[int, int] = (0, 0)
-    hours: tuple[int, int] = (0, 0)
-    progress: tuple[int, int] = (0, 0)
+    micros: int = 0
+    records: int = 0
+
+    def replace(self, old: Sums | None, new: Sums | None) -> None:
+        """Enter that sums have taken the place of others."""
+        if old:
+            self.micros -= total_micros(old)
+            self.records -= event_count(old)
+        if new:
+            self.micros += total_micros(new)
+            self.records += event_count(new)
+
+
+@dataclass(slots=True)
+class Books:
+    """The three tellings: by the customers, by the hours, and by the progress record."""
+
+    customers: Account = field(default_factory=Account)
+    hours: Account = field(default_factory=Account)
+    progress: Account = field(default_factory=Account)
 
     @property
     def agree(self) -> bool:
         """Whether all three tell the same."""
-        return self.customers == self.progress == self.hours
+        return not self.difference()
 
     def difference(self) -> Difference:
         """Return how far customers and hours are off the progress record."""
-        micros, records = self.progress
         return Difference(
-            abs(self.customers[0] - micros),
-            abs(self.hours[0] - micros),
-            abs(self.customers[1] - records),
-            abs(self.hours[1] - records),
+            abs(self.customers.micros - self.progress.micros),
+            abs(self.hours.micros - self.progress.micros),
+            abs(self.customers.records - self.progress.records),
+            abs(self.hours.records - self.progress.records),
         )
 
 
-@dataclass
+@dataclass(slots=True)
 class Intake:
     """The door through which the records of one input partition reach the cube.
 
     Args:
         partition: the input partition.
         cube: where they are shown.
+        books: of all that was received, shown or not.
         staged: sums received and not shown, the newest of each key; None is a tombstone.
         staged_progress: a progress record received and not shown.
         waiting_since: when the oldest of these came, in seconds of a monotonic clock; None if there are none.
@@ -85,57 +101,48 @@ class Intake:
     shown_difference: Difference = field(default_factory=Difference)
 
     @property
-    def progress(self) -> Progress | None:
-        """The newest progress record received, shown or not."""
-        return self.staged_progress or self.shown_progress
+    def whole(self) -> bool:
+        """Whether what is kept back is whole commits. Sums alone never are: each commit has its progress record."""
+        return self.staged_progress is not None and self.books.agree
 
-    def receive_sums(self, key: SumsKey, sums: Sums | None, now_seconds: float) -> None:
+    def load(self, key: SumsKey, sums: Sums | None) -> None:
+        """Let sums into the cube at once: nobody looks yet, so half a commit does no harm."""
+        self._account(key).replace(self._put(key, sums), sums)
+
+    def stage(self, key: SumsKey, sums: Sums | None, now_seconds: float) -> None:
         """Keep the newest sums of a key back, and enter them in the books."""
         old = self.staged[key] if key in self.staged else self._shown(key)
-        change = (_micros(sums) - _micros(old), _events(sums) - _events(old))
-        if isinstance(key, CustomerMonthKey):
-            self.books.customers = _moved(self.books.customers, change)
-        else:
-            self.books.hours = _moved(self.books.hours, change)
+        self._account(key).replace(old, sums)
         self.staged[key] = sums
-        self._wait_from(now_seconds)
+        if self.waiting_since is None:
+            self.waiting_since = now_seconds
 
-    def receive_progress(self, progress: Progress | None, now_seconds: float) -> None:
+    def stage_progress(self, progress: Progress | None, now_seconds: float) -> None:
         """Keep the newest progress record back, and enter it in the books. A tombstone starts it anew."""
         self.staged_progress = progress or Progress()
-        self.books.progress = (self.staged_progress.accepted_micros, self.staged_progress.accepted)
-        self._wait_from(now_seconds)
+        self.books.progress = Account(self.staged_progress.accepted_micros, self.staged_progress.accepted)
+        if self.waiting_since is None:
+            self.waiting_since = now_seconds
 
     def show(self) -> None:
         """Let all that was kept back into the cube."""
         for key, sums in self.staged.items():
-            if isinstance(key, CustomerMonthKey):
-                self.cube.set_customer(self.partition, key.month, key.customer, sums)
-            else:
-                self.cube.set_hour(self.partition, key.hour_start_ms, sums)
+            self._put(key, sums)
         self.staged = {}
-        self.shown_progress = self.progress
+        self.shown_progress = self.staged_progress or self.shown_progress
         self.staged_progress = None
         self.shown_difference = self.books.difference()
         self.waiting_since = None
+
+    def _account(self, key: SumsKey) -> Account:
+        return self.books.customers if isinstance(key, CustomerMonthKey) else self.books.hours
+
+    def _put(self, key: SumsKey, sums: Sums | None) -> Sums | None:
+        if isinstance(key, CustomerMonthKey):
+            return self.cube.set_customer(self.partition, key.month, key.customer, sums)
+        return self.cube.set_hour(self.partition, key.hour_start_ms, sums)
 
     def _shown(self, key: SumsKey) -> Sums | None:
         if isinstance(key, CustomerMonthKey):
             return self.cube.partial(self.partition, key.month, key.customer)
         return self.cube.hour_partial(self.partition, key.hour_start_ms)
-
-    def _wait_from(self, now_seconds: float) -> None:
-        if self.waiting_since is None:
-            self.waiting_since = now_seconds
-
-
-def _micros(sums: Sums | None) -> int:
-    return total_micros(sums or NO_SUMS)
-
-
-def _events(sums: Sums | None) -> int:
-    return event_count(sums or NO_SUMS)
-
-
-def _moved(entry: tuple[int, int], change: tuple[int, int]) -> tuple[int, int]:
-    return entry[0] + change[0], entry[1] + change[1]

@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from billing.runtime.topic_reader import Record
 from billing.subtotal import (
-    CustomerMonthKey,
-    HourKey,
     Progress,
     ProgressKey,
     RecordError,
@@ -148,7 +147,7 @@ class ReadModel:
             if self._state is State.READY:
                 for intake in self.intakes.values():
                     if intake.waiting_since is not None and now - intake.waiting_since > self._patience_seconds:
-                        self._show_unbalanced(intake)
+                        self._give_up_waiting(intake)
 
     def stop(self, why: str) -> None:
         """Say that no more records will come: what is shown would grow old without a word."""
@@ -199,9 +198,7 @@ class ReadModel:
         )  # fmt: skip
 
     def _receive(self, subtotals: Iterable[Subtotal | None]) -> None:
-        now = self._clock()
-        ready = self._state is State.READY
-        touched = set()
+        now, looked_at, loaded = self._clock(), self._state is State.READY, set[int]()
         for subtotal in subtotals:
             if subtotal is None:
                 continue
@@ -209,17 +206,17 @@ class ReadModel:
             intake = self.intakes.get(key.partition)
             if intake is None:
                 intake = self.intakes[key.partition] = Intake(key.partition, self.cube)
-            if isinstance(key, CustomerMonthKey | HourKey):
-                assert not isinstance(value, Progress)
-                intake.receive_sums(key, value, now)
+            if isinstance(key, ProgressKey):
+                intake.stage_progress(cast("Progress | None", value), now)
+            elif looked_at:
+                intake.stage(key, cast("Sums | None", value), now)
             else:
-                assert value is None or isinstance(value, Progress)
-                intake.receive_progress(value, now)
-            if not ready:
-                touched.add(key.partition)
-            elif intake.books.agree:
+                intake.load(key, cast("Sums | None", value))
+            if not looked_at:
+                loaded.add(key.partition)
+            elif intake.whole:
                 self._show(intake)
-        for partition in touched:
+        for partition in loaded:
             self.intakes[partition].show()
 
     def _show(self, intake: Intake) -> None:
@@ -230,8 +227,9 @@ class ReadModel:
             self._sample()
             self._on_shown(fresh)
 
-    def _show_unbalanced(self, intake: Intake) -> None:
-        logger.warning("books do not agree partition=%d difference=%s", intake.partition, intake.books.difference())
+    def _give_up_waiting(self, intake: Intake) -> None:
+        if not intake.books.agree:
+            logger.warning("books do not agree partition=%d difference=%s", intake.partition, intake.books.difference())
         self._show(intake)
 
     def _become_ready(self, now: float) -> None:
