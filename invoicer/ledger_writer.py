@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -81,9 +82,11 @@ class KafkaLedgerWriter:
         self._steps(Step.COMMITTED)
 
     def close(self) -> None:
-        """Give what is still on its way a moment to fail. Closing twice is allowed."""
-        self._producer.purge()
-        self._producer.flush(1.0)
+        """Drop what is still on its way. Closing twice is allowed."""
+        # A fenced producer answers each call with the error that has been raised already.
+        with suppress(KafkaException):
+            self._producer.purge()
+            self._producer.flush(1.0)
 
     def _produce(self, key: bytes, value: bytes) -> None:
         while True:
