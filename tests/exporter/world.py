@@ -1,0 +1,220 @@
+"""A deployment in memory: what the processor and the invoicer would write, and an exporter that reads it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from billing.invoice import Invoice, MonthClose, make_invoice, not_billed
+from billing.ledger import BilledKey, CarriedKey, ClosedKey, InvoiceKey, encode_carried, encode_close, encode_invoice
+from billing.ledger import encode_key as encode_ledger_key
+from billing.period import hour_start_ms, month_calendar
+from billing.runtime.topic_reader import Record
+from billing.settings import Settings
+from billing.subtotal import (
+    CustomerMonthKey,
+    HourKey,
+    Progress,
+    ProgressKey,
+    SubtotalKey,
+    encode_key,
+    encode_progress,
+    encode_sums,
+)
+from exporter.feeds.input_ends import InputEnds
+from exporter.metrics.own import OwnMetrics
+from exporter.model.read_model import ReadModel
+from exporter.web.application import create_app
+from exporter.web.context import Context
+from tests.exporter.client import Client, serve
+
+CHARLIE_S = 1_488_142_855
+CHARLIE_MS = CHARLIE_S * 1_000
+FEBRUARY_MS = 1_485_907_200_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+class ManualClock:
+    """Seconds of a monotonic clock that only moves by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class Books:
+    """Absolute sums as the processor keeps them, one input partition at a time."""
+
+    zone: str = "UTC"
+    sums: dict[SubtotalKey, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    progress: defaultdict[int, Progress] = field(default_factory=lambda: defaultdict(Progress))
+    changed: set[SubtotalKey] = field(default_factory=set)
+    offset: int = 0
+
+    def event(
+        self,
+        customer: str,
+        micros: int,
+        type_: str = "MISC",
+        at_ms: int = CHARLIE_MS,
+        partition: int = 0,
+        count: int = 1,
+    ) -> None:
+        """Accept events that happened at one time."""
+        month = month_calendar(self.zone).month_of(at_ms)
+        for key in (CustomerMonthKey(partition, month, customer), HourKey(partition, hour_start_ms(at_ms))):
+            total, number = self.sums.setdefault(key, {}).get(type_, (0, 0))
+            self.sums[key][type_] = (total + micros, number + count)
+            self.changed.add(key)
+        old = self.progress[partition]
+        self.progress[partition] = Progress(
+            next_offset=old.next_offset + count,
+            watermark_ms=max(old.watermark_ms, at_ms),
+            accepted=old.accepted + count,
+            accepted_micros=old.accepted_micros + micros,
+            rejected=old.rejected,
+            oldest_record_ms=at_ms,
+            newest_record_ms=at_ms,
+            committed_ms=at_ms + 1_200,
+            instance="test",
+        )
+        self.changed.add(ProgressKey(partition))
+
+    def reject(self, reason: str, partition: int = 0, count: int = 1) -> None:
+        """Reject records."""
+        old = self.progress[partition]
+        rejected = {**old.rejected, reason: old.rejected.get(reason, 0) + count}
+        fields = {name: getattr(old, name) for name in Progress.__dataclass_fields__}
+        self.progress[partition] = Progress(**{**fields, "rejected": rejected, "next_offset": old.next_offset + count})
+        self.changed.add(ProgressKey(partition))
+
+    def commit(self) -> list[Record]:
+        """Return the records of a commit, progress last."""
+        keys = sorted(self.changed, key=lambda key: (isinstance(key, ProgressKey), encode_key(key)))
+        self.changed.clear()
+        return [self.record(key) for key in keys]
+
+    def record(self, key: SubtotalKey) -> Record:
+        """Return the record of a key as it stands."""
+        self.offset += 1
+        if isinstance(key, ProgressKey):
+            value = encode_progress(self.progress[key.partition])
+        else:
+            value = encode_sums(self.sums[key])
+        return Record(0, self.offset - 1, encode_key(key), value, CHARLIE_MS)
+
+
+class World:
+    """An exporter's read model, and the records it is fed with.
+
+    Args:
+        settings: of the deployment, besides the defaults.
+        standalone: whether the data counts as made up.
+    """
+
+    def __init__(self, standalone: bool = False, **settings: Any) -> None:
+        self.settings = Settings(**settings)
+        self.clock = ManualClock()
+        self.books = Books(self.settings.time_zone)
+        self.model = ReadModel(self.settings.types, clock=self.clock)
+        self.ends = InputEnds(True, "a broker answers", {})
+        self.context = Context(
+            self.settings, self.model, lambda: self.ends, OwnMetrics(CollectorRegistry()), standalone
+        )
+        self._ledger_offset = 0
+        self._billed: dict[CustomerMonthKey, dict[str, tuple[int, int]]] = {}
+        self._carried: dict[str, dict[str, int]] = {}
+
+    def event(self, customer: str, micros: int, type_: str = "MISC", at_ms: int = CHARLIE_MS, **more: int) -> None:
+        """Accept an event; it shows with the next commit."""
+        self.books.event(customer, micros, type_, at_ms, **more)
+
+    def commit(self) -> None:
+        """Let what has happened be read."""
+        self.model.apply(self.books.commit())
+
+    def ready(self) -> "World":
+        """Let what has happened be read, and the topics be read to their ends."""
+        self.commit()
+        self.model.caught_up()
+        return self
+
+    def close(self, month: str, at_ms: int) -> list[Invoice]:
+        """Issue the invoices of a month: what is not billed yet up to its end, for whoever has any of it."""
+        usages = [key for key in self.books.sums if isinstance(key, CustomerMonthKey) and key.month <= month]
+        pairs: list[tuple[bytes, bytes]] = []
+        invoices: list[Invoice] = []
+        for customer in sorted({key.customer for key in usages}):
+            to_bill: dict[str, Mapping[str, tuple[int, int]]] = {}
+            for key in usages:
+                billed = self._billed.get(CustomerMonthKey(0, key.month, customer), {})
+                if key.customer == customer and (new := not_billed(self.books.sums[key], billed)):
+                    to_bill[key.month] = new
+                    self._billed[CustomerMonthKey(0, key.month, customer)] = dict(self.books.sums[key])
+            if not to_bill:
+                continue
+            invoice, left = make_invoice(
+                len(invoices) + 1, customer, month, to_bill, self._carried.get(customer, {}),
+                currency=self.settings.currency, issued_at_ms=at_ms, offsets={0: 1},
+            )  # fmt: skip
+            self._carried[customer] = left
+            invoices.append(invoice)
+            pairs.append((encode_ledger_key(InvoiceKey(month, customer)), encode_invoice(invoice)))
+            for usage in to_bill:
+                billed_sums = encode_sums(self._billed[CustomerMonthKey(0, usage, customer)])
+                pairs.append((encode_ledger_key(BilledKey(usage, customer)), billed_sums))
+            pairs.append((encode_ledger_key(CarriedKey(customer)), encode_carried(left)))
+        cents, micros = sum(one.total_cents for one in invoices), sum(one.exact_micros for one in invoices)
+        marker = MonthClose(month, self.settings.currency, at_ms, len(invoices), cents, micros, {0: 1})
+        pairs.append((encode_ledger_key(ClosedKey(month)), encode_close(marker)))
+        self.model.apply_invoices([self._ledger_record(key, value) for key, value in pairs])
+        return invoices
+
+    def app(self) -> web.Application:
+        """Return the application that serves this."""
+        return create_app(self.context)
+
+    @contextmanager
+    def served(self) -> Iterator[Client]:
+        """Serve this, for as long as the block runs."""
+        with serve(self.app) as client:
+            yield client
+
+    def _ledger_record(self, key: bytes, value: bytes) -> Record:
+        self._ledger_offset += 1
+        return Record(0, self._ledger_offset - 1, key, value, CHARLIE_MS)
+
+
+def charlie() -> World:
+    """Return the deployment that has counted the line ``1488142855,Charlie,199.99`` and nothing else."""
+    world = World()
+    world.event("Charlie", 199_990_000)
+    return world.ready()
+
+
+def two_months(**settings: Any) -> World:
+    """Return a deployment with a closed January and an open February, three customers and several types."""
+    world = World(**settings)
+    january_ms = FEBRUARY_MS - 20 * DAY_MS
+    for day in range(3):
+        at_ms = FEBRUARY_MS + day * DAY_MS + 5 * HOUR_MS
+        world.event("Alice", 1_500_000, "CALL", at_ms, partition=0)
+        world.event("Bob", 20_000_001, "DATA", at_ms + HOUR_MS, partition=1)
+        world.event("Alice", 2_250_000, "DATA", at_ms + HOUR_MS, partition=1)
+    world.event("Charlie", 199_990_000, "MISC", FEBRUARY_MS + 2 * DAY_MS, partition=0)
+    world.event("Charlie", -10_000_000, "MISC", FEBRUARY_MS + 2 * DAY_MS, partition=1)
+    world.event("Alice", 8_000_000, "CALL", january_ms, partition=0)
+    world.event("Bob", 5_000_005, "DATA", january_ms + DAY_MS, partition=1)
+    world.books.reject("malformed", count=2)
+    world.books.reject("bad_amount", partition=1)
+    world.ready()
+    world.close("2017-01", FEBRUARY_MS + DAY_MS)
+    return world
