@@ -40,6 +40,11 @@ def override(field: str, **properties: object) -> Json:
     }
 
 
+def numbers_in(unit: str) -> Json:
+    """Return the override of the unit that the JSON data source sends along with its numbers, for an axis."""
+    return {"matcher": {"id": "byType", "options": "number"}, "properties": [{"id": "unit", "value": unit}]}
+
+
 def link(title: str, url: str) -> Json:
     """Return a link that stands in the same window."""
     return {"title": title, "url": url, "targetBlank": False}

@@ -24,15 +24,24 @@ class PlacedPanel:
 
 @dataclass(frozen=True)
 class PlacedTarget:
-    """A query, with the dashboard and the panel that it belongs to."""
+    """A query, with the dashboard and the panel (or annotation) that it belongs to."""
 
     board: str
-    title: str
+    panel: Json
     target: Json
-    empty_is_fine: bool = False
 
     def __str__(self) -> str:
-        return f"{self.board}: {self.title} {self.target.get('refId', '')}"
+        return f"{self.board}: {self.panel.get('title') or self.panel['name']} {self.target['refId']}"
+
+    @property
+    def is_panel(self) -> bool:
+        """Whether it belongs to a panel."""
+        return "gridPos" in self.panel
+
+    @property
+    def empty_is_fine(self) -> bool:
+        """Whether nothing is a good answer: the panel says what stands there then, or it is an annotation."""
+        return not self.is_panel or "noValue" in self.panel["fieldConfig"]["defaults"]
 
 
 @cache
@@ -57,13 +66,13 @@ def panels() -> list[PlacedPanel]:
 def targets(datasource_type: str) -> list[PlacedTarget]:
     """Return the queries of one kind of data source: those of panels and annotations."""
     of_panels = [
-        PlacedTarget(placed.board, placed.panel["title"], target, "noValue" in placed.panel["fieldConfig"]["defaults"])
+        PlacedTarget(placed.board, placed.panel, target)
         for placed in panels()
         for target in placed.panel["targets"]
         if target["datasource"]["type"] == datasource_type
     ]
     of_annotations = [
-        PlacedTarget(name, annotation["name"], annotation["target"], empty_is_fine=True)
+        PlacedTarget(name, annotation, annotation["target"])
         for name, board in dashboards().items()
         for annotation in board["annotations"]["list"]
         if annotation["datasource"]["type"] == datasource_type

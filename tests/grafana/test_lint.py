@@ -110,7 +110,10 @@ def test_overrides_name_fields_that_exist(placed: PlacedPanel) -> None:
     for transformation in panel.get("transformations", []):
         names |= set(transformation["options"].get("renameByName", {}).values())
     for override in panel["fieldConfig"]["overrides"]:
-        assert override["matcher"]["options"] in names
+        if override["matcher"]["id"] == "byName":
+            assert override["matcher"]["options"] in names
+        else:
+            assert override["matcher"] == {"id": "byType", "options": "number"}
 
 
 @every_panel

@@ -8,7 +8,7 @@ from grafana.builder.dashboard import CUSTOMER_UID, Board
 from grafana.builder.json_source import JSON_SOURCE, json_target, json_variable_query
 from grafana.builder.layout import Section, in_line, sized
 from grafana.builder.money import Currency
-from grafana.builder.panels import bar_chart, donut, override, stat, table
+from grafana.builder.panels import bar_chart, donut, numbers_in, override, stat, table
 
 CUSTOMER = "${customer:csv}"
 MONTH = "${month:csv}"
@@ -121,6 +121,7 @@ def _history_panels(currency: Currency) -> list[Json]:
         x_field="month\\type",
         stacked=True,
         unit=currency.axis_unit,
+        overrides=[numbers_in(currency.axis_unit)],
         transformations=matrix("month", "type", "revenue"),
     )
     titles = {

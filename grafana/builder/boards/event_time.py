@@ -4,7 +4,7 @@ from grafana.builder import Json
 from grafana.builder.dashboard import CUSTOMER_UID
 from grafana.builder.json_source import json_target
 from grafana.builder.money import Currency
-from grafana.builder.panels import bar_chart, link, override, stat, table, timeseries
+from grafana.builder.panels import bar_chart, link, numbers_in, override, stat, table, timeseries
 
 # A change of a tenth against the month before up to the same time is worth a look.
 CHANGE_STEPS = ((None, "red"), (-0.1, "orange"), (0, "green"))
@@ -57,6 +57,7 @@ def revenue_over_event_time(currency: Currency, **payload: str) -> Json:
         bars=True,
         stacked=True,
         unit=currency.axis_unit,
+        overrides=[numbers_in(currency.axis_unit)],
         legend_values=["sum"],
     )
 
@@ -70,6 +71,7 @@ def revenue_by_month(currency: Currency, **payload: str) -> Json:
         x_field="month\\type",
         stacked=True,
         unit=currency.axis_unit,
+        overrides=[numbers_in(currency.axis_unit)],
         transformations=matrix("month", "type", "revenue"),
     )
 

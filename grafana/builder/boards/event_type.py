@@ -13,7 +13,7 @@ from grafana.builder.dashboard import Board, type_uid
 from grafana.builder.json_source import json_target
 from grafana.builder.layout import Section, in_line, sized
 from grafana.builder.money import Currency
-from grafana.builder.panels import override, prometheus_target, stat, timeseries
+from grafana.builder.panels import numbers_in, override, prometheus_target, stat, timeseries
 from grafana.builder.promql import MoneyQueries, events, of_month, rate
 
 # Of the month before: reached is good news at any time of the month.
@@ -150,6 +150,7 @@ def _by_event_time(event_type: str, currency: Currency) -> list[Json]:
                 "Running total within each month. Steps back to zero where a month begins.",
                 [json_target("revenue_cumulative", **only)],
                 unit=currency.axis_unit,
+                overrides=[numbers_in(currency.axis_unit)],
             ),
             12,
             8,

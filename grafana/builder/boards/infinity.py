@@ -72,7 +72,7 @@ def _panels(currency: Currency) -> list[Json]:
     share = donut(
         "Share of types",
         "Each type's share of the newest month's revenue.",
-        [infinity_target("/api/v1/subtotals", by_type)],
+        [infinity_target("/api/v1/subtotals", by_type, month="newest")],
         by_row=True,
         unit=currency.exact_unit,
         decimals=2,
