@@ -71,7 +71,7 @@ def run(settings: Settings, arguments: argparse.Namespace, steps: Steps = ignore
         OperatorError: something that a person has to mend; nothing was billed twice.
     """
     request = Request.parse(arguments)
-    if request.month:
+    if request.month and not request.dry_run:
         _require_begun(request.month, settings)
     try:
         with stop_on_signals() as stop, CloseReporter() as report:
@@ -148,7 +148,9 @@ def preview(settings: Settings, month: str | None, stop: Stop) -> int:
             return EXIT_DONE
         verdict = session.months.decision(last).verdict
         logger.info("preview month=%s due=%s", last, "yes" if verdict is Verdict.DUE else f"no, {verdict.value}")
-        return EXIT_DONE if session.months.close_up_to(last, lambda: stop.requested) else EXIT_FAILED
+        while not stop.requested and (following := next_month(session.book)) and following <= last:
+            session.months.closer.close(following, lambda: stop.requested)
+        return EXIT_FAILED if stop.requested else EXIT_DONE
 
 
 def _look(session: Session, stop: Stop) -> None:

@@ -61,7 +61,7 @@ class Closer:
         clock: what the invoices are dated by.
         currency: ISO 4217 code.
         chunk_invoices: how many invoices one transaction issues at most.
-        report: told after each chunk.
+        report: told at the start and after each chunk.
         steps: told of each step.
     """
 
@@ -95,7 +95,7 @@ class Closer:
         closing = self._resumed(month)
         # Step 1.
         candidates = self._candidates(closing)
-        logger.info("closing month=%s candidates=%d already_issued=%d", month, len(candidates), closing.invoices)
+        self.report(CloseProgress(month, 0, len(candidates), closing))
         # Step 2.
         for done, chunk in self._chunks(closing, candidates):
             if chunk:

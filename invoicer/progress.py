@@ -16,7 +16,7 @@ LOG_EVERY_SECONDS = 5.0
 
 
 class CloseReporter:
-    """Told of each chunk; a context manager that leaves the terminal tidy."""
+    """Told at the start and of each chunk; a context manager that leaves the terminal tidy."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
@@ -37,7 +37,7 @@ class CloseReporter:
         """Show it."""
         if self._bar:
             self._show(self._bar, progress)
-        elif time.monotonic() - self._logged_at >= LOG_EVERY_SECONDS:
+        elif progress.done == 0 or time.monotonic() - self._logged_at >= LOG_EVERY_SECONDS:
             self._logged_at = time.monotonic()
             logger.info(
                 "closing month=%s customers=%d of=%d issued=%d",
