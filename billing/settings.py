@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from billing.clock import Clock, SimulatedClock, SystemClock
+from billing.clock import SimulatedClock, SystemClock
 from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, EventRules
 
 ENVIRONMENT_PREFIX = "QB_"
@@ -103,6 +103,9 @@ class Settings(BaseModel):
     simulation_anchor_ms: int = setting(0, "wall clock when the simulation shows its start, milliseconds", ge=0)
 
     # Processor
+    start_from_retained: bool = setting(
+        False, "begin a first start behind input records that were deleted unread", "process"
+    )
     state_dir: Path = setting(Path("state"), "folder of the processor's state", "process")
     commit_interval_seconds: float = setting(0.5, "time between commits: it bounds freshness", "process", gt=0, le=60)
     batch_bytes: int = setting(8_000_000, "payload bytes gathered before a fold", "process", ge=1_000)
@@ -217,7 +220,7 @@ class Settings(BaseModel):
         return self
 
     @cached_property
-    def clock(self) -> Clock:
+    def clock(self) -> SystemClock | SimulatedClock:
         """What counts as now: the wall clock, or the simulation's."""
         if self.simulation_speed == 0:
             return SystemClock()

@@ -11,4 +11,4 @@ module that knows Quix's internals.
 import warnings
 
 # Quix imports an HTTP client, for its cloud, that warns of its own future when it is imported.
-warnings.filterwarnings("ignore", message="The httpx module is deprecated")
+warnings.filterwarnings("ignore", message="The httpx module is deprecated", module="authlib")

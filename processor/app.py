@@ -19,7 +19,7 @@ from billing.settings import Settings
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, Status, StatusCollector
 from processor.quix_adapter import BatchingApplication
-from processor.takeover import RUNBOOK
+from processor.takeover import INPUT_RUNBOOK, STATE_RUNBOOK, InputDeletedError, StateMismatchError
 from processor.worker import BillingWorker
 
 logger = logging.getLogger(__name__)
@@ -123,14 +123,14 @@ def explain(error: BaseException, settings: Settings) -> OperatorError | None:
         if isinstance(cause, OperatorError):
             return cause
         if isinstance(cause, StateRecoveryOffsetOutOfRange) or _is_code(cause, KafkaError._AUTO_OFFSET_RESET):
-            return OperatorError(
+            return InputDeletedError(
                 f"{settings.input_topic}: records were deleted before they were read; stopped rather than undercount, "
-                "see docs/runbook.md#input-deleted"
+                f"see {INPUT_RUNBOOK}"
             )
         if isinstance(cause, InvalidStoreChangelogOffset):
-            return OperatorError(
+            return StateMismatchError(
                 f"{settings.input_topic}: local State is ahead of its changelog topic, which was deleted or cut; "
-                f"stopped rather than miscount, see {RUNBOOK}"
+                f"stopped rather than miscount, see {STATE_RUNBOOK}"
             )
         if _is_code(cause, KafkaError._FENCED) or _is_code(cause, KafkaError.FENCED_INSTANCE_ID):
             return OperatorError(

@@ -34,6 +34,7 @@ from quixstreams.models.messagecontext import MessageContext
 from quixstreams.processing import ProcessingContext
 
 from processor.book import Store
+from processor.takeover import Takeover
 
 logger = logging.getLogger(__name__)
 
@@ -46,15 +47,8 @@ Produce = Callable[..., None]
 class BatchWorker(Protocol):
     """What the adapter drives. All calls come from one thread."""
 
-    def take_over(self, partition: int, store: Store, committed_offset: int | None, has_history: bool) -> None:
-        """Accept a partition before its first batch.
-
-        Args:
-            partition: the input partition.
-            store: its State, to read from.
-            committed_offset: the group's committed offset, None if there is none.
-            has_history: whether the partition's changelog holds committed records.
-        """
+    def take_over(self, takeover: Takeover, store: Store) -> None:
+        """Accept a partition, with its State to read from, before its first batch."""
         ...
 
     def gather(self, partition: int, messages: Sequence[Message]) -> None:
@@ -206,6 +200,7 @@ class BatchingApplication(Application):
         self._reader_options = reader_options
         self._new_partitions: set[int] = set()
         self._next_offsets: dict[int, int] = {}
+        self._assign_failure: Exception | None = None
         assert isinstance(self._consumer, BatchingConsumer)
         self._consumer.batch_messages = batch_messages
         self._consumer.take_over = self._take_over
@@ -267,7 +262,11 @@ class BatchingApplication(Application):
             if partition.topic == self._input.name:
                 self._new_partitions.add(partition.partition)
                 self._next_offsets[partition.partition] = partition.offset
-        super()._on_assign(consumer, partitions)
+        try:
+            super()._on_assign(consumer, partitions)
+        except Exception as error:
+            # The client would hang at its close after a callback that raised: stop before the next batch instead.
+            self._assign_failure = error
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         super()._on_revoke(consumer, partitions)
@@ -288,14 +287,25 @@ class BatchingApplication(Application):
 
     def _take_over(self) -> Mapping[int, int]:
         """Show new partitions, their State restored by now, to the worker. Returns where each owned one goes on."""
+        if self._assign_failure is not None:
+            raise self._assign_failure
         new = sorted(self._new_partitions)
-        with_history = self._find_history([partition for partition in new if self._next_offsets[partition] < 0])
+        with_history = self._find_history(new)
         for partition in new:
             offset = self._next_offsets[partition]
-            committed = offset if offset >= 0 else None
-            self._worker.take_over(partition, self._context.store_of(partition), committed, partition in with_history)
+            takeover = Takeover(
+                partition=partition,
+                committed_offset=offset if offset >= 0 else None,
+                oldest_offset=self._oldest_offset(partition) if offset < 0 else 0,
+                has_history=partition in with_history,
+            )
+            self._worker.take_over(takeover, self._context.store_of(partition))
             self._new_partitions.discard(partition)
         return self._next_offsets
+
+    def _oldest_offset(self, partition: int) -> int:
+        low, _ = self._consumer.get_watermark_offsets(TopicPartition(self._input.name, partition), timeout=30)
+        return int(low)
 
     def _find_history(self, partitions: list[int]) -> set[int]:
         """Return those whose changelog holds a committed record.

@@ -1,40 +1,82 @@
-"""Whether State and committed offset of an input partition belong together: checked before its first record.
+"""Whether State and offsets of an input partition belong together: checked before its first record.
 
-State holds the offset it has counted up to, written in the transaction that committed the same offset to the group.
-If the two differ, one of them was lost or changed from outside, and going on would count records twice or never.
+State holds the offset it has counted up to, written in the transaction that committed the same offset to the group;
+the changelog holds State. If the three differ, one of them was lost or changed from outside, and going on would count
+records twice or never, now or when State is restored the next time.
 """
+
+from dataclasses import dataclass
 
 from billing.errors import OperatorError
 from billing.subtotal import Progress
 
-RUNBOOK = "docs/runbook.md#state-and-offsets"
+STATE_RUNBOOK = "docs/runbook.md#state-and-offsets"
+INPUT_RUNBOOK = "docs/runbook.md#input-deleted"
 
 
 class StateMismatchError(OperatorError):
-    """State and committed offset do not belong together; the message says how they differ and where to read on."""
+    """State and offsets do not belong together; the message says how they differ and where to read on."""
 
 
-def check_state(partition: str, progress: Progress | None, committed_offset: int | None, has_history: bool) -> None:
+class InputDeletedError(OperatorError):
+    """Records were deleted before they were read; the message names the partition and where to read on."""
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """What Kafka knows of an input partition that is taken over.
+
+    Args:
+        partition: its number.
+        committed_offset: the group's committed offset, None if there is none.
+        oldest_offset: the offset of the oldest record still there.
+        has_history: whether the changelog holds committed records.
+    """
+
+    partition: int
+    committed_offset: int | None
+    oldest_offset: int
+    has_history: bool
+
+
+def check_takeover(topic: str, takeover: Takeover, progress: Progress | None, start_from_retained: bool) -> None:
     """Accept the State of an input partition or refuse it.
 
     Args:
-        partition: topic and number, for the message.
+        topic: the input topic, for the message.
+        takeover: what Kafka knows of the partition.
         progress: how far its State counts, None if it is empty.
-        committed_offset: the group's committed offset, None if there is none.
-        has_history: whether the changelog holds committed records though the group has no offset.
+        start_from_retained: whether a first start may begin behind records that were deleted.
 
     Raises:
         StateMismatchError: going on would miscount.
+        InputDeletedError: a first start would leave out records that were deleted.
     """
+    name = f"{topic}[{takeover.partition}]"
+    if fault := _mismatch(takeover, progress):
+        raise StateMismatchError(f"{name}: {fault}; stopped rather than miscount, see {STATE_RUNBOOK}")
+    if takeover.committed_offset is None and takeover.oldest_offset > 0 and not start_from_retained:
+        raise InputDeletedError(
+            f"{name}: the oldest record has offset {takeover.oldest_offset}, those before it were deleted unread; "
+            f"set start_from_retained to begin there all the same, see {INPUT_RUNBOOK}"
+        )
+
+
+def _mismatch(takeover: Takeover, progress: Progress | None) -> str | None:
     counted = None if progress is None else progress.next_offset
-    if counted == committed_offset and not (counted is None and has_history):
-        return
-    if counted is None and committed_offset is None:
-        fault = "the changelog holds subtotals, but the group has no committed offset"
-    elif counted is None:
-        fault = f"the group has committed offset {committed_offset}, but State and changelog are empty"
-    elif committed_offset is None:
-        fault = f"State counts up to offset {counted}, but the group has no committed offset"
-    else:
-        fault = f"State counts up to offset {counted}, but the group has committed offset {committed_offset}"
-    raise StateMismatchError(f"{partition}: {fault}; stopped rather than miscount, see {RUNBOOK}")
+    committed = takeover.committed_offset
+    if counted != committed:
+        return f"{_state(counted)}, but the group has {_group(committed)}"
+    if counted is None and takeover.has_history:
+        return "the changelog holds subtotals, but the group has no committed offset"
+    if counted is not None and not takeover.has_history:
+        return f"{_state(counted)}, but its changelog is empty"
+    return None
+
+
+def _state(counted: int | None) -> str:
+    return "State and changelog are empty" if counted is None else f"State counts up to offset {counted}"
+
+
+def _group(committed: int | None) -> str:
+    return "no committed offset" if committed is None else f"committed offset {committed}"

@@ -14,7 +14,7 @@ from processor.fold import FoldRules, Rejection, fold
 from processor.metrics import ProcessorMetrics, Uncommitted
 from processor.quix_adapter import Produce
 from processor.rejected import produce_rejected
-from processor.takeover import check_state
+from processor.takeover import Takeover, check_takeover
 
 logger = logging.getLogger(__name__)
 
@@ -54,16 +54,18 @@ class BillingWorker:
         """The books of the partitions owned. Read them, do not change them."""
         return self._books
 
-    def take_over(self, partition: int, store: Store, committed_offset: int | None, has_history: bool) -> None:
-        """Open the book of a partition, if State and committed offset belong together.
+    def take_over(self, takeover: Takeover, store: Store) -> None:
+        """Open the book of a partition, if State and offsets belong together.
 
         Raises:
-            StateMismatchError: they do not.
+            OperatorError: they do not, or records were deleted before they were read.
         """
-        progress = read_progress(store, partition)
-        check_state(f"{self._settings.input_topic}[{partition}]", progress, committed_offset, has_history)
-        self._books[partition] = PartitionBook(partition, progress or Progress(), self._settings.hot_table_entries)
-        logger.info("partition taken over partition=%d next_offset=%s", partition, committed_offset)
+        progress = read_progress(store, takeover.partition)
+        check_takeover(self._settings.input_topic, takeover, progress, self._settings.start_from_retained)
+        self._books[takeover.partition] = PartitionBook(
+            takeover.partition, progress or Progress(), self._settings.hot_table_entries
+        )
+        logger.info("partition taken over partition=%d next_offset=%s", takeover.partition, takeover.committed_offset)
 
     def gather(self, partition: int, messages: Sequence[Any]) -> None:
         """Keep the records until a commit, or until there are enough for a fold."""

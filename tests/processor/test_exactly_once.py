@@ -1,0 +1,125 @@
+"""Whatever happens to the processor, the totals equal an independent recount of what was produced, to the micro."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from billing.clock import SystemClock
+from billing.period import month_calendar
+from generator.events import EventMix, GeneratedEvent, generate_events
+from generator.expected import ExpectedTotals
+from tests.conftest import Kafka
+from tests.pipeline import Pipeline, rejected_multiset, wait_until
+
+MIX = EventMix(customers=500, malformed_share=0.01, late_share=0.05, credit_share=0.05)
+
+
+def generate(count: int, seed: int, keyed: bool = True) -> Iterator[GeneratedEvent]:
+    mix = EventMix(**{**vars(MIX), "keyed": keyed})
+    return islice(generate_events(mix, seed, SystemClock()), count)
+
+
+class Recount:
+    """What billing must arrive at, counted from the truth that each generated event carries."""
+
+    def __init__(self) -> None:
+        self.totals = ExpectedTotals(month_calendar("UTC"))
+        self.rejected: Counter[tuple[bytes | None, bytes | None, str]] = Counter()
+
+    def add(self, event: GeneratedEvent) -> GeneratedEvent:
+        self.totals.add(event)
+        if event.reason is not None:
+            self.rejected[event.key, event.payload, event.reason.value] += 1
+        return event
+
+    def check(self, pipeline: Pipeline) -> None:
+        """Wait until every record is counted, then compare everything."""
+        wait_until(lambda: pipeline.consumed() >= self.totals.records, 120, "all records counted")
+        customers, hours = pipeline.totals()
+        progress = pipeline.progress().values()
+        assert sum(p.accepted for p in progress) == self.totals.accepted
+        assert sum(p.accepted_micros for p in progress) == self.totals.accepted_micros
+        assert sum((Counter(p.rejected) for p in progress), Counter()) == self.totals.rejected
+        assert customers == self.totals.customers
+        assert hours == self.totals.hours
+        assert rejected_multiset(pipeline.rejected()) == self.rejected
+
+
+@pytest.fixture
+def pipeline(kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipeline]:
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name) as pipeline:
+        yield pipeline
+
+
+def test_200_000_events_equal_an_independent_recount(pipeline: Pipeline) -> None:
+    """Keyed and unkeyed, CSV and JSON, 1% broken: every subtotal, count and rejected record is as it must be."""
+    recount = Recount()
+    pipeline.start("process")
+    for seed, keyed in ((1, True), (2, False)):
+        pipeline.produce_all(recount.add(event) for event in generate(100_000, seed, keyed))
+    recount.check(pipeline)
+    assert recount.totals.records == 200_000
+    assert len(recount.totals.rejected) == 8, "every reason is in the data"
+
+
+class Feeder:
+    """Produces in the background until it is told to stop."""
+
+    def __init__(self, pipeline: Pipeline, recount: Recount, pause_seconds: float) -> None:
+        self._pipeline, self._recount, self._pause_seconds = pipeline, recount, pause_seconds
+        self._stop = Event()
+        self._thread = Thread(target=self._run)
+
+    def __enter__(self) -> "Feeder":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        seed = 100
+        while not self._stop.is_set():
+            seed += 1
+            self._pipeline.produce_all(self._recount.add(event) for event in generate(200, seed, keyed=bool(seed % 2)))
+            self._stop.wait(self._pause_seconds)
+
+
+def wait_for_more(pipeline: Pipeline, records: int = 1_000) -> None:
+    before = pipeline.consumed()
+    wait_until(lambda: pipeline.consumed() >= before + records, 60, f"{records} more records counted")
+
+
+def test_kills_and_rebalances_change_nothing(pipeline: Pipeline) -> None:
+    """Killed three times in mid-flight, once with its state deleted; a second one joins and leaves: exact."""
+    recount = Recount()
+    first = pipeline.start("process", "a")
+    with Feeder(pipeline, recount, pause_seconds=0.05):
+        for delete_state in (False, True, False):
+            wait_for_more(pipeline)
+            first.kill()
+            first.wait()
+            if delete_state:
+                shutil.rmtree(pipeline.directory / "state")
+            first = pipeline.start("process", "a")
+        wait_for_more(pipeline)
+        second = pipeline.start("process", "b")
+        wait_until(lambda: "partition taken over" in pipeline.log_of("process", "b"), 60, "the second has partitions")
+        wait_for_more(pipeline, 3_000)
+        second.terminate()
+        assert second.wait(30) == 0
+        wait_for_more(pipeline, 3_000)
+        third = pipeline.start("process", "c")
+        wait_until(lambda: "partition taken over" in pipeline.log_of("process", "c"), 60, "the third has partitions")
+        wait_for_more(pipeline)
+        third.kill()
+        wait_for_more(pipeline, 3_000)
+    recount.check(pipeline)
+    first.terminate()
+    assert first.wait(30) == 0

@@ -1,0 +1,95 @@
+"""Nothing is lost: whatever cannot be billed is in the dead-letter topic, unchanged, with its reason and origin."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from billing.event import Reason
+from tests.conftest import Kafka
+from tests.pipeline import Pipeline, wait_until
+
+FAR_FUTURE = b"4102444800,Charlie,1"  # 2100-01-01
+
+BAD_INPUT: list[tuple[bytes | None, Reason]] = [
+    (b"nonsense", Reason.MALFORMED),
+    (b"1488142855,Charlie", Reason.MALFORMED),
+    (b"1488142855,Charlie,1,MISC,id,more", Reason.MALFORMED),
+    (b'1488142855,"Charlie,1', Reason.MALFORMED),
+    (b'{"timestamp":1488142855,', Reason.MALFORMED),
+    (b"1488142855,\xff\xfe,1", Reason.MALFORMED),
+    (b"", Reason.MALFORMED),
+    (None, Reason.MALFORMED),
+    (b"yesterday,Charlie,1", Reason.BAD_TIMESTAMP),
+    (b"-1,Charlie,1", Reason.BAD_TIMESTAMP),
+    (b"1488142855.5,Charlie,1", Reason.BAD_TIMESTAMP),
+    (b'{"timestamp":"2017-13-01T00:00:00Z","customer":"Charlie","amount":"1"}', Reason.BAD_TIMESTAMP),
+    (FAR_FUTURE, Reason.FUTURE_TIMESTAMP),
+    (b"1488142855,,1", Reason.BAD_CUSTOMER),
+    (b"1488142855, Charlie,1", Reason.BAD_CUSTOMER),
+    (b"1488142855,Char\x07lie,1", Reason.BAD_CUSTOMER),
+    (b"1488142855," + b"x" * 201 + b",1", Reason.BAD_CUSTOMER),
+    (b'{"timestamp":1488142855,"customer":7,"amount":"1"}', Reason.BAD_CUSTOMER),
+    (b"1488142855,Charlie,much", Reason.BAD_AMOUNT),
+    (b"1488142855,Charlie,1e3", Reason.BAD_AMOUNT),
+    (b"1488142855,Charlie,1000000000000", Reason.BAD_AMOUNT),
+    (b'{"timestamp":1488142855,"customer":"Charlie","amount":null}', Reason.BAD_AMOUNT),
+    (b"1488142855,Charlie,0.0000001", Reason.TOO_PRECISE),
+    (b'{"timestamp":1488142855,"customer":"Charlie","amount":0.0000001}', Reason.TOO_PRECISE),
+    (b"1488142855,Charlie,1,FAX", Reason.UNKNOWN_TYPE),
+    (b"1488142855,Charlie,1,MISC," + b"x" * 17_000, Reason.TOO_LARGE),
+]
+
+
+@pytest.fixture(scope="module")
+def results(
+    kafka: Kafka, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[dict[int, tuple[bytes | None, bytes | None, dict[str, bytes]]], Pipeline]]:
+    """Each bad record between two good ones, all in input partition 0; what was rejected, by source offset."""
+    directory: Path = tmp_path_factory.mktemp("rejected")
+    with Pipeline(kafka.bootstrap_servers, directory, directory.name.replace("_", "-")) as pipeline:
+        producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+        for index, (payload, _) in enumerate(BAD_INPUT):
+            for value in (b"1488142855,Alice,0.01", payload):
+                producer.produce(
+                    pipeline.settings.input_topic, value, f"k{index}".encode(), partition=0, headers={"trace": b"t1"}
+                )
+        producer.produce(pipeline.settings.input_topic, b"1488142855,Alice,0.01", partition=0)
+        producer.flush()
+        process = pipeline.start("process")
+        wait_until(lambda: pipeline.consumed() == 2 * len(BAD_INPUT) + 1, what="all records counted")
+        rejected = {
+            int(dict(record.headers)["source-offset"]): (record.key, record.value, dict(record.headers))
+            for record in pipeline.rejected()
+        }
+        assert process.poll() is None, "bad input stops nothing"
+        yield rejected, pipeline
+
+
+@pytest.mark.parametrize("index", range(len(BAD_INPUT)), ids=lambda i: f"{BAD_INPUT[i][1]}-{BAD_INPUT[i][0]!r}"[:60])
+def test_a_bad_event_is_rejected_unchanged_with_its_reason(
+    results: tuple[dict[int, tuple[bytes | None, bytes | None, dict[str, bytes]]], Pipeline], index: int
+) -> None:
+    """Key, value and headers are as they came; reason, detail and origin are added."""
+    rejected, pipeline = results
+    payload, reason = BAD_INPUT[index]
+    key, value, headers = rejected[2 * index + 1]
+    assert (key, value) == (f"k{index}".encode(), payload)
+    assert headers["trace"] == b"t1"
+    assert headers["reason"].decode() == reason
+    assert headers["detail"]
+    assert headers["source-topic"].decode() == pipeline.settings.input_topic
+    assert headers["source-partition"] == b"0"
+
+
+def test_the_good_events_around_them_are_billed(
+    results: tuple[dict[int, tuple[bytes | None, bytes | None, dict[str, bytes]]], Pipeline],
+) -> None:
+    """Nothing but the bad ones is rejected, and every reason of the closed list occurs."""
+    rejected, pipeline = results
+    assert len(rejected) == len(BAD_INPUT)
+    customers, _ = pipeline.totals()
+    good = len(BAD_INPUT) + 1
+    assert customers == {("2017-02", "Alice", "MISC"): [good * 10_000, good]}
+    assert {reason for _, reason in BAD_INPUT} == set(Reason)

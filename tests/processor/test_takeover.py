@@ -1,0 +1,190 @@
+"""State and offsets belong together: where one was lost or changed, the processor stops and says where to read on."""
+
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from billing.subtotal import Progress
+from processor.takeover import InputDeletedError, StateMismatchError, Takeover, check_takeover
+from tests.conftest import Kafka
+from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
+
+
+def check(
+    counted: int | None, committed: int | None, has_history: bool, oldest: int = 0, retained: bool = False
+) -> None:
+    progress = None if counted is None else Progress(next_offset=counted)
+    check_takeover("t", Takeover(3, committed, oldest, has_history), progress, start_from_retained=retained)
+
+
+@pytest.mark.parametrize(("counted", "committed", "has_history"), [(None, None, False), (7, 7, True), (0, 0, True)])
+def test_what_belongs_together_is_accepted(counted: int | None, committed: int | None, has_history: bool) -> None:
+    """A fresh start, and a State that counts up to the committed offset."""
+    check(counted, committed, has_history)
+
+
+@pytest.mark.parametrize(
+    ("counted", "committed", "has_history", "fault"),
+    [
+        (None, 7, False, "State and changelog are empty, but the group has committed offset 7"),
+        (7, None, True, "State counts up to offset 7, but the group has no committed offset"),
+        (7, 5, True, "State counts up to offset 7, but the group has committed offset 5"),
+        (7, 7, False, "State counts up to offset 7, but its changelog is empty"),
+        (None, None, True, "the changelog holds subtotals, but the group has no committed offset"),
+    ],
+)
+def test_what_does_not_is_refused(counted: int | None, committed: int | None, has_history: bool, fault: str) -> None:
+    """The message names partition, both offsets and the runbook."""
+    with pytest.raises(StateMismatchError, match=fault) as caught:
+        check(counted, committed, has_history)
+    assert "t[3]" in str(caught.value)
+    assert "docs/runbook.md#state-and-offsets" in str(caught.value)
+
+
+def test_a_first_start_behind_deleted_records_is_refused_unless_it_is_wanted() -> None:
+    """Nobody is left to count what was deleted: that is for the operator to know and to allow."""
+    with pytest.raises(InputDeletedError, match="oldest record has offset 5"):
+        check(None, None, has_history=False, oldest=5)
+    check(None, None, has_history=False, oldest=5, retained=True)
+
+
+@pytest.fixture
+def pipeline(kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipeline]:
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name) as pipeline:
+        yield pipeline
+
+
+def count_some(pipeline: Pipeline) -> None:
+    """Count 100 records and stop in order."""
+    process = pipeline.start("process")
+    for number in range(100):
+        pipeline.produce(f"{1_488_142_855 + number},Charlie,1.00".encode())
+    pipeline.flush()
+    wait_until(lambda: pipeline.consumed() == 100, what="100 records counted")
+    process.terminate()
+    assert process.wait(30) == 0
+
+
+def reset_group(pipeline: Pipeline) -> None:
+    group, topic = pipeline.settings.consumer_group, pipeline.settings.input_topic
+    offsets = [TopicPartition(topic, partition, 1) for partition in range(INPUT_PARTITIONS)]
+    request = ConsumerGroupTopicPartitions(group, offsets)
+    client = admin(pipeline)  # a future dies with the client it comes from
+    (future,) = client.alter_consumer_group_offsets([request]).values()
+    for partition in future.result(30).topic_partitions:
+        assert partition.error is None, partition.error
+
+
+def delete_group(pipeline: Pipeline) -> None:
+    client = admin(pipeline)
+    (future,) = client.delete_consumer_groups([pipeline.settings.consumer_group]).values()
+    future.result(30)
+
+
+def delete_group_and_state(pipeline: Pipeline) -> None:
+    delete_group(pipeline)
+    delete_state(pipeline)
+
+
+def delete_changelog_and_state(pipeline: Pipeline) -> None:
+    delete_changelog(pipeline)
+    delete_state(pipeline)
+
+
+def delete_changelog(pipeline: Pipeline) -> None:
+    client = admin(pipeline)
+    (future,) = client.delete_topics([changelog_of(pipeline)]).values()
+    future.result(30)
+    wait_until(lambda: changelog_of(pipeline) not in client.list_topics(timeout=5).topics, what="deleted")
+
+
+def delete_state(pipeline: Pipeline) -> None:
+    shutil.rmtree(pipeline.directory / "state")
+
+
+def admin(pipeline: Pipeline) -> AdminClient:
+    return AdminClient({"bootstrap.servers": pipeline.settings.bootstrap_servers})
+
+
+def changelog_of(pipeline: Pipeline) -> str:
+    settings = pipeline.settings
+    return f"changelog__{settings.consumer_group}--{settings.input_topic}--default"
+
+
+@pytest.mark.parametrize(
+    "damage", [reset_group, delete_group, delete_group_and_state, delete_changelog, delete_changelog_and_state]
+)
+def test_a_damaged_deployment_stops_instead_of_miscounting(
+    pipeline: Pipeline, damage: Callable[[Pipeline], None]
+) -> None:
+    """Exit code 1, one line that names the runbook, and not a subtotal changed."""
+    count_some(pipeline)
+    # A static member stays in its group until its session ends; an operator would wait for that too.
+    before = dict(pipeline.latest_subtotals())
+    wait_until(lambda: _done(damage, pipeline), what="the damage done")
+    pipeline.produce(b"1488142855,Charlie,1.00")
+    pipeline.flush()
+    process = pipeline.start("process", "a")
+    assert process.wait(60) == 1
+    assert "docs/runbook.md#state-and-offsets" in pipeline.log_of("process").splitlines()[-1]
+    assert pipeline.latest_subtotals() == before
+
+
+def _done(damage: Callable[[Pipeline], None], pipeline: Pipeline) -> bool:
+    """Do the damage; False while the broker still holds the group for its members."""
+    try:
+        damage(pipeline)
+    except (KafkaException, AssertionError) as error:
+        if "NON_EMPTY_GROUP" in repr(error) or "UNKNOWN_MEMBER_ID" in repr(error):
+            return False
+        raise
+    return True
+
+
+def delete_unread_input(pipeline: Pipeline) -> None:
+    """Delete all there is, after twice as many more were produced to each partition."""
+    for partition in range(INPUT_PARTITIONS):
+        for _ in range(200):
+            pipeline.produce(b"1488142855,Charlie,1.00", partition=partition)
+    pipeline.flush()
+    offsets = [TopicPartition(pipeline.settings.input_topic, partition, -1) for partition in range(INPUT_PARTITIONS)]
+    client = admin(pipeline)
+    for future in client.delete_records(offsets).values():
+        future.result(30)
+
+
+@pytest.mark.parametrize("counted_before", [True, False])
+def test_input_deleted_before_it_was_read_stops_the_processor(pipeline: Pipeline, counted_before: bool) -> None:
+    """Retention that ate unread input is an undercount: the processor says so and stops."""
+    if counted_before:
+        count_some(pipeline)
+    delete_unread_input(pipeline)
+    process = pipeline.start("process", "a")
+    assert process.wait(60) == 1
+    assert "docs/runbook.md#input-deleted" in pipeline.log_of("process").splitlines()[-1]
+
+
+def test_input_deleted_while_it_is_read_stops_the_processor(pipeline: Pipeline) -> None:
+    """A partition whose position is gone is not silently reset to what is left."""
+    count_some(pipeline)
+    process = pipeline.start("process", "a")
+    wait_until(lambda: pipeline.log_of("process").count("partition taken over") == 2 * INPUT_PARTITIONS, what="taken")
+    process.send_signal(signal.SIGSTOP)
+    delete_unread_input(pipeline)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(60) == 1
+    assert "docs/runbook.md#input-deleted" in pipeline.log_of("process").splitlines()[-1]
+
+
+def test_a_fresh_group_begins_at_the_beginning(pipeline: Pipeline) -> None:
+    """Events that were there before the first start are billed."""
+    for _ in range(10):
+        pipeline.produce(b"1488142855,Charlie,1.00")
+    pipeline.flush()
+    pipeline.start("process")
+    wait_until(lambda: pipeline.consumed() == 10, what="what was there is counted")
