@@ -23,6 +23,10 @@ class SystemClock:
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
 
+    def at_ms(self, wall_ms: int) -> int:
+        """Return what it shows when the wall clock shows `wall_ms`: the same."""
+        return wall_ms
+
 
 @dataclass(frozen=True)
 class SimulatedClock:
@@ -36,7 +40,10 @@ class SimulatedClock:
     speed: float
 
     def now_ms(self) -> int:
-        wall_ms = time.time_ns() // 1_000_000
+        return self.at_ms(time.time_ns() // 1_000_000)
+
+    def at_ms(self, wall_ms: int) -> int:
+        """Return what it shows when the wall clock shows `wall_ms`, both in milliseconds."""
         return min(max(0, self.start_ms + int((wall_ms - self.anchor_ms) * self.speed)), SIMULATION_END_MS)
 
 

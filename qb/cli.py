@@ -55,7 +55,7 @@ COMMANDS = (
         "--now": {"action": "store_true", "help": "with --month: do not wait for the month to be due"},
         "--dry-run": {"action": "store_true", "help": "show what would be issued and issue nothing"},
     }),
-    Command("audit", "recount everything from the input and compare", "qb.audit", {
+    Command("audit", "recount everything from the input and compare", "qb.audit.app", {
         "--json": {"action": "store_true", "help": "print the findings as JSON"},
     }),
 )  # fmt: skip

@@ -1,0 +1,228 @@
+"""The audit itself: the steps that :mod:`qb.audit` lists, over whatever the records are read from."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from sqlite3 import Connection
+from typing import Protocol
+
+from billing.event import BillableEvent, Reason
+from billing.money import format_micros
+from billing.period import month_calendar
+from billing.runtime.topic_reader import Record
+from billing.settings import Settings
+from billing.subtotal import Progress
+from qb.audit.findings import Check, Findings
+from qb.audit.ledger_check import LedgerCheck
+from qb.audit.recount import CUSTOMER, HOUR, Judge, PartitionTally, Reconciler, Recount, SumKey
+from qb.audit.scratch import AmountTable, LatestTable
+from qb.audit.subtotals_check import ProgressBook, check_progress, differing_sums, load_subtotals, report_sums
+from qb.audit.verdicts import VerdictCursor, VerdictError, VerdictTable, read_verdict
+
+logger = logging.getLogger(__name__)
+
+
+class TopicSource(Protocol):
+    """One topic, read from its beginning on."""
+
+    def to_now(self) -> Iterator[list[Record]]:
+        """Yield what was written before this call and has not been yielded, once it is committed; perhaps more."""
+        ...
+
+
+class Sources(Protocol):
+    """Everything that an audit reads."""
+
+    @property
+    def ledger(self) -> TopicSource:
+        """The invoices."""
+        ...
+
+    @property
+    def subtotals(self) -> TopicSource:
+        """The subtotals and progress records."""
+        ...
+
+    @property
+    def rejected(self) -> TopicSource:
+        """The rejected records."""
+        ...
+
+    def input_starts(self) -> dict[int, int]:
+        """Return the offset at which each input partition begins."""
+        ...
+
+    def input_ends(self) -> dict[int, int]:
+        """Return the offset at which each input partition ends."""
+        ...
+
+    def input(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[list[Record]]:
+        """Yield the input records from `starts` up to `ends`, by input partition; some beyond them may come too."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How far the input was counted.
+
+    Args:
+        progress: the progress records whose subtotals were read for certain.
+        offsets: input partition -> offset up to which, exclusive, they count.
+        reach: the same of the newest subtotals that may have been read.
+    """
+
+    progress: Mapping[int, Progress]
+    offsets: dict[int, int]
+    reach: dict[int, int]
+
+
+class Audit:
+    """Compares everything with a recount.
+
+    Args:
+        settings: topics, zone, and what an event must keep to.
+        sources: what is read.
+        database: for tables too large for memory.
+    """
+
+    def __init__(self, settings: Settings, sources: Sources, database: Connection) -> None:
+        self._settings, self._sources, self._database = settings, sources, database
+        self._calendar = month_calendar(settings.time_zone)
+        self._findings = Findings()
+        self._verdicts = VerdictTable(database)
+        self._sums = AmountTable(
+            database, "sums", ("kind", "partition", "period", "customer", "type"), ("counted", "subtotals")
+        )
+        self._ledger = LedgerCheck(database, self._findings)
+
+    def run(self) -> Findings:
+        """Do all steps and return what was found.
+
+        Raises:
+            OperatorError: a topic can't be read.
+        """
+        # Step 1.
+        self._read_ledger()
+        logger.info("ledger read closed_months=%d", len(self._ledger.closes))
+        # Steps 2 and 3.
+        cut = self._read_subtotals()
+        # Step 4.
+        self._read_rejected()
+        logger.info("subtotals and rejected records read, recounting records=%d", sum(cut.offsets.values()))
+        # Step 5.
+        judge = Judge(self._settings.event_rules, self._settings.clock.now_ms(), self._settings.clock.at_ms)
+        tallies = self._recount(judge, cut)
+        check_progress(tallies, cut.progress, self._findings)
+        # Step 6.
+        report_sums(self._sums, self._excused(judge, cut), self._findings)
+        self._check_ledger()
+        self._add_figures(tallies)
+        return self._findings
+
+    def _read_ledger(self) -> None:
+        latest = LatestTable(self._database, "ledger")
+        for batch in self._sources.ledger.to_now():
+            latest.put(_keyed(batch))
+        self._ledger.read(latest)
+
+    def _read_subtotals(self) -> Cut:
+        latest, book = LatestTable(self._database, "latest"), ProgressBook()
+        for batch in self._sources.subtotals.to_now():
+            latest.put(_keyed(batch))
+            book.read(_keyed(batch))
+        progress, offsets = dict(book.progress), book.next_offsets
+        for batch in self._sources.subtotals.to_now():
+            latest.put(_keyed(batch))
+            book.read(_keyed(batch))
+        for batch in self._sources.subtotals.to_now():
+            book.read(_keyed(batch))
+        load_subtotals(latest, self._sums, self._findings)
+        return Cut(progress, self._within_input(offsets), book.next_offsets)
+
+    def _within_input(self, offsets: Mapping[int, int]) -> dict[int, int]:
+        """Report what was counted and is not in the input topic; return the cut without it."""
+        starts, ends = self._sources.input_starts(), self._sources.input_ends()
+        for partition, start in starts.items():
+            if start > 0:
+                # No difference by itself: counting may have begun there. If it did not, the progress record differs.
+                self._findings.notes.append(f"input partition {partition}: what was before offset {start} is deleted")
+        for partition, offset in offsets.items():
+            if offset > ends.get(partition, 0):
+                what = f"input partition {partition}: end"
+                self._findings.add(Check.INPUT, what, f"{offset} or more", ends.get(partition, "no such partition"))
+        return {partition: min(offsets.get(partition, 0), end) for partition, end in ends.items()}
+
+    def _read_rejected(self) -> None:
+        for batch in self._sources.rejected.to_now():
+            for record in batch:
+                try:
+                    self._verdicts.add([read_verdict(record, self._settings.input_topic)])
+                except VerdictError as error:
+                    subject = f"rejected {record.partition}@{record.offset}"
+                    self._findings.add(Check.REJECTED, subject, "the headers of a rejected record", error)
+        self._verdicts.finish()
+
+    def _recount(self, judge: Judge, cut: Cut) -> dict[int, PartitionTally]:
+        recount = Recount(judge, self._calendar, self._verdicts, self._sums, self._findings, self._note_due())
+        for batch in self._sources.input({}, cut.offsets):
+            for record in batch:
+                if record.offset < cut.offsets[record.partition]:
+                    recount.add(record)
+        recount.finish(cut.offsets)
+        return recount.tallies
+
+    def _note_due(self) -> Callable[[int, int, BillableEvent], None]:
+        """Return what takes down an event whose month is closed and that was counted when it closed."""
+        if self._ledger.due is None:
+            return lambda *_: None
+        last_month, offsets = self._ledger.due
+
+        def note(partition: int, offset: int, event: BillableEvent) -> None:
+            if (
+                offset < offsets.get(partition, 0)
+                and (month := self._calendar.month_of(event.timestamp_ms)) <= last_month
+            ):
+                self._ledger.add_usage("due", [((month, event.customer, event.type), event.amount_micros, 1)])
+
+        return note
+
+    def _excused(self, judge: Judge, cut: Cut) -> set[SumKey]:
+        """Return the sums that differ at the cut and were right at some offset between cut and reach."""
+        differing = differing_sums(self._sums)
+        if not differing or all(cut.offsets.get(p, 0) >= offset for p, offset in cut.reach.items()):
+            return set()
+        reconciler = Reconciler(differing, self._calendar)
+        cursors = {p: VerdictCursor(self._verdicts.of(p, offset)) for p, offset in cut.offsets.items()}
+        for batch in self._sources.input(cut.offsets, cut.reach):
+            for record in batch:
+                if record.offset < cut.reach.get(record.partition, 0):
+                    cursor = cursors[record.partition]
+                    cursor.before(record.offset)
+                    decision = judge.decide(record, next(iter(cursor.at(record.offset)), None))
+                    if not isinstance(decision, Reason):
+                        reconciler.add(record.partition, decision)
+        return set(differing) - set(reconciler.unexplained())
+
+    def _check_ledger(self) -> None:
+        used = self._sums.rows("counted", "kind = ? AND period <= ?", CUSTOMER, self._ledger.newest_month)
+        self._ledger.add_usage("used", (((key[2], key[3], key[4]), micros, count) for key, micros, count in used))
+        self._ledger.check()
+
+    def _add_figures(self, tallies: Mapping[int, PartitionTally]) -> None:
+        accepted_micros = sum(tally.accepted_micros for tally in tallies.values())
+        billed = self._ledger.billed
+        self._findings.figures |= {
+            "input partitions": len(tallies),
+            "accepted": sum(tally.accepted for tally in tallies.values()),
+            "rejected": sum(tally.rejected.total() for tally in tallies.values()),
+            "subtotals per customer, month and type": self._sums.count(f"kind = '{CUSTOMER}'"),
+            "subtotals per hour and type": self._sums.count(f"kind = '{HOUR}'"),
+            "closed months": len(self._ledger.closes),
+            "sum of accepted": format_micros(accepted_micros),
+            "billed": format_micros(billed.micros),
+            "open": format_micros(accepted_micros - billed.micros),
+        }
+
+
+def _keyed(batch: Iterable[Record]) -> list[tuple[bytes, bytes | None]]:
+    return [(record.key, record.value) for record in batch if record.key is not None]

@@ -1,0 +1,140 @@
+"""What the audit reads from Kafka: topics up to known ends, waiting for transactions that are open."""
+
+import time
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from billing.errors import OperatorError
+from billing.runtime.kafka import KafkaUnavailableError, client_config
+from billing.runtime.topic_reader import Record, TopicReader
+from billing.settings import Settings
+
+ANSWER_SECONDS = 10.0
+# Longer than a transaction of a processor or invoicer that died stays open.
+STALL_SECONDS = 120.0
+
+
+class Topics:
+    """Knows the topics there are and where they begin and end.
+
+    Raises:
+        KafkaUnavailableError: no broker answers; every method may raise it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin = AdminClient(client_config(settings))
+        try:
+            topics = self._admin.list_topics(timeout=ANSWER_SECONDS).topics
+        except KafkaException as error:
+            raise KafkaUnavailableError(
+                f"no Kafka broker answers at {settings.bootstrap_servers}: "
+                "start one (qb broker) or set bootstrap_servers"
+            ) from error
+        self._partitions = {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
+
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has; 0 if it does not exist."""
+        return self._partitions.get(topic, 0)
+
+    def starts(self, topic: str) -> dict[int, int]:
+        """Return the log start offset of each partition."""
+        return self._ask(topic, OffsetSpec.earliest())
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Return the log end offset of each partition, records of open transactions included."""
+        return self._ask(topic, OffsetSpec.latest())
+
+    def _ask(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
+        asked = {TopicPartition(topic, partition): spec for partition in range(self.partitions(topic))}
+        if not asked:
+            return {}
+        answers = self._admin.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_SECONDS
+        )
+        try:
+            return {at.partition: answer.result(ANSWER_SECONDS).offset for at, answer in answers.items()}
+        except (KafkaException, TimeoutError) as error:
+            raise KafkaUnavailableError(
+                f"no broker tells the offsets of {topic} at {self._settings.bootstrap_servers}"
+            ) from error
+
+
+def read_until(reader: TopicReader, ends: Mapping[int, int]) -> Iterator[list[Record]]:
+    """Yield batches until all committed records below the ends have been read; some beyond them may come too.
+
+    Raises:
+        OperatorError: nothing more comes, though an end has not been reached.
+        KafkaException: the broker refuses.
+    """
+    reached = reader.next_offsets
+    moved = time.monotonic()
+    while any(reached.get(partition, 0) < end for partition, end in ends.items()):
+        if records := reader.poll():
+            yield records
+        if reader.next_offsets != reached:
+            reached, moved = reader.next_offsets, time.monotonic()
+        elif time.monotonic() - moved > STALL_SECONDS:
+            raise OperatorError(
+                f"topic {reader.topic} can't be read to its end: "
+                "a broker is away or a transaction stays open; try again"
+            )
+
+
+class WholeTopic:
+    """One topic, read from its beginning on. Close it."""
+
+    def __init__(self, settings: Settings, topics: Topics, topic: str) -> None:
+        self._topics, self._topic = topics, topic
+        partitions = topics.partitions(topic)
+        self._reader = TopicReader(settings, topic, partitions) if partitions else None
+
+    def to_now(self) -> Iterator[list[Record]]:
+        """Yield what was written before this call and has not been yielded, once it is committed; perhaps more."""
+        if self._reader is not None:
+            yield from read_until(self._reader, self._topics.ends(self._topic))
+
+    def close(self) -> None:
+        """Leave the broker."""
+        if self._reader is not None:
+            self._reader.close()
+
+
+class KafkaSources:
+    """Everything that an audit reads. Use it as a context manager.
+
+    Raises:
+        OperatorError: no broker answers, or the input topic does not exist.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topics = Topics(settings)
+        if not self._topics.partitions(settings.input_topic):
+            raise OperatorError(f"there is no topic {settings.input_topic} at {settings.bootstrap_servers}")
+        self.ledger = WholeTopic(settings, self._topics, settings.invoices_topic)
+        self.subtotals = WholeTopic(settings, self._topics, settings.subtotals_topic)
+        self.rejected = WholeTopic(settings, self._topics, settings.rejected_topic)
+
+    def __enter__(self) -> "KafkaSources":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for topic in (self.ledger, self.subtotals, self.rejected):
+            topic.close()
+
+    def input_starts(self) -> dict[int, int]:
+        """Return the offset at which each input partition begins."""
+        return self._topics.starts(self._settings.input_topic)
+
+    def input_ends(self) -> dict[int, int]:
+        """Return the offset at which each input partition ends."""
+        return self._topics.ends(self._settings.input_topic)
+
+    def input(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[list[Record]]:
+        """Yield the input records from `starts` up to `ends`, by input partition; some beyond them may come too."""
+        topic = self._settings.input_topic
+        with TopicReader(self._settings, topic, self._topics.partitions(topic), starts) as reader:
+            yield from read_until(reader, ends)

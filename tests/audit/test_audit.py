@@ -1,0 +1,236 @@
+"""The audit finds a difference of each kind, and none where there is none."""
+
+from dataclasses import replace
+
+import pytest
+
+from billing.event import Reason
+from billing.subtotal import CustomerMonthKey, HourKey, decode_key, decode_sums, encode_key, encode_sums
+from qb.audit.findings import Check, Findings
+from tests.audit.world import WRITTEN_MS, World
+
+
+@pytest.fixture
+def world() -> World:
+    """Everything counted, two months closed, the third being closed, the fourth open."""
+    world = World()
+    world.close("2017-01", 1_200)
+    world.close("2017-02", 2_000)
+    world.close("2017-03", 2_800, marker=False)
+    return world
+
+
+def only(findings: Findings, check: Check) -> list[str]:
+    """The subjects of the differences, all of one check."""
+    assert {difference.check for difference in findings.differences} == {check}
+    return [difference.subject for difference in findings.differences]
+
+
+def subtotal_keys(world: World, kind: type) -> list[bytes]:
+    return [key for key in world.subtotals if isinstance(decode_key(key), kind)]
+
+
+def tamper(world: World, key: bytes, micros: int = 1, count: int = 0) -> str:
+    """Change one sum of a subtotal; return its type."""
+    value = world.subtotals[key]
+    assert value is not None
+    sums = decode_sums(value)
+    type_ = min(sums)
+    sums[type_] = (sums[type_][0] + micros, sums[type_][1] + count)
+    world.subtotals[key] = encode_sums(sums)
+    return type_
+
+
+def test_nothing_differs_when_everything_is_right(world: World) -> None:
+    """Late events, credits, rejected records and a half-closed month are no differences."""
+    findings = world.audit()
+    assert findings.differences == []
+    assert findings.is_clean
+    assert findings.figures["accepted"] == sum(event.expected is not None for event in world.events)
+    assert findings.figures["rejected"] == len(world.rejected) > 50
+
+
+def test_the_figures_add_up(world: World) -> None:
+    """Billed and open are what was accepted."""
+    figures = world.audit().figures
+    total = sum(event.expected.amount_micros for event in world.events if event.expected)
+    micros = {name: round(float(figures[name]) * 1_000_000) for name in ("sum of accepted", "billed", "open")}
+    assert micros["sum of accepted"] == total
+    assert micros["billed"] + micros["open"] == total
+    assert micros["billed"] != 0 != micros["open"]
+
+
+def test_an_empty_deployment_is_clean() -> None:
+    """Topics without a record differ in nothing."""
+    world = World(count=2)
+    world.input, world.events, world.rejected, world.subtotals = [], [], [], {}
+    assert world.audit().is_clean
+
+
+@pytest.mark.parametrize(("micros", "count"), [(1, 0), (-1, 0), (0, 1)])
+@pytest.mark.parametrize(("kind", "check"), [(CustomerMonthKey, Check.CUSTOMERS), (HourKey, Check.TYPES)])
+def test_a_wrong_subtotal_is_found(world: World, kind: type, check: Check, micros: int, count: int) -> None:
+    """One micro or one event too many in one subtotal of one partition, and nothing else is reported."""
+    key = subtotal_keys(world, kind)[3]
+    type_ = tamper(world, key, micros, count)
+    (subject,) = only(world.audit(), check)
+    assert type_ in subject
+    assert f"input partition {decode_key(key).partition}" in subject
+
+
+@pytest.mark.parametrize(("kind", "check"), [(CustomerMonthKey, Check.CUSTOMERS), (HourKey, Check.TYPES)])
+def test_a_missing_subtotal_is_found(world: World, kind: type, check: Check) -> None:
+    """A key that is not there, or was deleted by a tombstone, counts as nothing."""
+    first, second = subtotal_keys(world, kind)[:2]
+    del world.subtotals[first]
+    world.subtotals[second] = None
+    assert len(only(world.audit(), check)) >= 2
+
+
+def test_a_subtotal_of_nobody_is_found(world: World) -> None:
+    """A sum without events is a difference too."""
+    world.subtotals[encode_key(CustomerMonthKey(0, "2017-02", "[bold]Mallory[/]"))] = encode_sums({"MISC": (1, 1)})
+    assert only(world.audit(), Check.CUSTOMERS) == ["[bold]Mallory[/] 2017-02 MISC (input partition 0)"]
+
+
+def test_a_subtotal_that_cannot_be_read_is_found(world: World) -> None:
+    """A record of another kind is reported, not passed over."""
+    world.subtotals[b"nonsense"] = b"{}"
+    assert only(world.audit(), Check.CUSTOMERS) == ["b'nonsense'"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"accepted": 1}, "accepted"),
+        ({"accepted_micros": 1}, "accepted sum"),
+        ({"watermark_ms": 1}, "highest event time"),
+        ({"rejected": {"too_large": 1_000}}, "rejected as too_large"),
+    ],
+)
+def test_a_wrong_progress_record_is_found(world: World, fields: dict[str, object], what: str) -> None:
+    """Consumed = accepted + rejected, by reason, in each input partition."""
+    world.change_progress(1, **fields)
+    assert f"input partition 1: {what}" in only(world.audit(), Check.PROGRESS)
+
+
+def test_a_record_that_is_not_rejected_is_found(world: World) -> None:
+    """What cannot be billed must be in the rejected topic."""
+    gone = world.rejected.pop(5)
+    headers = dict(gone.headers)
+    place = f"input {headers['source-partition'].decode()}@{headers['source-offset'].decode()}"
+    assert only(world.audit(), Check.REJECTED) == [place]
+
+
+def test_a_record_that_is_rejected_twice_is_found(world: World) -> None:
+    """Exactly once means once."""
+    world.rejected.append(replace(world.rejected[5], offset=9_999))
+    findings = world.audit()
+    only(findings, Check.REJECTED)
+    assert [difference.expected for difference in findings.differences] == ["rejected once"]
+    assert findings.differences[0].found.endswith("0@9999")
+
+
+def change_header(world: World, place: int, name: str, value: bytes) -> None:
+    record = world.rejected[place]
+    headers = tuple((key, value if key == name else old) for key, old in record.headers)
+    world.rejected[place] = replace(record, headers=headers)
+
+
+def test_a_wrong_reason_is_found(world: World) -> None:
+    """The reason is that of the recount."""
+    place = next(n for n, record in enumerate(world.rejected) if dict(record.headers)["reason"] == b"bad_amount")
+    change_header(world, place, "reason", b"malformed")
+    (difference,) = world.audit().differences
+    assert difference.expected == "rejected as bad_amount"
+    assert difference.found == f"rejected as malformed at 0@{place}"
+
+
+@pytest.mark.parametrize("change", [{"value": b"other"}, {"key": b"other"}, {"key": None}, {"headers": "own"}])
+def test_a_changed_record_is_found(world: World, change: dict[str, object]) -> None:
+    """A rejected record keeps its key, value and headers."""
+    if change == {"headers": "own"}:
+        change_header(world, 5, "trace", b"lost")
+    else:
+        world.rejected[5] = replace(world.rejected[5], **change)  # type: ignore[arg-type]
+    (difference,) = world.audit().differences
+    assert (difference.check, difference.expected) == (Check.REJECTED, "key, value and headers unchanged")
+
+
+def test_a_rejected_record_of_a_good_event_is_found(world: World) -> None:
+    """An event that was billed and rejected is a difference."""
+    good = next(n for n, event in enumerate(world.events) if event.expected)
+    source = world.input[good]
+    template = world.rejected[0]
+    world.rejected.append(
+        replace(
+            template,
+            offset=9_999,
+            key=source.key,
+            value=source.value,
+            headers=(*source.headers, *template.headers[-5:]),
+        )
+    )
+    change_header(world, -1, "source-partition", b"%d" % source.partition)
+    change_header(world, -1, "source-offset", b"%d" % source.offset)
+    (difference,) = world.audit().differences
+    assert (difference.check, difference.expected) == (Check.REJECTED, "billed")
+
+
+def test_a_rejected_record_of_no_record_is_found(world: World) -> None:
+    """Offsets that are not in the input, or partitions that do not exist, and headers that make no sense."""
+    extra = [replace(world.rejected[0], offset=9_000 + n) for n in range(4)]
+    world.rejected += extra
+    change_header(world, -4, "source-partition", b"7")
+    change_header(world, -3, "source-topic", b"other")
+    change_header(world, -2, "source-offset", b"x")
+    world.rejected[-1] = replace(world.rejected[-1], headers=())
+    assert sorted(only(world.audit(), Check.REJECTED)) == [f"rejected 0@{9_000 + n}" for n in range(4)]
+
+
+def test_a_verdict_of_its_time_stands(world: World) -> None:
+    """An event that lay in the future when it was rejected and no longer does is rightly rejected; one that did not
+    lie in the future then is not."""
+    day_ms = 86_400_000
+    for n, ahead_ms in ((0, day_ms + 1), (2, day_ms - 61_000)):
+        assert world.events[n].expected is not None
+        payload = b"%d,Charlie,1.00" % (WRITTEN_MS + ahead_ms)
+        world.input[n] = replace(world.input[n], value=payload)
+        world.events[n] = replace(world.events[n], payload=payload, expected=None, reason=Reason.FUTURE_TIMESTAMP)
+    world.rejected = world.rejections(len(world.events))
+    world.subtotals = dict(world.count(len(world.events)))
+    world.ledger = {}
+    findings = world.audit()
+    rejected = [difference for difference in findings.differences if difference.check is Check.REJECTED]
+    assert [(d.subject, d.expected) for d in rejected] == [("input 0@1", "billed")]
+
+
+def test_input_that_is_gone_is_noted(world: World) -> None:
+    """What retention took can't be recounted: the report says so, and what was counted there differs."""
+    world.input_starts[1] = 5
+    world.input = [record for record in world.input if record.partition == 0 or record.offset >= 5]
+    world.rejected = [record for record in world.rejected if dict(record.headers)["source-offset"] not in b"01234"]
+    findings = world.audit()
+    assert findings.notes == ["input partition 1: what was before offset 5 is deleted"]
+    assert "input partition 1: accepted" in [difference.subject for difference in findings.differences]
+
+
+def test_counting_that_began_behind_what_is_gone_is_clean(world: World) -> None:
+    """Where a first start found records deleted and was told to go on, the rest is audited as ever."""
+    world = World(count=2_000)
+    world.input_starts[1] = 5
+    gone = {n for n, record in enumerate(world.input) if record.partition == 1 and record.offset < 5}
+    world.events = [event for n, event in enumerate(world.events) if n not in gone]
+    world.input = [record for n, record in enumerate(world.input) if n not in gone]
+    world.rejected, world.subtotals = world.rejections(2_000), dict(world.count(2_000))
+    findings = world.audit()
+    assert findings.is_clean
+    assert len(findings.notes) == 1
+
+
+def test_a_count_beyond_the_input_is_found(world: World) -> None:
+    """Progress past the end of the input topic: it is another one than was counted."""
+    world.change_progress(0, next_offset=1_000_000)
+    findings = world.audit()
+    assert findings.differences[0].check is Check.INPUT
+    assert (findings.differences[0].subject, findings.totals[Check.INPUT]) == ("input partition 0: end", 1)
