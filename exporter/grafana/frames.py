@@ -106,7 +106,7 @@ def _side_by_side(frames: Sequence[Frame]) -> Frame:
 
 
 def _row_points(frame: Frame, ref_id: str, at_ms: int) -> list[Json]:
-    texts = [one for one in frame.fields if one.type == "string" and not one.name.endswith("_exact")]
+    texts = [one for one in frame.fields if one.type == "string" and not one.name.endswith(("_exact", "status"))]
     numbers = [one for one in frame.fields if one.type == "number"]
     if not numbers:
         return []

@@ -4,7 +4,7 @@ import gzip
 import time
 
 from aiohttp import web
-from prometheus_client import disable_created_metrics, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
 from exporter.metrics.collector import BillingCollector
@@ -68,8 +68,6 @@ EXPOSITION = web.AppKey("exposition", Exposition)
 
 def install(app: web.Application, context: Context) -> None:
     """Give an application what its endpoint needs."""
-    # A counter's start needs no series of its own.
-    disable_created_metrics()  # type: ignore[no-untyped-call]
     app[EXPOSITION] = Exposition(context)
 
 

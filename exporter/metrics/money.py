@@ -63,7 +63,9 @@ def _customers(view: View, sums: dict[str, Sums], word: str, limit: int) -> Fami
     for month, of_month in sums.items():
         customers = view.customers(month)
         rest = total_micros(of_month)
-        for name in islice(view.ranked(month, Sort.TOTAL), limit):
+        # A customer of that name counts among the others: two series must not have the same labels.
+        named = (name for name in view.ranked(month, Sort.TOTAL) if name != OTHER_CUSTOMERS)
+        for name in islice(named, limit):
             micros = total_micros(customers[name])
             rest -= micros
             rows.append(((name, month), micros_to_float(micros)))
