@@ -1,0 +1,138 @@
+"""Times the closing of a month: ``python -m benchmarks.close_month --customers 200000``.
+
+Fills the subtotals topic of a broker of its own with a month of customers, three types each, and lets `qb invoice`
+close it. With ``--updates`` each subtotal is published that many times, as it is when more events come: time to read
+grows with it, memory must not. Prints seconds and the peak memory of the invoicer's process.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from billing.period import add_months, month_calendar
+from billing.runtime.broker import KafkaBroker
+from billing.runtime.kafka import ensure_topics
+from billing.runtime.ports import free_port
+from billing.settings import Settings
+from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key, encode_progress, encode_sums
+
+FIRST_MONTH = "2026-01"
+PARTITIONS = 4
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one run of the invoicer took."""
+
+    seconds: float
+    peak_mib: float
+    close_seconds: list[float]
+    files_bytes: int
+
+
+def main() -> int:
+    """Run the benchmark and print its figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--customers", type=int, default=200_000)
+    parser.add_argument("--months", type=int, default=1, help="months with as many customers each, closed in a row")
+    parser.add_argument("--updates", type=int, default=1, help="how often each subtotal is published")
+    parser.add_argument("--dir", type=Path, help="where the data goes (a temporary folder)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.dir) as name:
+        folder = Path(name)
+        with KafkaBroker(folder / "kafka", free_port()) as broker:
+            settings = Settings(
+                bootstrap_servers=broker.bootstrap_servers, input_partitions=PARTITIONS, output=folder / "invoices"
+            )
+            began = time.monotonic()
+            records = fill(settings, arguments.customers, arguments.months, arguments.updates)
+            print(f"filled: {records} subtotals in {time.monotonic() - began:.0f} s", flush=True)
+            show(arguments, close(settings, add_months(FIRST_MONTH, arguments.months - 1)))
+    return 0
+
+
+def fill(settings: Settings, customers: int, months: int, updates: int) -> int:
+    """Publish the subtotals of all customers and return how many records that took."""
+    ensure_topics(settings, ("input", "subtotals", "invoices"))
+    producer = Producer(
+        {"bootstrap.servers": settings.bootstrap_servers, "linger.ms": 50, "compression.type": "lz4",
+         "queue.buffering.max.messages": 1_000_000}
+    )  # fmt: skip
+    topic = settings.subtotals_topic
+    for update in range(1, updates + 1):
+        for month in (add_months(FIRST_MONTH, index) for index in range(months)):
+            for number in range(customers):
+                key = CustomerMonthKey(number % PARTITIONS, month, f"customer-{number:07d}")
+                sums = {
+                    "CALL": (update * (number * 37 % 10_000_019 - 500_000), update * 7),
+                    "DATA": (update * (number % 99_991), update * 11),
+                    "MESSAGE": (update * 90_000, update),
+                }
+                produce(producer, topic, encode_key(key), encode_sums(sums))
+    end_ms = month_calendar(settings.time_zone).bounds_ms(month)[1]
+    for partition in range(PARTITIONS):
+        progress = Progress(watermark_ms=end_ms - 1, accepted=1, committed_ms=1)
+        produce(producer, topic, encode_key(ProgressKey(partition)), encode_progress(progress))
+    producer.flush()
+    return updates * months * customers
+
+
+def produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
+    """Send a record, waiting while the queue is full."""
+    while True:
+        try:
+            producer.produce(topic, key=key, value=value)
+            return
+        except BufferError:
+            producer.poll(0.1)
+
+
+def close(settings: Settings, month: str) -> Figures:
+    """Let `qb invoice` close the months up to `month` and return what that took.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    environment = {**os.environ, "QB_BOOTSTRAP_SERVERS": settings.bootstrap_servers, "QB_OUTPUT": str(settings.output)}
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qb", "invoice", "--month", month, "--now"],
+        env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        print(f"  {line}", end="", flush=True)
+        said.append(line)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"qb invoice failed with exit code {process.returncode}")
+    close_seconds = [
+        float(found[1]) for line in said if (found := re.search(r"month closed .* seconds=([0-9.]+)", line))
+    ]
+    files_bytes = sum(path.stat().st_size for path in settings.output.rglob("*") if path.is_file())
+    return Figures(seconds, usage.ru_maxrss / 1024, close_seconds, files_bytes)
+
+
+def show(arguments: argparse.Namespace, figures: Figures) -> None:
+    """Print the figures."""
+    closes = ", ".join(f"{seconds:.1f}" for seconds in figures.close_seconds)
+    print(
+        f"customers={arguments.customers} months={arguments.months} updates={arguments.updates}: "
+        f"{figures.seconds:.1f} s in all, of which issuing {closes} s; "
+        f"peak memory {figures.peak_mib:.0f} MiB; files {figures.files_bytes / 1e6:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
