@@ -11,6 +11,8 @@ from exporter.model.read_model import ReadModel
 
 logger = logging.getLogger(__name__)
 
+START_TIMEOUT_SECONDS = 30.0
+
 _BATCH_RECORDS = 10_000
 _WAIT_SECONDS = 0.1
 
@@ -36,7 +38,7 @@ class KafkaFeed:
             KafkaUnavailableError: no broker answered at the start.
             KafkaException: an error that trying again does not mend.
         """
-        partitions = ensure_topics(self._settings, ("subtotals", "invoices"))
+        partitions = ensure_topics(self._settings, ("subtotals", "invoices"), START_TIMEOUT_SECONDS)
         self._poller.subtotals_partitions = partitions["subtotals"]
         with (
             TopicReader(self._settings, self._settings.subtotals_topic, partitions["subtotals"]) as subtotals,
