@@ -7,8 +7,3 @@ topic, all written in the transaction that commits the input offsets. Does not k
 :mod:`processor.worker` brings the two together around a commit, and :mod:`processor.quix_adapter` is the only
 module that knows Quix's internals.
 """
-
-import warnings
-
-# Quix imports an HTTP client, for its cloud, that warns of its own future when it is imported.
-warnings.filterwarnings("ignore", message="The httpx module is deprecated", module="authlib")

@@ -3,29 +3,32 @@
 import argparse
 import gc
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 from wsgiref.simple_server import WSGIServer
 
-from confluent_kafka import KafkaError, KafkaException
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
-from quixstreams.kafka.exceptions import KafkaConsumerException
-from quixstreams.state.exceptions import InvalidStoreChangelogOffset, StateRecoveryOffsetOutOfRange
 
 from billing.errors import OperatorError
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics, reader_config
 from billing.settings import Settings
+from processor.failures import explain
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, Status, StatusCollector
 from processor.quix_adapter import BatchingApplication
-from processor.takeover import INPUT_RUNBOOK, STATE_RUNBOOK, InputDeletedError, StateMismatchError
 from processor.worker import BillingWorker
 
 logger = logging.getLogger(__name__)
 
 # The collector of Python's garbage otherwise walks every gathered record again and again.
 GC_THRESHOLDS = (200_000, 50, 100)
+
+# Failures in a row without a commit after which the processor gives up and exits; the pause grows by a second each.
+MOST_FAILURES = 8
+MOST_PAUSE_SECONDS = 5
 
 # How long a killed instance keeps its partitions from the others, and from no one if it comes back as itself.
 SESSION_TIMEOUT_MS = 10_000
@@ -34,39 +37,68 @@ SESSION_TIMEOUT_MS = 10_000
 def run(settings: Settings, _: argparse.Namespace) -> int:
     """Process events until SIGINT or SIGTERM. Returns the exit code.
 
+    A failure that may pass, such as a broker that restarts, is tried again from the last commit.
+
     Raises:
         OperatorError: something that a person has to mend; nothing was miscounted.
     """
     ensure_topics(settings, ("input", "subtotals", "rejected"))
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
-    worker = make_worker(settings, registry)
-    application = make_application(settings, worker)
-    registry.register(StatusCollector(lambda: status_of(application, worker)))
+    metrics = ProcessorMetrics(registry, settings.types)
+    collector = StatusCollector()
+    registry.register(collector)
     with _served(settings, registry):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        logger.info("processor starts instance=%s topic=%s", settings.instance, settings.input_topic)
-        try:
-            application.run()
-        except Exception as error:
-            if explained := explain(error, settings):
-                raise explained from error
-            logger.exception("processor failed instance=%s", settings.instance)
-            return 1
-    logger.info("processor stopped instance=%s", settings.instance)
-    return 0
+        failures = 0
+        while failures < MOST_FAILURES:
+            commits_before = metrics.commits
+            if _run_once(settings, metrics, collector):
+                logger.info("processor stopped instance=%s", settings.instance)
+                return 0
+            failures = 1 if metrics.commits > commits_before else failures + 1
+            if _told_to_stop_within(min(failures, MOST_PAUSE_SECONDS)):
+                return 0
+    logger.error("processor gives up instance=%s failures_without_commit=%d", settings.instance, failures)
+    return 1
 
 
-def make_worker(settings: Settings, registry: CollectorRegistry) -> BillingWorker:
+def _run_once(settings: Settings, metrics: ProcessorMetrics, collector: StatusCollector) -> bool:
+    """Run the application until it is told to stop (True) or fails in a way that may pass (False)."""
+    worker = make_worker(settings, metrics)
+    application = make_application(settings, worker)
+    collector.status = lambda: status_of(application, worker)
+    logger.info("processor starts instance=%s topic=%s", settings.instance, settings.input_topic)
+    try:
+        application.run()
+    except Exception as error:
+        if explained := explain(error, settings):
+            raise explained from error
+        logger.exception("processor failed, it goes on from its last commit instance=%s", settings.instance)
+        return False
+    finally:
+        collector.status = None
+    return True
+
+
+def _told_to_stop_within(seconds: float) -> bool:
+    """Wait, and return whether SIGINT or SIGTERM came meanwhile: nothing else listens between two runs."""
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop.wait(seconds)
+
+
+def make_worker(settings: Settings, metrics: ProcessorMetrics) -> BillingWorker:
     """Return the worker that the settings describe."""
     rules = FoldRules(
         events=settings.event_rules,
         calendar=month_calendar(settings.time_zone),
         out_of_orderness_ms=int(settings.out_of_orderness_seconds * 1_000),
     )
-    return BillingWorker(settings, rules, settings.clock, ProcessorMetrics(registry, settings.types))
+    return BillingWorker(settings, rules, settings.clock, metrics)
 
 
 def make_application(settings: Settings, worker: BillingWorker) -> BatchingApplication:
@@ -115,42 +147,6 @@ def status_of(application: BatchingApplication, worker: BillingWorker) -> Status
         lag = None if end is None else max(0, end - book.progress.next_offset)
         partitions.append(PartitionStatus(partition, book.progress.watermark_ms, lag, book.hot_entries))
     return Status(tuple(partitions), application.recovering, application.restore_remaining_records)
-
-
-def explain(error: BaseException, settings: Settings) -> OperatorError | None:
-    """Return what an operator has to know of the error that stopped the application, None if it is not known."""
-    for cause in _causes(error):
-        if isinstance(cause, OperatorError):
-            return cause
-        if isinstance(cause, StateRecoveryOffsetOutOfRange) or _is_code(cause, KafkaError._AUTO_OFFSET_RESET):
-            return InputDeletedError(
-                f"{settings.input_topic}: records were deleted before they were read; stopped rather than undercount, "
-                f"see {INPUT_RUNBOOK}"
-            )
-        if isinstance(cause, InvalidStoreChangelogOffset):
-            return StateMismatchError(
-                f"{settings.input_topic}: local State is ahead of its changelog topic, which was deleted or cut; "
-                f"stopped rather than miscount, see {STATE_RUNBOOK}"
-            )
-        if _is_code(cause, KafkaError._FENCED) or _is_code(cause, KafkaError.FENCED_INSTANCE_ID):
-            return OperatorError(
-                f"instance {settings.instance!r} was fenced: another processor runs under the same name; "
-                "give each its own `instance`"
-            )
-    return None
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def _is_code(error: BaseException, code: int) -> bool:
-    if isinstance(error, KafkaConsumerException):
-        return bool(error.code == code)
-    return isinstance(error, KafkaException) and bool(error.args[0].code() == code)
 
 
 @contextmanager

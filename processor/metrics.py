@@ -41,6 +41,8 @@ class ProcessorMetrics:
     Args:
         registry: where they are registered.
         types: the event types, each shown from the start.
+
+    `commits` is how many commits were counted.
     """
 
     def __init__(self, registry: CollectorRegistry, types: Iterable[str]) -> None:
@@ -70,6 +72,7 @@ class ProcessorMetrics:
         self._last_commit = Gauge(
             name("last_commit_timestamp_seconds"), "Wall clock at the newest commit.", registry=registry
         )
+        self.commits = 0
         build = Gauge("billing_build_info", "Version of the program.", ["version"], registry=registry)
         build.labels(version("queryable-billing")).set(1)
         for type_ in types:
@@ -88,6 +91,7 @@ class ProcessorMetrics:
             self._accepted.labels(type_).inc(count)
         for reason, count in counts.rejected.items():
             self._rejected.labels(reason.value).inc(count)
+        self.commits += 1
         self._late.inc(counts.late)
         self._published.inc(counts.published)
         self._commit_seconds.observe(seconds)
@@ -114,10 +118,13 @@ class Status:
 
 
 class StatusCollector(Collector):
-    """Reads the processor's status at each scrape, so that a partition that goes takes its series along."""
+    """Reads the processor's status at each scrape, so that a partition that goes takes its series along.
 
-    def __init__(self, status: Callable[[], Status]) -> None:
-        self._status = status
+    `status` returns it; while that is None there is no application, and nothing is shown.
+    """
+
+    def __init__(self) -> None:
+        self.status: Callable[[], Status] | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: asking for the status at registration would be too early."""
@@ -125,7 +132,9 @@ class StatusCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges of the partitions owned."""
-        status = self._status()
+        if self.status is None:
+            return
+        status = self.status()
         prefix = "billing_processor_"
         owned = status.partitions
         yield GaugeMetricFamily(f"{prefix}assigned_partitions", "Input partitions owned.", value=len(owned))

@@ -18,23 +18,40 @@ Written against quixstreams 3.28.1, which pyproject.toml pins.
 
 import logging
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
-from quixstreams import Application
-from quixstreams.context import message_context
-from quixstreams.internal_consumer import InternalConsumer
-from quixstreams.kafka.consumer import raise_for_msg_error
-from quixstreams.kafka.exceptions import KafkaConsumerException
-from quixstreams.models import Row, Topic
-from quixstreams.models.messagecontext import MessageContext
-from quixstreams.processing import ProcessingContext
 
 from processor.book import Store
 from processor.takeover import Takeover
+
+# Quix imports the HTTP client of its cloud, which insists on showing a warning of its own future.
+with warnings.catch_warnings(record=True):
+    from quixstreams import Application
+    from quixstreams.context import message_context
+    from quixstreams.internal_consumer import InternalConsumer
+    from quixstreams.kafka.consumer import raise_for_msg_error
+    from quixstreams.kafka.exceptions import KafkaConsumerException
+    from quixstreams.models import Row, Topic
+    from quixstreams.models.messagecontext import MessageContext
+    from quixstreams.processing import ProcessingContext
+    from quixstreams.state.exceptions import InvalidStoreChangelogOffset, StateRecoveryOffsetOutOfRange
+
+__all__ = [
+    "BatchWorker",
+    "BatchingApplication",
+    "BatchingConsumer",
+    "BatchingContext",
+    "InvalidStoreChangelogOffset",
+    "KafkaConsumerException",
+    "Produce",
+    "StateRecoveryOffsetOutOfRange",
+    "Topic",
+]
 
 logger = logging.getLogger(__name__)
 

@@ -57,7 +57,8 @@ def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: flo
         KafkaException: the broker refused.
     """
     specs = {role: topic_specs(settings)[role] for role in roles}
-    admin = AdminClient(client_config(settings))
+    # What goes wrong is told by the errors raised here; the client need not print it as well.
+    admin = AdminClient({**client_config(settings), "log_level": 0})
     deadline = time.monotonic() + timeout_seconds
     _create(admin, specs.values(), settings.replication_factor, deadline, settings.bootstrap_servers)
     while True:

@@ -1,0 +1,50 @@
+"""Sorts what stopped the application by who acts: an operator, told in one line, or nobody, because it may pass."""
+
+from collections.abc import Iterator
+
+from confluent_kafka import KafkaError, KafkaException
+
+from billing.errors import OperatorError
+from billing.settings import Settings
+from processor.quix_adapter import (
+    InvalidStoreChangelogOffset,
+    KafkaConsumerException,
+    StateRecoveryOffsetOutOfRange,
+)
+from processor.takeover import INPUT_RUNBOOK, STATE_RUNBOOK, InputDeletedError, StateMismatchError
+
+
+def explain(error: BaseException, settings: Settings) -> OperatorError | None:
+    """Return what an operator has to know of the error that stopped the application, None if it is not known."""
+    for cause in _causes(error):
+        if isinstance(cause, OperatorError):
+            return cause
+        if isinstance(cause, StateRecoveryOffsetOutOfRange) or _is_code(cause, KafkaError._AUTO_OFFSET_RESET):
+            return InputDeletedError(
+                f"{settings.input_topic}: records were deleted before they were read; stopped rather than undercount, "
+                f"see {INPUT_RUNBOOK}"
+            )
+        if isinstance(cause, InvalidStoreChangelogOffset):
+            return StateMismatchError(
+                f"{settings.input_topic}: local State is ahead of its changelog topic, which was deleted or cut; "
+                f"stopped rather than miscount, see {STATE_RUNBOOK}"
+            )
+        if _is_code(cause, KafkaError._FENCED):
+            return OperatorError(
+                f"instance {settings.instance!r} was fenced: another processor runs under the same name; "
+                "give each its own `instance`"
+            )
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _is_code(error: BaseException, code: int) -> bool:
+    if isinstance(error, KafkaConsumerException):
+        return bool(error.code == code)
+    return isinstance(error, KafkaException) and bool(error.args[0].code() == code)

@@ -1,0 +1,177 @@
+"""The adapter: one Row a partition, commits that leave nothing behind, rebalances with a batch in flight."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from processor.quix_adapter import BatchingConsumer, BatchingContext, KafkaConsumerException, Topic
+
+TOPIC = "incoming"
+
+
+@dataclass(frozen=True)
+class FakeError:
+    """A Kafka error as a message carries it."""
+
+    text: str = "broken"
+
+    def code(self) -> int:
+        return 1
+
+    def str(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class FakeMessage:
+    """A record as the client hands it out."""
+
+    number: int
+    position: int
+    failure: FakeError | None = None
+
+    def error(self) -> FakeError | None:
+        return self.failure
+
+    def topic(self) -> str:
+        return TOPIC
+
+    def partition(self) -> int:
+        return self.number
+
+    def offset(self) -> int:
+        return self.position
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 1_000
+
+
+class FakeClientConsumer(BatchingConsumer):
+    """A consumer whose client is a script: each call of `consume` runs the next step."""
+
+    def __init__(self, steps: Sequence[Callable[[], list[FakeMessage]]], offsets: dict[int, int]) -> None:
+        super().__init__("localhost:1", "group", "error")
+        self.steps = list(steps)
+        self.sought: list[TopicPartition] = []
+        self.take_over = lambda: offsets
+        self._topics = {TOPIC: Topic(TOPIC)}
+
+    def consume(self, num_messages: int = 1, timeout: float | None = None) -> list[Any]:
+        return list(self.steps.pop(0)())
+
+    def seek(self, partition: TopicPartition) -> None:
+        self.sought.append(partition)
+
+    def rebalance(self) -> None:
+        self._interrupted = True
+
+
+def test_one_row_a_partition_with_the_last_offset() -> None:
+    """What Quix commits for a row is the last offset of its batch; order within a partition is kept."""
+    messages = [FakeMessage(0, 5), FakeMessage(1, 9), FakeMessage(0, 6), FakeMessage(0, 8)]
+    consumer = FakeClientConsumer([lambda: messages, list], {})
+    rows = [consumer.poll_row(), consumer.poll_row()]
+    assert [(row.partition, row.offset) for row in rows if row] == [(0, 8), (1, 9)]
+    assert [message.offset() for message in rows[0].value] == [5, 6, 8]  # type: ignore[union-attr]
+    assert consumer.poll_row() is None
+
+
+def test_a_batch_that_a_rebalance_interrupts_is_dropped_and_read_again() -> None:
+    """Records fetched under the old assignment are not counted; each owned partition goes on from its own offset."""
+    consumer = FakeClientConsumer([], {0: 5, 2: -2})
+
+    def fetch_across_a_rebalance() -> list[FakeMessage]:
+        consumer.rebalance()
+        return [FakeMessage(0, 7), FakeMessage(1, 3)]
+
+    consumer.steps = [fetch_across_a_rebalance, lambda: [FakeMessage(0, 5)]]
+    assert consumer.poll_row() is None
+    assert consumer.sought == []
+    row = consumer.poll_row()
+    assert [(tp.topic, tp.partition, tp.offset) for tp in consumer.sought] == [(TOPIC, 0, 5), (TOPIC, 2, -2)]
+    assert row is not None
+    assert (row.partition, row.offset) == (0, 5)
+
+
+def test_a_kafka_error_among_the_records_is_raised() -> None:
+    """An error that the client hands out as a message stops the application instead of being skipped."""
+    consumer = FakeClientConsumer([lambda: [FakeMessage(0, 5), FakeMessage(0, 0, FakeError())]], {})
+    with pytest.raises(KafkaConsumerException):
+        consumer.poll_row()
+
+
+@dataclass
+class FakeCheckpoint:
+    """A checkpoint whose expiry flips from one look to the next."""
+
+    calls: list[str]
+    looks: list[bool]
+    is_empty: bool = False
+
+    def expired(self) -> bool:
+        return self.looks.pop(0)
+
+    def empty(self) -> bool:
+        return self.is_empty
+
+    def commit(self, revoking: bool = False) -> None:
+        self.calls.append(f"commit revoking={revoking}")
+
+    def close(self, revoking: bool = False) -> None:
+        self.calls.append("close")
+
+
+@dataclass
+class FakeWorker:
+    """A worker that notes what is asked of it."""
+
+    calls: list[str]
+
+    def before_commit(self, store_of: object, produce: object) -> None:
+        self.calls.append("before_commit")
+
+    def after_commit(self, seconds: float) -> None:
+        self.calls.append("after_commit")
+
+
+@dataclass
+class Commit:
+    """A context around a fake checkpoint."""
+
+    looks: list[bool]
+    is_empty: bool = False
+    calls: list[str] = field(default_factory=list)
+
+    def run(self, **options: bool) -> list[str]:
+        context = BatchingContext.__new__(BatchingContext)
+        context.worker = FakeWorker(self.calls)  # type: ignore[assignment]
+        context.producer = type("FakeProducer", (), {"produce": None})()  # type: ignore[assignment]
+        context._checkpoint = FakeCheckpoint(self.calls, self.looks, self.is_empty)  # type: ignore[assignment]
+        context.init_checkpoint = lambda: self.calls.append("new checkpoint")  # type: ignore[method-assign]
+        context.commit_checkpoint(**options)
+        return self.calls
+
+
+def test_nothing_is_committed_before_it_is_due() -> None:
+    """A checkpoint that expires a moment later waits for the next look: offsets never go without their sums."""
+    assert Commit(looks=[False, True]).run() == []
+
+
+def test_what_is_due_is_written_before_it_is_committed() -> None:
+    """The worker writes inside the transaction that the commit ends."""
+    expected = ["before_commit", "commit revoking=False", "new checkpoint", "after_commit"]
+    assert Commit(looks=[True, True]).run() == expected
+
+
+def test_partitions_that_go_are_committed_at_once() -> None:
+    """A revoke commits what was gathered, due or not."""
+    expected = ["before_commit", "commit revoking=True", "new checkpoint", "after_commit"]
+    assert Commit(looks=[False]).run(force=True, revoking=True) == expected
+
+
+def test_an_empty_checkpoint_bothers_nobody() -> None:
+    """Without records there is nothing to write: the idle transaction is closed."""
+    assert Commit(looks=[True, True], is_empty=True).run() == ["close", "new checkpoint"]
