@@ -40,7 +40,7 @@ def print_report(findings: Findings, file: TextIO | None = None) -> None:
         console.print(Text("clean: nothing differs", style="bold green"))
     else:
         console.print(_differences(findings))
-        console.print(Text(f"{findings.totals.total():,} differences", style="bold red"))
+        console.print(Text(f"differences: {findings.totals.total():,}", style="bold red"))
     for note in findings.notes:
         console.print(Text(f"not checked: {note}", style="yellow"))
 

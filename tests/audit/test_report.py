@@ -34,7 +34,7 @@ def test_differences_are_a_table() -> None:
     assert "[red]Customer[/red] 0" in text.replace("\n", "")
     assert "1.000000 (1)" in text
     assert "and 5 more" in text
-    assert "106 differences" in text
+    assert "differences: 106" in text
     assert "not checked: files: no folder invoices" in text
 
 
