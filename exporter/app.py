@@ -60,6 +60,7 @@ async def _serve(settings: Settings, standalone: bool) -> int:
         await stop.wait()
     finally:
         await runner.cleanup()
+        logger.info("exporter stopped")
     return _outcome(failures)
 
 

@@ -29,7 +29,7 @@ from exporter.model.invoices import InvoiceBook
 from exporter.model.rate import Rate
 from exporter.model.state import NotKnownError, State
 from exporter.model.sums import Sums, TypeTable
-from exporter.model.view import View
+from exporter.model.view import Sort, View
 
 logger = logging.getLogger(__name__)
 
@@ -139,11 +139,11 @@ class ReadModel:
         self.tick()
 
     def tick(self) -> None:
-        """Show what has waited too long. To be called a few times a second."""
+        """Show what has waited too long. To be called a few times a second, by the thread that applies."""
         now = self._clock()
+        if self._state is State.CATCHING_UP and self._caught_up_at is not None:
+            self._become_ready(now)
         with self._lock:
-            if self._state is State.CATCHING_UP and self._caught_up_at is not None:
-                self._become_ready(now)
             if self._state is State.READY:
                 for intake in self.intakes.values():
                     if intake.waiting_since is not None and now - intake.waiting_since > self._patience_seconds:
@@ -235,14 +235,29 @@ class ReadModel:
     def _become_ready(self, now: float) -> None:
         assert self._caught_up_at is not None
         balanced = all(intake.books.agree for intake in self.intakes.values())
-        if balanced or now - self._caught_up_at > self._patience_seconds:
+        if not balanced and now - self._caught_up_at <= self._patience_seconds:
+            return
+        self._warm_up()
+        with self._lock:
+            if self._state is not State.CATCHING_UP:
+                return
             self._state = State.READY
             self.version += 1
             self._sample()
-            logger.info(
-                "read model ready customers=%d months=%d partitions=%d balanced=%s",
-                len(self.cube.names), len(self.cube.months), len(self.intakes), balanced,
-            )  # fmt: skip
+        logger.info(
+            "read model ready customers=%d months=%d partitions=%d balanced=%s",
+            len(self.cube.names), len(self.cube.months), len(self.intakes), balanced,
+        )  # fmt: skip
+
+    def _warm_up(self) -> None:
+        """Sort the newest customers before anybody asks: of a million that takes seconds, the first time.
+
+        Without the lock, so that health is still told: nobody looks yet, and only this thread changes anything.
+        """
+        view = View(self.cube, self.intakes.values(), self.invoices, self.version)
+        if (month := view.newest_month()) is not None:
+            view.ranked(month, Sort.TOTAL)
+            view.named("", month)
 
     def _sample(self) -> None:
         shown = (intake.shown_progress for intake in self.intakes.values())

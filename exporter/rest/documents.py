@@ -1,6 +1,7 @@
 """The JSON shapes of the REST paths."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from billing.money import format_micros, format_rounded
@@ -29,7 +30,7 @@ class Documents:
     context: Context
     view: View
 
-    @property
+    @cached_property
     def as_of(self) -> str | None:
         """The newest event time counted."""
         return timestamp(self.view.as_of_ms)

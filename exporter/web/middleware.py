@@ -27,7 +27,9 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     route = route_of(request)
     method = request.method if request.method in _METHODS else "other"
     seconds = time.perf_counter() - started
-    context_of(request).own.observe_request(route, method, response.status, seconds)
+    # A stream lasts as long as somebody watches: that is no time to answer.
+    if response.content_type != "text/event-stream":
+        context_of(request).own.observe_request(route, method, response.status, seconds)
     logger.debug(
         "request method=%s path=%s status=%d seconds=%.4f", request.method, request.path, response.status, seconds
     )
@@ -45,7 +47,7 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return problem_response(not_known(error))
     except web.HTTPException as error:
         if error.status < 400:
-            raise
+            return web.Response(status=error.status, headers=error.headers)
         return problem_response(_from_http(request, error))
     except Exception:
         logger.exception("request failed method=%s path=%s", request.method, request.path)
@@ -69,7 +71,7 @@ async def add_headers(request: web.Request, handler: Handler) -> web.StreamRespo
 
 def common_headers(standalone: bool, cors_origin: str) -> dict[str, str]:
     """Return the headers that every answer has."""
-    headers = {"X-Content-Type-Options": "nosniff"}
+    headers = {"X-Content-Type-Options": "nosniff", "Server": "queryable-billing"}
     if standalone:
         headers[STANDALONE_HEADER] = "true"
     if cors_origin:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 Json = Any
 
@@ -52,7 +53,7 @@ class Client:
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            return Answer(response.status, CIMultiDict(response.getheaders()), response.read())
         finally:
             connection.close()
 

@@ -23,7 +23,7 @@ from tests.exporter.client import Client
 
 QB = (sys.executable, "-m", "qb")
 # A client that finds no broker would tell so on standard error.
-QUIET = {"log_level": 0}
+QUIET: dict[str, str | int | float | bool] = {"log_level": 0}
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,10 @@ def total(client: Client, customer: str = "Charlie") -> str | None:
     return answer.json["total"] if answer.status == 200 else None
 
 
+def shows(client: Client, expected: str) -> bool:
+    return total(client) == expected
+
+
 def test_what_is_committed_is_shown_and_nothing_else(settings: Settings) -> None:
     """An open transaction is invisible, an aborted one stays so, a committed one shows whole and soon."""
     producer, books = transactional(settings), Books()
@@ -115,7 +120,7 @@ def test_what_is_committed_is_shown_and_nothing_else(settings: Settings) -> None
             started = time.monotonic()
             commit(producer, settings, books)
             expected = f"{199 + number}.990000"
-            wait_until(lambda expected=expected: total(client) == expected)
+            wait_until(partial(shows, client, expected))
             assert time.monotonic() - started < 2
         assert client.ok("/types/CALL")["total"] == "10.000000"
         assert client.ok("/readyz")["status"] == "ready"

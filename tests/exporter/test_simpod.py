@@ -200,10 +200,10 @@ def test_a_customer(client: Client) -> None:
         ("Bob", "2017-01", "DATA", 5.000005, "5.000005", 1, 5.000005, "final"),
         ("Bob", "2017-02", "DATA", 60.000003, "60.000003", 3, 20.000001, "open"),
     ]
-    frame = ask(client, target("customer_revenue", {"customer": ["Bob", "Alice"], "month": "*"}))
-    assert [one["name"] for one in frame] == ["Bob", "Alice"]
-    assert frame[0]["fields"][1]["values"] == [5.000005, 60.000003]
-    assert frame[0]["fields"][0]["values"] == [FEBRUARY_MS - 31 * DAY_MS, FEBRUARY_MS]
+    frames = ask(client, target("customer_revenue", {"customer": ["Bob", "Alice"], "month": "*"}))
+    assert [one["name"] for one in frames] == ["Bob", "Alice"]
+    assert frames[0]["fields"][1]["values"] == [5.000005, 60.000003]
+    assert frames[0]["fields"][0]["values"] == [FEBRUARY_MS - 31 * DAY_MS, FEBRUARY_MS]
 
 
 @pytest.mark.parametrize("payload", [{}, None, "", "{}", {"customer": ""}, {"customer": []}, {"type": "CALL"}])

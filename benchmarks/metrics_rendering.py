@@ -1,0 +1,128 @@
+"""Times GET /metrics against prometheus_client's own way: ``python -m benchmarks.metrics_rendering --series 10000``.
+
+Both expose the same state: a month with so many customers, one series each, besides the types'. Stock is what a
+program with labelled gauges does: ``Gauge.labels(...).set(...)`` was called for each series (not timed), and
+``generate_latest(registry)`` runs at each scrape. Ours is timed in three cases: the first scrape ever, a scrape of a
+state in which every total has moved (labels are remembered, numbers written anew), and a scrape of the same state
+(the body is remembered). A third row times stock ``generate_latest`` over our own collector, which shows what
+remembering brings without the difference in collecting. Times are medians of CPU time, so that a busy machine counts
+less; without gzip, which costs both the same.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from billing.runtime.topic_reader import Record
+from billing.settings import Settings
+from billing.subtotal import (
+    CustomerMonthKey,
+    HourKey,
+    Progress,
+    ProgressKey,
+    SubtotalKey,
+    encode_key,
+    encode_progress,
+    encode_sums,
+)
+from exporter.feeds.input_ends import InputEnds
+from exporter.metrics.collector import BillingCollector
+from exporter.metrics.endpoint import Exposition
+from exporter.metrics.own import OwnMetrics
+from exporter.model.read_model import ReadModel
+from exporter.web.context import Context
+
+HOUR_MS = 1_767_225_600_000
+MONTH = "2026-01"
+
+
+def main() -> None:
+    """Run the benchmark and print its figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--series", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    arguments = parser.parse_args()
+    context = make_context(arguments.series)
+    exposition = Exposition(context)
+    size = len(exposition.body(openmetrics=False))
+    gauges = make_gauges(arguments.series)
+    collecting = CollectorRegistry()
+    collecting.register(BillingCollector(context))
+    move = mover(context, arguments.series)
+    figures = {
+        "stock: labelled gauges, generate_latest": timed(lambda: generate_latest(gauges), arguments.rounds),
+        "stock generate_latest over our collector": timed(lambda: generate_latest(collecting), arguments.rounds),
+        "ours, first scrape": timed(lambda: Exposition(context).body(openmetrics=False), arguments.rounds),
+        "ours, every total has moved": timed(lambda: exposition.body(openmetrics=False), arguments.rounds, move),
+        "ours, the same state": timed(lambda: exposition.body(openmetrics=False), arguments.rounds),
+    }
+    stock = next(iter(figures.values()))
+    print(f"{arguments.series} series, {size / 1e6:.2f} MB of text")
+    for name, seconds in figures.items():
+        print(f"{name:42} {seconds * 1_000:8.2f} ms   {stock / seconds:7.1f} x")
+
+
+def timed(work: Callable[[], object], rounds: int, before: Callable[[], None] = lambda: None) -> float:
+    """Return the median CPU seconds of some work."""
+    seconds = []
+    for _ in range(rounds):
+        before()
+        started = time.process_time()
+        work()
+        seconds.append(time.process_time() - started)
+    return statistics.median(seconds)
+
+
+def make_context(customers: int) -> Context:
+    """Return an exporter that shows so many customers one by one."""
+    settings = Settings(customer_series_limit=customers, series_limit=10 * customers + 1_000)
+    model = ReadModel(settings.types)
+    model.apply(records(customers, number=1))
+    model.caught_up()
+    return Context(settings, model, InputEnds, OwnMetrics(CollectorRegistry()))
+
+
+def mover(context: Context, customers: int) -> Callable[[], None]:
+    """Return what makes every total move."""
+    number = 1
+
+    def move() -> None:
+        nonlocal number
+        number += 1
+        context.model.apply(records(customers, number))
+
+    return move
+
+
+def records(customers: int, number: int) -> list[Record]:
+    """Return the records of the `number`-th commit: one more event for each customer."""
+    values: list[tuple[SubtotalKey, bytes]] = []
+    total = 0
+    for customer in range(customers):
+        micros = number * (customer * 1_234_567 + 10_000)
+        total += micros
+        key = CustomerMonthKey(0, MONTH, f"customer-{customer:07d}")
+        values.append((key, encode_sums({"CALL": (micros, number)})))
+    values.append((HourKey(0, HOUR_MS), encode_sums({"CALL": (total, number * customers)})))
+    progress = Progress(number * customers, HOUR_MS, number * customers, total)
+    values.append((ProgressKey(0), encode_progress(progress)))
+    first = number * (customers + 2)
+    return [Record(0, first + i, encode_key(key), value, 0) for i, (key, value) in enumerate(values)]
+
+
+def make_gauges(customers: int) -> CollectorRegistry:
+    """Return a registry with a gauge that has so many labelled children."""
+    registry = CollectorRegistry()
+    gauge = Gauge(
+        "billing_customer_subtotal_euros", "Total of a month by customer", ("customer", "month"), registry=registry
+    )
+    for customer in range(customers):
+        gauge.labels(f"customer-{customer:07d}", MONTH).set((customer * 1_234_567 + 10_000) / 1e6)
+    return registry
+
+
+if __name__ == "__main__":
+    main()
