@@ -49,7 +49,7 @@ check: lint types files test ## Everything that CI checks; with QB_REQUIRE_TOOLS
 
 .PHONY: bench
 bench: $(STAMP) ## Measure throughput against a bare consumer and a stock pipeline; flags in ARGS
-	@$(BIN)/python benchmarks/throughput.py $(ARGS)
+	@$(BIN)/python -m benchmarks.throughput $(ARGS)
 
 .PHONY: clean
 clean: ## Remove .venv and what tools left here; the demo's data and Kafka in the cache folder stay

@@ -59,7 +59,10 @@ class Pipeline:
         self.settings: Settings = load_settings({}, self.environment)
         self._processes: list[subprocess.Popen[bytes]] = []
         ensure_topics(self.settings, ("input", "subtotals", "rejected", "invoices"))
-        self._producer = Producer({"bootstrap.servers": bootstrap_servers, "linger.ms": 5})
+        # Idempotent, or a broker that dies would make the input itself hold a record twice.
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap_servers, "linger.ms": 5, "enable.idempotence": True, "log_level": 0}
+        )
         self._subtotals = TopicReader(self.settings, self.settings.subtotals_topic, INPUT_PARTITIONS)
         self._latest: dict[bytes, bytes] = {}
 
@@ -112,7 +115,7 @@ class Pipeline:
 
     def flush(self) -> None:
         """Wait until Kafka has all that was produced."""
-        assert self._producer.flush(60) == 0
+        assert self._producer.flush(180) == 0
 
     def latest_subtotals(self) -> dict[bytes, bytes]:
         """Return the newest committed value of every key of the subtotals topic, read live."""
@@ -156,7 +159,7 @@ class Pipeline:
             return [record for batch in reader.read_to_end() for record in batch]
 
 
-def wait_until(condition: Callable[[], bool], timeout_seconds: float = 90.0, what: str = "condition") -> None:
+def wait_until(condition: Callable[[], bool], timeout_seconds: float = 180.0, what: str = "condition") -> None:
     """Wait until a condition holds; fail with what was waited for when it does not in time."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
