@@ -15,7 +15,7 @@ from qb.audit.verdicts import Verdict, VerdictCursor, VerdictTable, digest_of
 VERDICT_AGE_MS = 60_000
 
 _HOUR_MS = 3_600_000
-_FLUSH_KEYS = 200_000
+_FLUSH_KEYS = 50_000
 
 # (kind, input partition, period, customer, type): period is a month, or the start of an hour in milliseconds.
 SumKey = tuple[str, int, str, str, str]

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 from qb.audit.findings import KEPT_PER_CHECK, Check, Findings
 from qb.audit.report import print_report, render_json
@@ -48,3 +49,9 @@ def test_json_has_it_all() -> None:
     assert report["differences"][-1] == {"check": "files", "subject": "invoices.csv", "expected": "3", "found": "4"}
     assert report["notes"] == ["files: no folder invoices"]
     assert json.loads(render_json(Findings()))["clean"] is True
+
+
+def test_the_page_about_the_audit_explains_each_check() -> None:
+    """docs/audit.md has a row for each."""
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    assert [row.split("`")[1] for row in page.splitlines() if row.startswith("| `")] == [check.value for check in Check]
