@@ -11,5 +11,6 @@ topics only.
 :mod:`exporter.rest`     the REST paths, the overview and its live stream
 :mod:`exporter.grafana`  the JSON data source, as both plugins speak it
 :mod:`exporter.metrics`  the Prometheus exposition
+``exporter/page``        the page for people: HTML, CSS and JavaScript as the browser gets them, nothing to build
 =======================  ==========================================================================================
 """
