@@ -20,7 +20,8 @@ import logging
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -164,6 +165,12 @@ class BatchingContext(ProcessingContext):
 
     worker: BatchWorker
     stream_id: str
+    failure: Exception | None = None
+
+    def raise_failure(self) -> None:
+        """Raise the error of a rebalance that failed: from then on nothing may be read or committed."""
+        if self.failure is not None:
+            raise self.failure
 
     def store_of(self, partition: int) -> Store:
         """Return the State of a partition, in the transaction of the open checkpoint."""
@@ -171,6 +178,7 @@ class BatchingContext(ProcessingContext):
 
     def commit_checkpoint(self, force: bool = False, revoking: bool = False) -> None:
         """Commit what was gathered if it is due, forced, or the partitions are going."""
+        self.raise_failure()
         # Decided once: were it to fall due in between, offsets would be committed without what they count.
         if not (force or self.checkpoint.expired()):
             return
@@ -217,7 +225,6 @@ class BatchingApplication(Application):
         self._reader_options = reader_options
         self._new_partitions: set[int] = set()
         self._next_offsets: dict[int, int] = {}
-        self._assign_failure: Exception | None = None
         assert isinstance(self._consumer, BatchingConsumer)
         self._consumer.batch_messages = batch_messages
         self._consumer.take_over = self._take_over
@@ -268,6 +275,10 @@ class BatchingApplication(Application):
         )
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        with self._raising_later():
+            self._assign(consumer, partitions)
+
+    def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Begin where the group stands; where it has no offset, at the beginning, and say so explicitly.
 
         The reset policy is "error": a committed offset that retention has eaten must stop the application.
@@ -279,21 +290,28 @@ class BatchingApplication(Application):
             if partition.topic == self._input.name:
                 self._new_partitions.add(partition.partition)
                 self._next_offsets[partition.partition] = partition.offset
-        try:
-            super()._on_assign(consumer, partitions)
-        except Exception as error:
-            # The client would hang at its close after a callback that raised: stop before the next batch instead.
-            self._assign_failure = error
+        super()._on_assign(consumer, partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        super()._on_revoke(consumer, partitions)
+        with self._raising_later():
+            super()._on_revoke(consumer, partitions)
         self._let_go(partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Somebody else may own them: their offsets, kept in the open checkpoint, must not be committed.
-        super()._on_lost(consumer, partitions)
-        self._context.abandon_checkpoint()
+        with self._raising_later():
+            super()._on_lost(consumer, partitions)
+            self._context.abandon_checkpoint()
         self._let_go(partitions)
+
+    @contextmanager
+    def _raising_later(self) -> Iterator[None]:
+        """Keep an error for the next poll or commit: a client whose callback raised may hang when it is closed."""
+        try:
+            yield
+        except Exception as error:
+            logger.warning("rebalance failed, stopping error=%r", error)
+            self._context.failure = self._context.failure or error
 
     def _let_go(self, partitions: list[TopicPartition]) -> None:
         gone = [partition.partition for partition in partitions if partition.topic == self._input.name]
@@ -304,8 +322,7 @@ class BatchingApplication(Application):
 
     def _take_over(self) -> Mapping[int, int]:
         """Show new partitions, their State restored by now, to the worker. Returns where each owned one goes on."""
-        if self._assign_failure is not None:
-            raise self._assign_failure
+        self._context.raise_failure()
         new = sorted(self._new_partitions)
         with_history = self._find_history(new)
         for partition in new:

@@ -144,9 +144,11 @@ class Commit:
     looks: list[bool]
     is_empty: bool = False
     calls: list[str] = field(default_factory=list)
+    failure: Exception | None = None
 
     def run(self, **options: bool) -> list[str]:
         context = BatchingContext.__new__(BatchingContext)
+        context.failure = self.failure
         context.worker = FakeWorker(self.calls)  # type: ignore[assignment]
         context.producer = type("FakeProducer", (), {"produce": None})()  # type: ignore[assignment]
         context._checkpoint = FakeCheckpoint(self.calls, self.looks, self.is_empty)  # type: ignore[assignment]
@@ -175,3 +177,11 @@ def test_partitions_that_go_are_committed_at_once() -> None:
 def test_an_empty_checkpoint_bothers_nobody() -> None:
     """Without records there is nothing to write: the idle transaction is closed."""
     assert Commit(looks=[True, True], is_empty=True).run() == ["close", "new checkpoint"]
+
+
+def test_after_a_rebalance_that_failed_nothing_is_committed() -> None:
+    """Its offsets are still in the checkpoint, their sums are gone: committing would lose them."""
+    commit = Commit(looks=[True, True], failure=RuntimeError("no commit in time"))
+    with pytest.raises(RuntimeError, match="no commit in time"):
+        commit.run()
+    assert commit.calls == []
