@@ -1,7 +1,7 @@
 """The series targets: revenue, events and prices over event time by type, and customers by month."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.grafana.asked import Asked
 from exporter.grafana.buckets import asked_buckets
@@ -79,7 +79,7 @@ def customer_revenue(asked: Asked) -> list[Frame]:
         frames.append(Frame(name, [time_field("time", [at_ms for at_ms, _ in points]), field], series=True))
     if len(found) > MAX_CUSTOMER_SERIES:
         text = f"the first {MAX_CUSTOMER_SERIES} of {len(found)} customers are shown"
-        frames[0] = Frame(frames[0].name, frames[0].fields, [("warning", text)], series=True)
+        frames[0] = replace(frames[0], notices=[("warning", text)])
     return frames
 
 
@@ -89,7 +89,7 @@ def _frames(asked: Asked, make: Callable[[Points], Field], from_month_start: boo
     for points in _points(asked, buckets.starts_ms, buckets.sums):
         field = make(points)
         starts, values = points.starts_ms[first_shown:], field.values[first_shown:]
-        shown = Field(field.name, field.type, values, field.unit, field.decimals, field.display, field.labels)
+        shown = replace(field, values=values)
         frames.append(Frame(points.name, [time_field("time", starts), shown], series=True))
     return frames
 

@@ -1,7 +1,7 @@
 """The targets: their names, what each takes and which filters it can follow. All faces share this table."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.grafana import annotations, invoices, operations, series, tables
 from exporter.grafana.asked import Asked
@@ -14,6 +14,7 @@ from exporter.web.problems import unprocessable
 
 _SERIES_KEYS = ("type", "bucket", "combined")
 _SERIES_FILTERS = ("type", "month")
+_MADE_UP = ("info", "made-up data: the exporter runs with --standalone")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,13 @@ def answer(context: Context, view: View, query: Query, target: Target) -> list[F
     if spec.make is not annotations.annotations:
         require_keys(query.filters, spec.filters, spec.name)
     frames = spec.make(Asked(context, view, query, target))
-    if context.standalone and frames:
-        notices = [*frames[0].notices, ("info", "made-up data: the exporter runs with --standalone")]
-        frames[0] = Frame(frames[0].name, frames[0].fields, notices, frames[0].series)
+    told = [*_unused_keys(spec, target), *([_MADE_UP] if context.standalone else [])]
+    if told and frames:
+        frames[0] = replace(frames[0], notices=[*frames[0].notices, *told])
     return frames
+
+
+def _unused_keys(spec: TargetSpec, target: Target) -> list[tuple[str, str]]:
+    """Tell of keys that have no effect: one of them may be another one misspelt."""
+    unused = sorted(str(key)[:40] for key in target.payload if key not in spec.keys)
+    return [("warning", f"{spec.name} has no use for payload.{key}") for key in unused[:3]]

@@ -372,6 +372,12 @@ def test_targets_and_their_payloads(client: Client) -> None:
     assert client.post("/metrics").json == told
 
 
+def test_a_key_without_use_is_told(client: Client) -> None:
+    """It may be another one misspelt, and then the numbers are not what they seem."""
+    frame = ask(client, target("types", {"tpye": "CALL"}))[0]
+    assert {"severity": "warning", "text": "types has no use for payload.tpye"} in frame["meta"]["notices"]
+
+
 def test_scoped_variables_are_never_read(client: Client) -> None:
     """They are wrong under newer dashboards: what they say changes nothing."""
     wrong = {"customer": {"text": "Alice", "value": "Alice"}}
