@@ -18,6 +18,7 @@ from billing.runtime.signals import Stop, stop_on_signals
 from billing.settings import Settings
 from billing.subtotal import RecordError
 from invoicer.due import Verdict
+from invoicer.files.background import BackgroundFiles
 from invoicer.ledger_writer import LedgerLostError
 from invoicer.metrics import InvoicerMetrics
 from invoicer.months import LAST_MONTH
@@ -100,10 +101,14 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
     """
     while not stop.requested:
         try:
-            with open_session(settings, listeners, lambda: stop.requested) as session:
+            with (
+                open_session(settings, listeners, lambda: stop.requested) as session,
+                BackgroundFiles(session.files, lambda: stop.requested) as files,
+            ):
                 logger.info("invoicer runs ledger=%s output=%s", settings.invoices_topic, settings.output)
                 while not stop.requested:
-                    _look(session, stop)
+                    session.months.close_due(lambda: stop.requested)
+                    files.look(session.book.closes)
                     _read_until(session, time.monotonic() + settings.check_interval_seconds, stop)
         except (LedgerLostError, KafkaUnavailableError) as error:
             logger.warning("session lost, starting anew error=%s", error)
@@ -151,12 +156,6 @@ def preview(settings: Settings, month: str | None, stop: Stop) -> int:
         while not stop.requested and (following := next_month(session.book)) and following <= last:
             session.months.closer.close(following, lambda: stop.requested)
         return EXIT_FAILED if stop.requested else EXIT_DONE
-
-
-def _look(session: Session, stop: Stop) -> None:
-    session.months.close_due(lambda: stop.requested)
-    if not stop.requested:
-        session.files.keep(session.book.closes, lambda: stop.requested)
 
 
 def _close_now(session: Session, month: str, stop: Stop) -> bool:

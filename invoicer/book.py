@@ -135,7 +135,8 @@ class Book:
             if any(count < 0 for _, count in difference.values()):
                 raise TotalsLostError(
                     f"customer {self.customers.name_of(number)!r} was billed more events of {month} than the subtotals"
-                    " hold: are they the ones of this ledger? Nothing was issued for them"
+                    " hold: they were lost, are being counted anew, or belong to another ledger; stopped rather than"
+                    " credit them, see docs/runbook.md#totals-lost"
                 )
             if difference:
                 found[month] = difference

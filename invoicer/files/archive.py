@@ -1,6 +1,7 @@
 """The folder of all months: finds those that are missing or damaged, and writes them from the ledger."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,8 @@ from invoicer.files.month_folder import LedgerFaultError, MonthFolder
 from invoicer.steps import Steps, ignore_step
 
 logger = logging.getLogger(__name__)
+
+LOG_EVERY_SECONDS = 10.0
 
 
 class StoppedError(Exception):
@@ -43,6 +46,7 @@ class Archive:
         self._records = records
         self._steps = steps
         self._complete: set[str] = set()
+        self._told_at = 0.0
 
     def unwritten(self, closes: Mapping[str, MonthClose]) -> list[str]:
         """Return the closed months whose files are not complete, oldest first.
@@ -71,6 +75,7 @@ class Archive:
         """
         if not months:
             return
+        self._told_at = time.monotonic()
         self.output.mkdir(parents=True, exist_ok=True)
         try:
             with file_lock(self.output / ".lock", wait=False):
@@ -90,6 +95,7 @@ class Archive:
                 folder = folder or MonthFolder(self.output, key.month, self._steps)
                 if isinstance(key, InvoiceKey):
                     folder.add(ledger.decode_invoice(record.value or b""))
+                    self._tell(folder)
                 else:
                     self._finish(folder, ledger.decode_close(record.value or b""))
                     missing.discard(key.month)
@@ -101,6 +107,12 @@ class Archive:
         finally:
             if folder:
                 folder.abandon()
+
+    def _tell(self, folder: MonthFolder) -> None:
+        """Log now and then how far a long one has come."""
+        if time.monotonic() - self._told_at >= LOG_EVERY_SECONDS:
+            self._told_at = time.monotonic()
+            logger.info("files are being written month=%s invoices=%d", folder.month, folder.invoices)
 
     def _finish(self, folder: MonthFolder, close: MonthClose) -> None:
         folder.finish(close)

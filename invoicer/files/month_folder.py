@@ -51,6 +51,11 @@ class MonthFolder:
         self._write_rows("invoices.csv", [INVOICE_COLUMNS])
         self._write_rows("lines.csv", [LINE_COLUMNS])
 
+    @property
+    def invoices(self) -> int:
+        """How many invoices are written."""
+        return self._closing.invoices
+
     def add(self, invoice: Invoice) -> None:
         """Write an invoice. They come in the order of their numbers.
 

@@ -12,6 +12,7 @@ from billing.money import MICROS_PER_CENT
 from billing.period import MS_PER_HOUR, add_months, month_calendar
 from tests.conftest import Kafka
 from tests.invoicer.kafka_world import Event, KafkaWorld
+from tests.pipeline import wait_until
 
 DAY_MS = 24 * MS_PER_HOUR
 # A clock that shows 2025-01-01 and as good as stands still: only events close months then.
@@ -188,3 +189,29 @@ def test_closing_by_hand_when_there_is_nothing(kafka: Kafka, topic_prefix: str, 
     assert code == 0
     assert "nothing to bill, not closed month=2025-01" in said
     assert not world.ledger().closes
+
+
+def test_files_heal_while_months_close(kafka: Kafka, topic_prefix: str, tmp_path: Path) -> None:
+    """While the folder can't be written months close all the same; it is complete once it can be, and after a loss."""
+    world = KafkaWorld(kafka.bootstrap_servers, topic_prefix, tmp_path, **STILL)
+    world.output.write_text("in the way")
+    world.commit([event(0, "2025-01", 9, "Alice", 1_000_000), event(1, "2025-01", 9, "Bob", 1_000_000)])
+    with world.invoicer() as service:
+        for month in ("2025-02", "2025-03"):
+            world.commit([event(0, month, 20, "Alice", 1), event(1, month, 20, "Bob", 1)])
+        world.wait_for(["2025-01", "2025-02"])
+        time.sleep(1)
+        world.output.unlink()
+        wait_for_files(world, 2)
+        world.output.rename(tmp_path / "taken away")
+        wait_for_files(world, 2)
+        code, said = world.stop(service)
+    assert code == 0, said
+    assert "files cannot be written" in said
+    assert "File exists" in said
+    assert "files are gone month=2025-01" in said
+
+
+def wait_for_files(world: KafkaWorld, months: int) -> None:
+    """Wait until so many months have their manifest."""
+    wait_until(lambda: len(list(world.output.glob("2*/manifest.json"))) == months, what="files")

@@ -1,0 +1,49 @@
+"""Writes the files beside the closing of months: neither a large month nor a disk that hangs holds the next one up."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from billing.invoice import MonthClose
+from invoicer.files.keeper import FileKeeper
+
+
+class BackgroundFiles:
+    """Runs a :class:`FileKeeper` in a thread of its own; a context manager that ends it.
+
+    Args:
+        keeper: what is run, one call at a time.
+        stop_requested: asked while it writes.
+    """
+
+    def __init__(self, keeper: FileKeeper, stop_requested: Callable[[], bool]) -> None:
+        self._keeper = keeper
+        self._stop_requested = stop_requested
+        self._leaving = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
+        self._running: Future[bool] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leaving = True
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def look(self, closes: Mapping[str, MonthClose]) -> None:
+        """See to the files of the closed months, unless that is going on already.
+
+        Raises:
+            Exception: whatever the last time ended with.
+        """
+        if self._running and not self._running.done():
+            return
+        if self._running:
+            self._running.result()
+        self._running = self._thread.submit(self._keeper.keep, dict(closes), self._must_stop)
+
+    def _must_stop(self) -> bool:
+        return self._leaving or self._stop_requested()

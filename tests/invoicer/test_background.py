@@ -1,0 +1,55 @@
+"""Files are written beside the closing of months."""
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from billing.invoice import MonthClose
+from invoicer.files.archive import Archive
+from invoicer.files.background import BackgroundFiles
+from invoicer.files.keeper import FileKeeper
+from invoicer.files.month_folder import LedgerFaultError
+from invoicer.metrics import InvoicerMetrics
+
+
+class SlowKeeper(FileKeeper):
+    """Stands for a disk that hangs until it is told to go on, and then fails."""
+
+    def __init__(self) -> None:
+        super().__init__(Archive(Path("/nowhere"), lambda first_month: []), InvoicerMetrics(CollectorRegistry()), 1)
+        self.calls = 0
+        self.go_on = threading.Event()
+
+    def keep(self, closes: Mapping[str, MonthClose], stop_requested: Callable[[], bool]) -> bool:
+        self.calls += 1
+        while not self.go_on.wait(0.01):
+            if stop_requested():
+                return False
+        raise LedgerFaultError("the ledger contradicts itself")
+
+
+def test_a_disk_that_hangs_holds_nobody_up() -> None:
+    """Looking returns at once while the disk hangs, does not begin twice, and raises later what went wrong."""
+    keeper = SlowKeeper()
+    with BackgroundFiles(keeper, lambda: False) as files:
+        for _ in range(3):
+            files.look({})
+        assert keeper.calls == 1
+        keeper.go_on.set()
+        with pytest.raises(LedgerFaultError):
+            look_for_ever(files)
+
+
+def test_leaving_ends_the_writing() -> None:
+    """A session that is lost does not wait for the disk."""
+    with BackgroundFiles(SlowKeeper(), lambda: False) as files:
+        files.look({})
+
+
+def look_for_ever(files: BackgroundFiles) -> None:
+    """Look until it raises."""
+    while True:
+        files.look({})
