@@ -3,17 +3,14 @@
 import argparse
 import gc
 import logging
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event
-from wsgiref.simple_server import WSGIServer
+import time
 
-from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
+from prometheus_client import CollectorRegistry
 
-from billing.errors import OperatorError
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics, reader_config
+from billing.runtime.metrics_server import metrics_served
+from billing.runtime.signals import stop_on_signals
 from billing.settings import Settings
 from processor.failures import explain
 from processor.fold import FoldRules
@@ -43,12 +40,11 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
         OperatorError: something that a person has to mend; nothing was miscounted.
     """
     ensure_topics(settings, ("input", "subtotals", "rejected"))
-    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, settings.types)
     collector = StatusCollector()
     registry.register(collector)
-    with _served(settings, registry):
+    with metrics_served(registry, settings.processor_host, settings.processor_port, "processor_port"):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -85,10 +81,11 @@ def _run_once(settings: Settings, metrics: ProcessorMetrics, collector: StatusCo
 
 def _told_to_stop_within(seconds: float) -> bool:
     """Wait, and return whether SIGINT or SIGTERM came meanwhile: nothing else listens between two runs."""
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop.wait(seconds)
+    deadline = time.monotonic() + seconds
+    with stop_on_signals() as stop:
+        while not stop.requested and time.monotonic() < deadline:
+            time.sleep(0.05)
+    return stop.requested
 
 
 def make_worker(settings: Settings, metrics: ProcessorMetrics) -> BillingWorker:
@@ -147,21 +144,3 @@ def status_of(application: BatchingApplication, worker: BillingWorker) -> Status
         lag = None if end is None else max(0, end - book.progress.next_offset)
         partitions.append(PartitionStatus(partition, book.progress.watermark_ms, lag, book.hot_entries))
     return Status(tuple(partitions), application.recovering, application.restore_remaining_records)
-
-
-@contextmanager
-def _served(settings: Settings, registry: CollectorRegistry) -> Iterator[WSGIServer]:
-    """Serve the metrics while the block runs."""
-    try:
-        server, thread = start_http_server(settings.processor_port, settings.processor_host, registry)
-    except OSError as error:
-        raise OperatorError(
-            f"processor_port {settings.processor_port} cannot be served: {error.strerror}; set another one"
-        ) from None
-    try:
-        logger.info("metrics served port=%d", server.server_port)
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
