@@ -90,6 +90,17 @@ def test_runbook_knows_no_alert_that_is_gone() -> None:
     assert {anchor for anchor in runbook_anchors() if re.fullmatch(r"billing[a-z]+", anchor)} <= known
 
 
+def test_sections_that_error_messages_name_exist() -> None:
+    """A part that stops and names a section of the runbook names one that is there."""
+    named = {
+        anchor
+        for part in ("billing", "processor", "invoicer", "exporter", "qb")
+        for path in (ROOT / part).rglob("*.py")
+        for anchor in re.findall(r"docs/runbook\.md#([a-z-]+)", path.read_text("utf-8"))
+    }
+    assert {"state-and-offsets", "input-deleted"} <= named <= runbook_anchors()
+
+
 def test_configurations_differ_in_their_targets_only() -> None:
     """The configuration for one machine is that of the containers but for the addresses."""
 
