@@ -8,7 +8,7 @@ from billing.period import add_months
 from billing.settings import Settings
 from exporter.metrics.family import Family, Row, counter, gauge, single
 from exporter.model.sums import Sums, of_slot, total_micros
-from exporter.model.view import Sort, View
+from exporter.model.view import View
 
 OTHER_CUSTOMERS = "_other"
 
@@ -61,12 +61,10 @@ def _active(view: View, months: list[str]) -> Iterator[Row]:
 def _customers(view: View, sums: dict[str, Sums], word: str, limit: int) -> Family:
     rows: list[Row] = []
     for month, of_month in sums.items():
-        customers = view.customers(month)
         rest = total_micros(of_month)
         # A customer of that name counts among the others: two series must not have the same labels.
-        named = (name for name in view.ranked(month, Sort.TOTAL) if name != OTHER_CUSTOMERS)
-        for name in islice(named, limit):
-            micros = total_micros(customers[name])
+        named = (pair for pair in view.ranked_totals(month) if pair[0] != OTHER_CUSTOMERS)
+        for name, micros in islice(named, limit):
             rest -= micros
             rows.append(((name, month), micros_to_float(micros)))
         rows.append(((OTHER_CUSTOMERS, month), micros_to_float(rest)))

@@ -9,6 +9,8 @@ from prometheus_client.utils import floatToGoString
 
 from exporter.metrics.family import Family, Number
 
+_MILLION = 1_000_000
+
 
 class Renderer:
     """Renders families again and again, remembering the text of their labels."""
@@ -26,7 +28,9 @@ class Renderer:
             kept = self._prefixes[family.name] = {}
             for values, number in family.rows:
                 prefix = kept[values] = before.get(values) or _prefix(family, values)
-                lines.append(f"{prefix} {number_text(number)}\n")
+                # Below a million, and that is most numbers, the text is Python's own.
+                text = repr(float(number)) if -_MILLION < number < _MILLION else number_text(number)
+                lines.append(f"{prefix} {text}\n")
         return "".join(lines).encode()
 
 

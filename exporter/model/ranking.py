@@ -38,16 +38,14 @@ class Ranking:
         """Remember that a customer's sums change; `before` None: there were none."""
         self._before.setdefault(customer, before)
 
-    def first(self) -> Iterator[str]:
-        """Yield the customers, highest first."""
+    def entries(self, after: tuple[int, str] | None = None) -> Iterator[Entry]:
+        """Yield (minus the value, customer), highest first; `after` goes on behind (value, customer), there or not."""
         self._catch_up()
-        return (customer for _, customer in self._entries)
-
-    def after(self, value: int, customer: str) -> Iterator[str]:
-        """Yield the customers that come after the place of `customer` with `value`, whether it is still there."""
-        self._catch_up()
-        entries = self._entries.irange((-value, customer), None, inclusive=(False, True))
-        return (customer for _, customer in entries)
+        if after is None:
+            return iter(self._entries)
+        value, customer = after
+        entries: Iterator[Entry] = self._entries.irange((-value, customer), None, inclusive=(False, True))
+        return entries
 
     def _catch_up(self) -> None:
         if len(self._before) > len(self._customers) // _RESORT_SHARE:

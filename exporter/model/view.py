@@ -124,8 +124,14 @@ class View:
         cube = self.cube.months.get(month)
         if cube is None:
             return iter(())
-        ranking = _ranking(cube, sort, slot)
-        return ranking.first() if after is None else ranking.after(*after)
+        return (customer for _, customer in _ranking(cube, sort, slot).entries(after))
+
+    def ranked_totals(self, month: str) -> Iterator[tuple[str, int]]:
+        """Yield a month's customers and their totals in micros, highest first."""
+        cube = self.cube.months.get(month)
+        if cube is None:
+            return iter(())
+        return ((customer, -minus) for minus, customer in _ranking(cube, Sort.TOTAL, None).entries())
 
     def named(self, prefix: str, month: str | None = None, after: str = "") -> Iterator[str]:
         """Yield the customers whose names begin with `prefix`, after the name `after`, in order of their names.
