@@ -80,7 +80,7 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         made_up = StandaloneFeed(settings, model)
         newest_ends, jobs = (lambda: made_up.input_ends), [made_up]
     else:
-        poller = InputEndsPoller(settings)
+        poller = InputEndsPoller(settings, model.next_offsets)
         newest_ends, jobs = (lambda: poller.newest), [KafkaFeed(settings, model, poller), poller]
 
     def fail(error: Exception) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from billing.errors import OperatorError
 from billing.runtime.kafka import client_config
 from billing.settings import Settings
+from exporter.feeds.input_tails import InputTails
 
 logger = logging.getLogger(__name__)
 
@@ -26,15 +27,20 @@ class InputEnds:
         up: whether it answered.
         message: the same in a sentence.
         offsets: end of each input partition; the newest ones known if it did not answer now.
+        empty_from: offsets behind which input partitions hold no records, though that is not their end.
     """
 
     up: bool = False
     message: str = "no broker has answered yet"
     offsets: Mapping[int, int] = field(default_factory=dict)
+    empty_from: Mapping[int, int] = field(default_factory=dict)
 
     def lag(self, next_offsets: Mapping[int, int]) -> dict[int, int]:
         """Return the input records not counted yet, by input partition."""
-        return {p: max(0, end - next_offsets.get(p, 0)) for p, end in self.offsets.items()}
+        return {p: self._behind(p, end, next_offsets.get(p, 0)) for p, end in self.offsets.items()}
+
+    def _behind(self, partition: int, end: int, next_offset: int) -> int:
+        return 0 if self.empty_from.get(partition) == next_offset else max(0, end - next_offset)
 
 
 class InputEndsPoller:
@@ -42,13 +48,16 @@ class InputEndsPoller:
 
     Args:
         settings: where the broker is.
-        subtotals_partitions: how many partitions of the subtotals topic are read, once that is known.
+        next_offsets: tells up to which offset each input partition is counted.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, next_offsets: Callable[[], Mapping[int, int]]) -> None:
         self.newest = InputEnds()
+        # How many partitions of the subtotals topic are read, once that is known.
         self.subtotals_partitions: int | None = None
         self._settings = settings
+        self._next_offsets = next_offsets
+        self._tails = InputTails(settings)
 
     def run(self, stop: threading.Event) -> None:
         """Ask until `stop` is set.
@@ -59,14 +68,16 @@ class InputEndsPoller:
         admin = AdminClient(client_config(self._settings))
         while not stop.wait(INTERVAL_SECONDS if self.newest.up else 0.2):
             try:
-                self.newest = InputEnds(True, "a broker answers", self._ask(admin))
+                ends = self._ask(admin)
+                empty_from = self._tails.empty_from(ends, self._next_offsets())
+                self.newest = InputEnds(True, "a broker answers", ends, empty_from)
             except KafkaException as error:
                 if self.newest.up:
                     logger.warning(
                         "broker does not answer address=%s error=%s", self._settings.bootstrap_servers, error
                     )
                 message = f"no broker answers at {self._settings.bootstrap_servers}"
-                self.newest = InputEnds(False, message, self.newest.offsets)
+                self.newest = InputEnds(False, message, self.newest.offsets, self.newest.empty_from)
 
     def _ask(self, admin: AdminClient) -> dict[int, int]:
         topics = admin.list_topics(timeout=_TIMEOUT_SECONDS).topics

@@ -167,6 +167,32 @@ def test_lag_is_told_against_the_input(settings: Settings) -> None:
         assert "billing_kafka_up 1.0\n" in metrics
 
 
+def test_markers_of_transactions_are_no_lag(settings: Settings) -> None:
+    """A producer with transactions leaves offsets behind its records that nobody can count; real records still are."""
+    producer, books = transactional(settings), Books()
+    producer.begin_transaction()
+    for _ in range(5):
+        producer.produce(settings.input_topic, value=b"1488142855,Charlie,1", partition=0)
+    producer.commit_transaction(30)
+    with exporter(settings) as (client, _):
+        wait_until(lambda: ready(client) and lag(client) == 6)
+        books.event("Charlie", 5_000_000, count=5)
+        commit(producer, settings, books)
+        wait_until(lambda: lag(client) == 0)
+        assert 'billing_log_end_offset{partition="0"} 6.0\n' in client.get("/metrics").text
+        producer.begin_transaction()
+        producer.produce(settings.input_topic, value=b"1488142855,Charlie,1", partition=0)
+        producer.commit_transaction(30)
+        wait_until(lambda: lag(client) == 3)
+        time.sleep(2.5)
+        assert lag(client) == 3
+
+
+def lag(client: Client) -> int | None:
+    lag_records: int | None = client.ok("/api/v1/overview")["freshness"]["lag_records"]
+    return lag_records
+
+
 def test_delays_are_measured(settings: Settings) -> None:
     """From the record time of the oldest event to now, for commits seen live."""
     producer, books = transactional(settings), Books()
