@@ -1,5 +1,6 @@
 """Routes as a table: what the application serves, and what the OpenAPI document and docs/api.md tell, is one thing."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,8 @@ Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Schema = Mapping[str, Any]
 
 TEXT: Schema = {"type": "string"}
+
+_NAME_IN_PATH = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,9 @@ def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
     """Let an application serve routes, with and without a slash at the end."""
     for route in routes:
         endpoint = _checked(route) if route.strict else route.endpoint
-        for path in {route.path, route.path.rstrip("/") + "/"}:
+        # The router's own pattern of a name leaves out names with braces, and customers may have them.
+        pattern = _NAME_IN_PATH.sub(r"{\1:[^/]+}", route.path)
+        for path in {pattern, pattern.rstrip("/") + "/"}:
             if route.method == "GET":
                 # Without HEAD where the answer has no end.
                 app.router.add_get(path, endpoint, allow_head=route.answer != "text/event-stream")

@@ -186,7 +186,7 @@ def test_rows_that_stay_are_neither_missed_nor_repeated_while_totals_move() -> N
 
 @pytest.mark.parametrize(
     "name",
-    ["a/b", "a b", "Müller & Söhne", "50%", "a?b#c", "%2F", "x/", "/x", "日本", "a+b", ".hidden", "a;b", "a,b|c", "{a}"],
+    ["a/b", "a b", "Müller & Söhne", "50%", "a?b#c", "%2F", "x/", "/x", "日本", "a+b", ".hidden", "a;b", "{a,b|c}"],
 )
 def test_any_customer_can_be_asked_for(name: str) -> None:
     """Whatever is in a name, its percent-encoded form finds it."""

@@ -16,7 +16,7 @@ export class CustomerView {
   #request = null;
   #version = null;
   #fetchedAt = -Infinity;
-  #retry = null;
+  #later = null;
 
   /** Show a customer and a month; both null show none. */
   async show(customer, doc, place) {
@@ -28,12 +28,19 @@ export class CustomerView {
     this.#month = month;
     const version = JSON.stringify([doc.events.accepted, doc.months.length, doc.status]);
     if (moved) this.#version = null;
-    if (version === this.#version || (!moved && performance.now() - this.#fetchedAt < REFRESH_MS)) return;
+    clearTimeout(this.#later);
+    if (version === this.#version) return;
+    const pause = moved ? 0 : this.#fetchedAt + REFRESH_MS - performance.now();
+    if (pause > 0) {
+      this.#later = setTimeout(() => this.show(customer, doc, place), pause);
+      return;
+    }
     this.#fetchedAt = performance.now();
     await this.#fetch(customer, month, doc, place, version);
   }
 
   #leave() {
+    clearTimeout(this.#later);
     this.#request?.abort();
     this.#customer = this.#month = this.#version = null;
     this.#root.replaceChildren();
