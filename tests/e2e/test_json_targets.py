@@ -78,6 +78,8 @@ def test_target_answers_with_the_right_numbers(deployment: Deployment, placed: P
     body = query_body(placed.target, variable_values(deployment), *time_range())
     frames = post(deployment.url("/query"), body)
     assert {frame["refId"] for frame in frames} == {placed.target["refId"]}
+    notices = [notice for frame in frames for notice in frame.get("meta", {}).get("notices", [])]
+    assert not [notice["text"] for notice in notices if notice["severity"] != "info"]
     sent: dict[str, Any] = body["targets"][0]
     check_answer(Asked(sent["target"], sent["payload"], deployment.expected, closed_months(deployment)), frames)
     if placed.is_panel:

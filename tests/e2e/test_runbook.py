@@ -15,11 +15,13 @@ COUNTED = 100
 ARRIVED_MEANWHILE = 20
 MICROS = 1_000_000
 ANSWER_SECONDS = 30
+# The shortest session that a broker allows: how long a stopped processor stays a member.
+KAFKA = "{session.timeout.ms: 6000}"
 
 
 @pytest.fixture
 def pipeline(kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipeline]:
-    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name) as pipeline:
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, kafka=KAFKA) as pipeline:
         yield pipeline
 
 
