@@ -1,10 +1,7 @@
 """`qb broker`: the embedded broker in the foreground, until Ctrl-C."""
 
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -12,6 +9,7 @@ from billing.runtime.broker import DEFAULT_PORT, KafkaBroker
 from billing.runtime.download_display import show_download
 from billing.runtime.errors import BrokerError
 from billing.runtime.jar_lock import kafka_version
+from billing.runtime.signals import interrupted_once_by_signals
 
 DEFAULT_DIRECTORY = Path("demo-data/kafka")
 _CHECK_EVERY_SECONDS = 0.2
@@ -26,7 +24,7 @@ def run_broker(directory: Path = DEFAULT_DIRECTORY, port: int = DEFAULT_PORT, no
         BrokerError: it cannot start, or so many nodes died that it no longer takes records.
     """
     broker = KafkaBroker(directory, port, nodes)
-    with _interrupted_once_by_signals():
+    with interrupted_once_by_signals():
         try:
             with show_download(sys.stderr) as progress:
                 broker.start(progress=progress)
@@ -59,20 +57,3 @@ def _watch(broker: KafkaBroker) -> NoReturn:
             )
         reported = dead
         time.sleep(_CHECK_EVERY_SECONDS)
-
-
-@contextmanager
-def _interrupted_once_by_signals() -> Iterator[None]:
-    """Make SIGTERM what Ctrl-C is, a KeyboardInterrupt; after the first of both, more of them change nothing."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

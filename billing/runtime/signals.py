@@ -1,4 +1,4 @@
-"""Stopping cleanly: the signals of a service manager or of Ctrl-C as a flag that a loop looks at."""
+"""Stopping cleanly: the signals of a service manager or of Ctrl-C, as a flag that a loop looks at or as an interrupt."""
 
 import signal
 from collections.abc import Iterator
@@ -37,4 +37,24 @@ def stop_on_signals() -> Iterator[Stop]:
         yield stop
     finally:
         for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def interrupted_once_by_signals() -> Iterator[None]:
+    """Make SIGTERM what Ctrl-C is, a KeyboardInterrupt; after the first of both, more of them change nothing.
+
+    Use it in the main thread. The former handlers come back at the end.
+    """
+
+    def interrupt(_number: int, _frame: object) -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
