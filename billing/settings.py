@@ -114,7 +114,9 @@ class Settings(BaseModel):
         500_000, "customer-months kept in memory per input partition between commits", "process", ge=0
     )
     processor_host: str = setting("0.0.0.0", "address of the processor's metrics", "process")
-    processor_port: int = setting(9108, "port of the processor's metrics; 0: any free one", "process", ge=0, le=65_535)
+    processor_port: int = setting(
+        9108, "port of the processor's metrics; 0: any free one", "process", "demo", ge=0, le=65_535
+    )
 
     # Generator
     rate: float = setting(10, "events a second; 0: as fast as it goes", "generate", "demo", ge=0, le=1e7)
@@ -130,7 +132,11 @@ class Settings(BaseModel):
     late_share: float = setting(0.001, "share of events up to `late_seconds` behind the clock", "generate", ge=0, le=1)
     late_seconds: float = setting(432_000, "how far behind the clock a late event may lie", "generate", ge=0)
     month_seconds: float = setting(
-        0, "wall seconds a simulated month, from 2017-01 on; 0: real time; `simulation_speed` wins", "generate", ge=0
+        0,
+        "wall seconds a simulated month, from 2017-01 on; 0: real time; `simulation_speed` wins",
+        "generate",
+        "demo",
+        ge=0,
     )
     history_days: float = setting(
         0, "spread all `events` over these days up to now; 0: they happen now", "generate", ge=0, le=20_000
@@ -138,7 +144,7 @@ class Settings(BaseModel):
     expected_file: str = setting("", "file for the totals that billing must arrive at; empty: none", "generate")
 
     # Exporter
-    exporter_host: str = setting("0.0.0.0", "address of the exporter", "export")
+    exporter_host: str = setting("0.0.0.0", "address of the exporter", "export", "demo")
     exporter_port: int = setting(8080, "port of the exporter; 0: any free one", "export", "demo", ge=0, le=65_535)
     customer_series_limit: int = setting(
         0, "customers shown one by one in GET /metrics, highest first; 0: none", "export", "demo", ge=0, le=100_000
@@ -159,7 +165,9 @@ class Settings(BaseModel):
     check_interval_seconds: float = setting(5, "time between two looks for due months", "invoice", gt=0, le=3_600)
     close_chunk_invoices: int = setting(2_000, "invoices issued in one transaction", "invoice", ge=1, le=100_000)
     invoicer_host: str = setting("0.0.0.0", "address of the invoicer's metrics", "invoice")
-    invoicer_port: int = setting(9109, "port of the invoicer's metrics; 0: any free one", "invoice", ge=0, le=65_535)
+    invoicer_port: int = setting(
+        9109, "port of the invoicer's metrics; 0: any free one", "invoice", "demo", ge=0, le=65_535
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe log line written")
 

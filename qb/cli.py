@@ -36,9 +36,11 @@ class Command:
 
 
 COMMANDS = (
-    Command("demo", "everything at once on this machine, Kafka included", "qb.demo", {
+    Command("demo", "everything at once on this machine, Kafka included", "qb.demo.app", {
         "--dir": {"type": Path, "default": Path("demo-data"), "help": "folder of all its data (%(default)s)"},
         "--fresh": {"action": "store_true", "help": "forget what an earlier demo left"},
+        "--kafka-port": {"type": int, "default": 9092, "help": "port of the Kafka that it starts (%(default)s)"},
+        "--prometheus": {"action": "store_true", "help": "start the prometheus on the PATH as well, on port 9090"},
     }),
     Command("broker", "Apache Kafka for a laptop or a test", "qb.broker", {
         "--port": {"type": int, "default": 9092, "help": "port of the first node (%(default)s)"},

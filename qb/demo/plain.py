@@ -1,0 +1,37 @@
+"""The same for what is no terminal: one plain line every few seconds."""
+
+from decimal import Decimal
+
+from qb.demo.board import Board, short_path
+
+EVERY_SECONDS = 5.0
+
+
+def plain_line(board: Board) -> str:
+    """Return the board as one line."""
+    facts = [board.clock]
+    if overview := board.overview:
+        events = overview["events"]
+        total = sum((Decimal(month["total"]) for month in overview["months"]), Decimal(0))
+        lag = overview["freshness"]["lag_records"]
+        facts += [
+            f"{total:,.2f} {overview['currency']} of {events['accepted']:,} events",
+            f"{events['per_second']:,.0f} events/s",
+            f"lag {'unknown' if lag is None else lag}",
+            f"rejected {events['rejected']:,}",
+            f"months closed {len(board.seen.closes)}",
+        ]
+        if board.seen.closes:
+            title, text = board.seen.closes[-1]
+            facts.append(f"{title}: {text}")
+    else:
+        facts.append("no numbers yet")
+    for one in board.catch_ups:
+        share = "" if one.share is None else f" ({one.share:.0%} done)"
+        facts.append(f"catching up: {one.what}{share}")
+    facts += [
+        f"{one.name} {'restarted' if one.alive else 'down, restarts'} {one.restarts}x, see {short_path(one.log_file)}"
+        for one in board.standings
+        if one.restarts
+    ]
+    return " | ".join(facts)

@@ -1,0 +1,61 @@
+"""What the parts are started with."""
+
+from pathlib import Path
+
+from billing.clock import SimulatedClock
+from billing.settings import Settings, load_settings
+from qb.demo.plan import environment_of, lively, placed, uses_own_kafka
+
+CLOCK = SimulatedClock(1_483_228_800_000, 1_800_000_000_000, 87_658.2)
+
+
+def test_what_nobody_set_is_lively() -> None:
+    """More events than the usual ten a second, a month in half a minute."""
+    settings = lively(load_settings({}, {}))
+    assert (settings.rate, settings.month_seconds, settings.exporter_host) == (300, 30, "localhost")
+    assert settings.late_seconds > settings.grace_seconds + settings.out_of_orderness_seconds
+
+
+def test_what_somebody_set_stays() -> None:
+    """Also where it is the usual default."""
+    settings = lively(load_settings({"rate": "10"}, {"QB_EXPORTER_HOST": "0.0.0.0", "QB_LATE_SHARE": "0"}))
+    assert (settings.rate, settings.exporter_host, settings.late_share) == (10, "0.0.0.0", 0)
+
+
+def test_in_real_time_events_are_out_of_order_as_ever() -> None:
+    """Hours of disorder belong to a simulation."""
+    settings = lively(load_settings({"month_seconds": 0}, {}))
+    assert (settings.out_of_order_seconds, settings.rate) == (60, 300)
+
+
+def test_ports_left_open_become_real_ones() -> None:
+    """They have to be known to all before anything listens."""
+    settings = lively(load_settings({"exporter_port": 0, "processor_port": 0, "invoicer_port": 0}, {}))
+    assert len({settings.exporter_port, settings.processor_port, settings.invoicer_port} - {0}) == 3
+
+
+def test_a_named_cluster_is_used() -> None:
+    """Also if it is where the demo's own would be."""
+    assert uses_own_kafka(load_settings({}, {}))
+    assert not uses_own_kafka(load_settings({}, {"QB_BOOTSTRAP_SERVERS": "localhost:9092"}))
+
+
+def test_the_parts_read_the_same_settings() -> None:
+    """Whatever kind of value: the environment carries all, whatever was in it or in a file before."""
+    given: dict[str, object] = {
+        "kafka": {"sasl.username": "me, myself: I", "socket.timeout.ms": 7_000, "enable.x": True},
+        "types": ["CALL", "MISC"],
+        "keyed": False,
+    }
+    settings = placed(lively(load_settings(given, {})), Path("/data"), "here:1", CLOCK)
+    environment = environment_of(settings, {"QB_RATE": "7", "QB_CONFIG": "/gone.yaml", "PATH": "/bin"})
+    assert load_settings({}, environment) == settings
+    assert environment["PATH"] == "/bin"
+
+
+def test_the_parts_are_placed_in_the_folder() -> None:
+    """With the clock they share; in real time with none."""
+    settings = placed(Settings(), Path("/data"), "here:1", CLOCK)
+    assert (settings.state_dir, settings.output) == (Path("/data/state"), Path("/data/invoices"))
+    assert settings.clock == CLOCK
+    assert placed(Settings(), Path("/data"), "here:1", None).simulation_speed == 0
