@@ -1,6 +1,6 @@
 """Liveness and readiness: what is asked of an orchestrator, each dependency by its name."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from aiohttp import web
 
@@ -58,14 +58,16 @@ async def live(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Answer whether the numbers are known.
+    """Answer whether the numbers are known, and what is missing if not.
 
     A broker that has gone away does not make this unready: what was counted is still true as of its time.
     """
     context = context_of(request)
     found = checks(context)
     if context.model.state is not State.READY:
-        return problem_response(not_known(context.model.not_known()))
+        problem = not_known(context.model.not_known())
+        failing = "; ".join(f"{check.name}: {check.message}" for check in found if not check.ok)
+        return problem_response(replace(problem, message=f"not ready: {failing}"))
     status = "ready" if all(check.ok for check in found) else "degraded"
     body = {"status": status, "checks": [asdict(check) for check in found]}
     return json_response(body, headers={"Cache-Control": "no-store"})

@@ -19,6 +19,7 @@ from billing.runtime.ports import free_port
 from billing.settings import Settings
 from exporter import app
 from exporter.feeds import kafka
+from exporter.feeds.standalone import StandaloneFeed
 from tests.exporter.client import Client
 
 QB = (sys.executable, "-m", "qb")
@@ -94,6 +95,21 @@ def test_no_broker_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(OperatorError, match=f"no Kafka broker answers at 127.0.0.1:{broker_port}: start one"):
             app.run(settings, argparse.Namespace(standalone=False))
         assert answers.result() == [503, 200, 503]
+
+
+def test_a_feed_that_fails_ends_the_process(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """With exit code 1, and the reason in the log: nobody is left with numbers that grow old."""
+    ticks = []
+
+    def tick(_: StandaloneFeed) -> None:
+        ticks.append(1)
+        if len(ticks) > 1:
+            raise RuntimeError("out of stock")
+
+    monkeypatch.setattr(StandaloneFeed, "tick", tick)
+    settings = Settings(exporter_host="127.0.0.1", exporter_port=0)
+    assert app.run(settings, argparse.Namespace(standalone=True)) == 1
+    assert "out of stock" in caplog.text
 
 
 def ask_when_up(port: int, paths: list[str]) -> list[int]:

@@ -111,6 +111,19 @@ def test_no_answer_from_the_broker_is_no_lag() -> None:
         assert (ready["status"], ready["checks"][0]["message"]) == ("degraded", "no broker answers at localhost:9092")
 
 
+def test_what_is_missing_is_named() -> None:
+    """Each dependency that is not as it must be, by its name."""
+    world = World()
+    world.ends = InputEnds(False, "no broker answers at localhost:9092")
+    with world.served() as client:
+        answer = client.get("/readyz")
+        assert answer.status == 503
+        assert answer.json["message"] == (
+            "not ready: kafka: no broker answers at localhost:9092; subtotals: the topics are being read; "
+            "invoices: the topics are being read"
+        )
+
+
 def test_books_that_are_off_are_told() -> None:
     """In the overview and in readiness, by how much."""
     world = charlie()
