@@ -125,11 +125,14 @@ class MadeUpBook:
     def sell(self, hour_ms: int, event_ms: int, sales: Iterable[Sale]) -> None:
         """Enter sales of an hour, the newest of which happened at `event_ms`."""
         month = self._calendar.month_of(event_ms)
+        sold: defaultdict[int, list[Sale]] = defaultdict(list)
         for sale in sales:
             partition = sale.customer % PARTITIONS
             self._add(CustomerMonthKey(partition, month, CUSTOMERS[sale.customer]), sale)
             self._add(HourKey(partition, hour_start_ms(hour_ms)), sale)
-            self._count(partition, event_ms, sale)
+            sold[partition].append(sale)
+        for partition, counted in sold.items():
+            self._count(partition, event_ms, counted)
 
     def commit(self, now_ms: int) -> list[Record]:
         """Return the records of what has changed since the last time."""
@@ -186,15 +189,15 @@ class MadeUpBook:
         sums[sale.type] = (micros + sale.micros, count + sale.count)
         self._changed.add(key)
 
-    def _count(self, partition: int, event_ms: int, sale: Sale) -> None:
+    def _count(self, partition: int, event_ms: int, sales: list[Sale]) -> None:
         old = self._progress[partition]
-        accepted = old.accepted + sale.count
+        accepted = old.accepted + sum(sale.count for sale in sales)
         rejected = accepted // _REJECTED_EACH
         self._progress[partition] = Progress(
             next_offset=accepted + rejected,
             watermark_ms=max(old.watermark_ms, event_ms),
             accepted=accepted,
-            accepted_micros=old.accepted_micros + sale.micros,
+            accepted_micros=old.accepted_micros + sum(sale.micros for sale in sales),
             rejected=_reasons(rejected),
             late=accepted // 1_000,
             instance="standalone",
