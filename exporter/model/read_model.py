@@ -13,18 +13,10 @@ from contextlib import contextmanager
 from typing import cast
 
 from billing.runtime.topic_reader import Record
-from billing.subtotal import (
-    Progress,
-    ProgressKey,
-    RecordError,
-    SubtotalKey,
-    UnknownVersionError,
-    decode_key,
-    decode_progress,
-    decode_sums,
-)
+from billing.subtotal import Progress, ProgressKey, RecordError, UnknownVersionError
 from exporter.model.cube import Cube
-from exporter.model.intake import Difference, Intake, SumsKey
+from exporter.model.decoding import Subtotal, decode
+from exporter.model.intake import Difference, Intake
 from exporter.model.invoices import InvoiceBook
 from exporter.model.rate import Rate
 from exporter.model.state import NotKnownError, State
@@ -38,9 +30,6 @@ RATE_WINDOW_SECONDS = 10.0
 
 # So many records change under one hold of the lock, so that looks get their turn: some 10 ms.
 _CHUNK_RECORDS = 1_000
-
-# What a record of billing.subtotals says: its key and its value.
-Subtotal = tuple[SumsKey, Sums | None] | tuple[ProgressKey, Progress | None]
 
 
 class ReadModel:
@@ -179,10 +168,7 @@ class ReadModel:
 
     def _decode(self, record: Record) -> Subtotal | None:
         try:
-            key: SubtotalKey = decode_key(record.key or b"")
-            if isinstance(key, ProgressKey):
-                return key, None if record.value is None else decode_progress(record.value)
-            return key, None if record.value is None else self.types.pack(decode_sums(record.value))
+            return decode(record, self.types)
         except RecordError as error:
             with self._lock:
                 self._refuse("subtotals", record, error)
