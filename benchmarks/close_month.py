@@ -11,7 +11,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,24 @@ class Figures:
     peak_mib: float
     close_seconds: list[float]
     files_bytes: int
+
+
+class PeakMemory:
+    """Watches the peak of a process's resident memory until it ends.
+
+    What the kernel tells of an ended child is no use: it counts the memory of the parent that forked it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.mib = 0.0
+        self._status = Path(f"/proc/{pid}/status")
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        with suppress(OSError):
+            while found := re.search(r"VmHWM:\s+([0-9]+) kB", self._status.read_text("ascii")):
+                self.mib = int(found[1]) / 1024
+                time.sleep(0.1)
 
 
 def main() -> int:
@@ -107,21 +127,21 @@ def close(settings: Settings, month: str) -> Figures:
         [sys.executable, "-m", "qb", "invoice", "--month", month, "--now"],
         env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    peak = PeakMemory(process.pid)
     assert process.stderr is not None
     said = []
     for line in process.stderr:
         print(f"  {line}", end="", flush=True)
         said.append(line)
-    _, status, usage = os.wait4(process.pid, 0)
+    process.wait()
     seconds = time.monotonic() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"qb invoice failed with exit code {process.returncode}")
     close_seconds = [
         float(found[1]) for line in said if (found := re.search(r"month closed .* seconds=([0-9.]+)", line))
     ]
     files_bytes = sum(path.stat().st_size for path in settings.output.rglob("*") if path.is_file())
-    return Figures(seconds, usage.ru_maxrss / 1024, close_seconds, files_bytes)
+    return Figures(seconds, peak.mib, close_seconds, files_bytes)
 
 
 def show(arguments: argparse.Namespace, figures: Figures) -> None:

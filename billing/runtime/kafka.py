@@ -39,6 +39,9 @@ def reader_config(settings: Settings, group: str = "unused-reader") -> dict[str,
         "auto.offset.reset": "error",
         # The default of a second holds any fast consumer at about 176,000 records/s with an idle core.
         "fetch.queue.backoff.ms": 10,
+        # What waits in the client: by default 100,000 records a partition and 64 MB, many times what a poll takes.
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": 16_384,
         # How long a broker holds the answer back that a partition has been read to its end.
         "fetch.wait.max.ms": 100,
     }
