@@ -111,7 +111,9 @@ class Audit:
         self._read_rejected()
         logger.info("subtotals and rejected records read, recounting records=%d", sum(cut.offsets.values()))
         # Step 5.
-        judge = Judge(self._settings.event_rules, self._settings.clock.now_ms(), self._settings.clock.at_ms)
+        clock = self._settings.clock
+        since_ms = self._settings.simulation_anchor_ms
+        judge = Judge(self._settings.event_rules, clock.now_ms(), clock.at_ms, since_ms)
         tallies = self._recount(judge, cut)
         check_progress(tallies, cut.progress, self._findings)
         # Step 6.

@@ -30,11 +30,14 @@ class Judge:
         rules: what an event must keep to.
         now_ms: the clock now, in milliseconds.
         clock_at: what the clock showed at a wall clock time, both in milliseconds.
+        clock_since_ms: wall clock since when that is so. A simulation that goes on after a pause has begun with
+            another clock, which is not known any more, except that it never was ahead of this one's beginning.
     """
 
     rules: EventRules
     now_ms: int
     clock_at: Callable[[int], int]
+    clock_since_ms: int = 0
 
     def decide(self, record: Record, verdict: Verdict | None) -> BillableEvent | Reason:
         """Return the event to bill, or the reason to reject; a verdict on it tells by which clock to judge."""
@@ -46,8 +49,9 @@ class Judge:
     def _clock_of(self, verdict: Verdict | None) -> int:
         if verdict is None or verdict.written_ms <= 0:
             return self.now_ms
-        age_ms = VERDICT_AGE_MS if verdict.reason == Reason.FUTURE_TIMESTAMP else 0
-        return self.clock_at(verdict.written_ms - age_ms)
+        if verdict.reason == Reason.FUTURE_TIMESTAMP:
+            return self.clock_at(verdict.written_ms - VERDICT_AGE_MS)
+        return self.clock_at(max(verdict.written_ms, self.clock_since_ms))
 
 
 @dataclass

@@ -4,9 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from billing.event import Reason
+from billing.clock import SimulatedClock
+from billing.event import EventRules, Reason
+from billing.runtime.topic_reader import Record
 from billing.subtotal import CustomerMonthKey, HourKey, decode_key, decode_sums, encode_key, encode_sums
 from qb.audit.findings import Check, Findings
+from qb.audit.recount import Judge
+from qb.audit.verdicts import Verdict
 from tests.audit.world import WRITTEN_MS, World
 
 
@@ -203,6 +207,21 @@ def test_a_verdict_of_its_time_stands(world: World) -> None:
     findings = world.audit()
     rejected = [difference for difference in findings.differences if difference.check is Check.REJECTED]
     assert [(d.subject, d.expected) for d in rejected] == [("input 0@1", "billed")]
+
+
+def test_a_verdict_of_an_earlier_run_of_a_simulation_stands() -> None:
+    """A simulation that goes on after a pause has another clock than when the record was judged."""
+    anchor_ms = 1_800_000_000_000
+    clock = SimulatedClock(1_500_000_000_000, anchor_ms, 100_000.0)
+    judge = Judge(EventRules(), anchor_ms + 1_000, clock.at_ms, anchor_ms)
+    written_ms = anchor_ms - 600_000
+
+    def decide(reason: Reason, payload: bytes) -> object:
+        record = Record(0, 7, None, payload, written_ms)
+        return judge.decide(record, Verdict(0, 7, reason, b"", written_ms, "0@0"))
+
+    assert decide(Reason.BAD_AMOUNT, b"1499000000,Charlie,much") is Reason.BAD_AMOUNT
+    assert decide(Reason.FUTURE_TIMESTAMP, b"1499000000,Charlie,1.00") is Reason.FUTURE_TIMESTAMP
 
 
 def test_input_that_is_gone_is_noted(world: World) -> None:
