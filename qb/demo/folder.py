@@ -14,10 +14,11 @@ from billing.runtime.file_lock import HeldElsewhereError, file_lock
 
 MEMORY_FILE = "demo.json"
 LOCK_FILE = "demo.lock"
+SETTINGS_FILE = "settings.yaml"
 # All that a demo makes besides the two: what --fresh deletes.
-MADE_HERE = ("kafka", "state", "invoices", "logs", "prometheus")
-# What `qb broker` and a Prometheus started by hand may have left where the demo begins.
-MAY_BE_THERE = {"kafka", "prometheus", LOCK_FILE}
+MADE_HERE = ("kafka", "state", "invoices", "logs", "prometheus", SETTINGS_FILE)
+# What `qb broker`, a Prometheus started by hand or a demo that was refused may have left where the demo begins.
+MAY_BE_THERE = {"kafka", "prometheus", "logs", LOCK_FILE}
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Folder:
 
     def forget(self) -> None:
         """Delete what earlier demos made, and nothing else; the mark that it is a demo's folder goes last."""
+        if not (self.path / MEMORY_FILE).exists():
+            return
         for name in MADE_HERE:
             made = self.path / name
             if made.is_symlink() or made.is_file():

@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from billing.clock import SimulatedClock
 from billing.runtime.ports import free_port
 from billing.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, Settings
@@ -62,6 +64,15 @@ def environment_of(settings: Settings, base: Mapping[str, str] = os.environ) -> 
     for name, value in settings.model_dump(mode="json").items():
         environment[ENVIRONMENT_PREFIX + name.upper()] = _written(value)
     return environment
+
+
+def write_settings(settings: Settings, file: Path) -> None:
+    """Write the settings that are not the usual ones, for other commands to join in: ``qb audit --config FILE``."""
+    usual = Settings().model_dump(mode="json")
+    given = {name: value for name, value in settings.model_dump(mode="json").items() if value != usual[name]}
+    # Options of Kafka may be secret.
+    file.touch(mode=0o600)
+    file.write_text(yaml.safe_dump(given), "utf-8")
 
 
 def uses_own_kafka(settings: Settings) -> bool:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from qb.demo.board import Board, CatchUp, money, short_path, short_time
 from qb.demo.feed import Document
+from qb.demo.folder import SETTINGS_FILE
 from qb.demo.supervisor import Standing
 
 NARROW = 80
@@ -19,17 +20,18 @@ BAR_CELLS = 8
 EIGHTHS = " ▏▎▍▌▋▊▉"
 MOST_CUSTOMERS = 10
 MOST_CLOSES = 5
-# Lines that are there whatever the height: all but the customers below the fifth and the closed months above two.
-FIXED_LINES = 22
+# Lines that are there whatever the height: all but the customers below the sixth and the closed months above two.
+FIXED_LINES = 23
 LEAST_CUSTOMERS = 6
 COLOURS = {"MESSAGE": "cyan", "DATA": "green", "CALL": "yellow", "PACK": "magenta", "MISC": "blue"}
 
 
 def render(board: Board, width: int = NARROW, height: int = 24) -> RenderableType:
     """Return the whole picture for a terminal of that many columns and lines."""
-    spare = max(0, height - FIXED_LINES - len(board.catch_ups) - len(_troubles(board.standings)))
-    customers = min(MOST_CUSTOMERS, LEAST_CUSTOMERS + spare)
-    closes = min(MOST_CLOSES, 2 + max(0, spare - (MOST_CUSTOMERS - LEAST_CUSTOMERS)))
+    spare = height - FIXED_LINES - len(board.catch_ups) - len(_troubles(board.standings))
+    customers = min(MOST_CUSTOMERS, LEAST_CUSTOMERS + max(0, spare))
+    # A closed month less where there is trouble to show; more of them once all customers have room.
+    closes = 1 if spare < 0 else min(MOST_CLOSES, 2 + max(0, spare - (MOST_CUSTOMERS - LEAST_CUSTOMERS)))
     lines: list[RenderableType] = [_header(board, width), _month_bar(board, width)]
     lines += [_catch_up(one) for one in board.catch_ups]
     if overview := board.overview:
@@ -132,6 +134,7 @@ def _facts(board: Board, closes: int) -> RenderableType:
         Text(f"invoices: {short_path(folder / 'invoices')}   logs: {short_path(folder / 'logs')}", overflow="fold"),
     )
     prometheus = board.links.prometheus or "prometheus/prometheus.local.yml"
+    grid.add_row("Check", Text(f"qb audit --config {short_path(folder / SETTINGS_FILE)}", overflow="fold"))
     grid.add_row("More", Text.from_markup(f"Prometheus: [cyan]{prometheus}[/]   Grafana: docs/grafana.md"))
     return grid
 

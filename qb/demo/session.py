@@ -14,8 +14,8 @@ from billing.settings import Settings
 from qb.demo.board import Board, CatchUpMeter, Links
 from qb.demo.display import Display, open_display
 from qb.demo.feed import Feed
-from qb.demo.folder import Folder, Memory
-from qb.demo.plan import environment_of, placed
+from qb.demo.folder import SETTINGS_FILE, Folder, Memory
+from qb.demo.plan import environment_of, placed, write_settings
 from qb.demo.prometheus import PORT as PROMETHEUS_PORT
 from qb.demo.services import Kafka, Part, Service, qb_command
 from qb.demo.supervisor import Supervisor
@@ -78,6 +78,7 @@ class Session:
             with stop_on_signals() as stop, open_display(console) as display:
                 try:
                     self._record(running=True)
+                    write_settings(self._settings, self._folder.path / SETTINGS_FILE)
                     supervisor.start(time.monotonic())
                     self._feed.start()
                     self._watch(supervisor, display, stop)

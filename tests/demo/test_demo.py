@@ -109,7 +109,7 @@ def interrupted(demo: RunningDemo) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found through /proc")
 def test_a_demo_s_life(tmp_path: Path) -> None:
-    """Start, watch invoices appear, stop, go on, be killed, go on again: nothing is lost and nothing stays behind."""
+    """Start, watch invoices appear, stop, go on, be killed, go on again: nothing is lost, and the audit is clean."""
     folder = tmp_path / "demo"
     with running(folder) as demo:
         demo.wait_for_totals_above(0)
@@ -146,6 +146,9 @@ def test_a_demo_s_life(tmp_path: Path) -> None:
         assert overview["health"]["ok"], overview["health"]
         reached_ms = json.loads((folder / "demo.json").read_text())["reached_ms"]
         assert reached_ms > first["reached_ms"]
+        audit = [sys.executable, "-m", "qb", "audit", "--config", str(folder / "settings.yaml")]
+        done = subprocess.run(audit, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
         assert interrupted(demo) == 0, demo.told()
 
 

@@ -64,11 +64,20 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path, fresh: bool) -> Non
     assert {entry.name for entry in tmp_path.iterdir()} == {"invoices", "state"}
 
 
-def test_the_folder_of_a_broker_started_by_hand_will_do(tmp_path: Path) -> None:
-    """`qb broker` keeps its data in the same place."""
+@pytest.mark.parametrize("fresh", [False, True])
+def test_the_folder_of_a_broker_started_by_hand_will_do(tmp_path: Path, fresh: bool) -> None:
+    """`qb broker` keeps its data in the same place; that was not made by a demo, so it stays."""
     (tmp_path / "kafka").mkdir()
-    with take_folder(tmp_path, fresh=False) as folder:
+    with take_folder(tmp_path, fresh) as folder:
         assert folder.recall() == Memory()
+    assert (tmp_path / "kafka").exists()
+
+
+def test_a_demo_that_was_refused_leaves_a_folder_that_will_do(tmp_path: Path) -> None:
+    """After a taken port the next try must not stumble over the first."""
+    for _ in range(2):
+        with take_folder(tmp_path, fresh=False):
+            pass
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"unknown": 1}', '{"reached_ms": "soon"}', "\ufffd{"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from billing.clock import SimulatedClock
 from billing.settings import Settings, load_settings
-from qb.demo.plan import environment_of, lively, placed, uses_own_kafka
+from qb.demo.plan import environment_of, lively, placed, uses_own_kafka, write_settings
 
 CLOCK = SimulatedClock(1_483_228_800_000, 1_800_000_000_000, 87_658.2)
 
@@ -51,6 +51,13 @@ def test_the_parts_read_the_same_settings() -> None:
     environment = environment_of(settings, {"QB_RATE": "7", "QB_CONFIG": "/gone.yaml", "PATH": "/bin"})
     assert load_settings({}, environment) == settings
     assert environment["PATH"] == "/bin"
+
+
+def test_other_commands_can_join_in(tmp_path: Path) -> None:
+    """The file that the demo leaves for them says the same as the environment of its parts."""
+    settings = placed(lively(load_settings({"types": ["CALL", "MISC"]}, {})), Path("/data"), "here:1", CLOCK)
+    write_settings(settings, tmp_path / "settings.yaml")
+    assert load_settings({}, {}, tmp_path / "settings.yaml") == settings
 
 
 def test_the_parts_are_placed_in_the_folder() -> None:
