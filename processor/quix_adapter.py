@@ -17,12 +17,14 @@ Written against quixstreams 3.28.1, which pyproject.toml pins.
 """
 
 import logging
+import os
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from threading import Timer
 from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
@@ -58,6 +60,10 @@ logger = logging.getLogger(__name__)
 
 # How long one call waits for more records when few are coming: latency at low rates, idle wake-ups at none.
 BATCH_WAIT_SECONDS = 0.05
+
+# How long a stop may take: shorter than the patience of most service managers, longer than a commit.
+STOP_SECONDS = 25.0
+FAIL_SECONDS = 60.0
 
 Produce = Callable[..., None]
 
@@ -225,6 +231,7 @@ class BatchingApplication(Application):
         self._reader_options = reader_options
         self._new_partitions: set[int] = set()
         self._next_offsets: dict[int, int] = {}
+        self._leaves: list[Timer] = []
         assert isinstance(self._consumer, BatchingConsumer)
         self._consumer.batch_messages = batch_messages
         self._consumer.take_over = self._take_over
@@ -237,6 +244,25 @@ class BatchingApplication(Application):
         frame.update(self._gather)
         self._context.worker = worker
         self._context.stream_id = frame.stream_id
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Run until told to stop. A stop that a silent broker holds up ends the process, with exit code 1.
+
+        Leaving hard is safe: what is not committed is read again, and the next start ends the open transaction.
+        """
+        try:
+            return super().run(*args, **kwargs)
+        finally:
+            for leave in self._leaves:
+                leave.cancel()
+
+    def stop(self, fail: bool = False) -> None:
+        """Stop, in a bounded time: :data:`STOP_SECONDS` when told to, :data:`FAIL_SECONDS` after a failure."""
+        leave = Timer(FAIL_SECONDS if fail else STOP_SECONDS, _leave)
+        leave.daemon = True
+        leave.start()
+        self._leaves.append(leave)
+        super().stop(fail=fail)
 
     @property
     def restore_remaining_records(self) -> int:
@@ -355,6 +381,13 @@ class BatchingApplication(Application):
             return _partitions_with_records(reader, set(partitions))
         finally:
             reader.close()
+
+
+def _leave() -> None:
+    logger.error(
+        "the broker does not answer and holds up the stop: leaving, the next start goes on from the last commit"
+    )
+    os._exit(1)
 
 
 def _partitions_with_records(reader: Consumer, partitions: set[int], timeout_seconds: float = 30.0) -> set[int]:

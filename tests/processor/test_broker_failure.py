@@ -42,3 +42,21 @@ def test_one_broker_of_three_is_lost(tmp_path: Path, unique_name: str) -> None:
             wait_for_more(pipeline, 3_000)
         recount.check(pipeline)
         assert process.poll() is None
+
+
+def test_a_stop_is_not_held_up_by_a_broker_that_is_gone(tmp_path: Path, unique_name: str) -> None:
+    """Told to stop while no broker answers, the processor leaves by itself; started again, it has lost nothing."""
+    with (
+        KafkaBroker(tmp_path / "kafka", free_port()) as broker,
+        Pipeline(broker.bootstrap_servers, tmp_path, unique_name) as pipeline,
+    ):
+        recount = Recount()
+        process = pipeline.start("process")
+        with Feeder(pipeline, recount, pause_seconds=0.1):
+            wait_for_more(pipeline)
+        broker.kill()
+        process.terminate()
+        assert process.wait(120) in (0, 1)
+        broker.restart_node()
+        pipeline.start("process")
+        recount.check(pipeline)
