@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from confluent_kafka import KafkaException
 from rich.console import Console
@@ -52,6 +53,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             pass
         except KafkaException as error:
             raise OperatorError(f"Kafka refuses: {error.args[0].str()}") from error
+        finally:
+            folder.remember(replace(folder.recall(), running=False))
         console.print(f"Stopped. The next start goes on from {folder.path}.", soft_wrap=True, highlight=False)
     return 0
 

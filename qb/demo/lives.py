@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-# A process that ran this long had started well: what ended it is taken for an accident.
-QUICK_SECONDS = 20.0
+# A process that ran this long had started well: what ended it is taken for an accident. The processor tries for half a
+# minute by itself before it gives up.
+QUICK_SECONDS = 60.0
 HOPELESS_DEATHS = 5
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
