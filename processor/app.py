@@ -63,11 +63,11 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
 
 def _run_once(settings: Settings, metrics: ProcessorMetrics, collector: StatusCollector) -> bool:
     """Run the application until it is told to stop (True) or fails in a way that may pass (False)."""
-    worker = make_worker(settings, metrics)
-    application = make_application(settings, worker)
-    collector.status = lambda: status_of(application, worker)
     logger.info("processor starts instance=%s topic=%s", settings.instance, settings.input_topic)
     try:
+        worker = make_worker(settings, metrics)
+        application = make_application(settings, worker)
+        collector.status = lambda: status_of(application, worker)
         application.run()
     except Exception as error:
         if explained := explain(error, settings):
