@@ -1,4 +1,4 @@
-"""Stopping cleanly: the signals of a service manager or of Ctrl-C, as a flag that a loop looks at or as an interrupt."""
+"""Stopping cleanly: the signals of a service manager or of Ctrl-C, as a flag a loop looks at or as an interrupt."""
 
 import signal
 from collections.abc import Iterator
