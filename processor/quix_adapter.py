@@ -145,10 +145,16 @@ class BatchingConsumer(InternalConsumer):
             # Some were fetched under the old assignment, some perhaps under the new: read all of them again.
             return []
         batches: dict[int | None, list[Message]] = {}
+        current: int | None = -1
+        batch: list[Message] = []
         for message in messages:
             if message.error() is not None:
                 raise_for_msg_error(message)
-            batches.setdefault(message.partition(), []).append(message)
+            # The client hands out long runs of one partition.
+            if message.partition() != current:
+                current = message.partition()
+                batch = batches.setdefault(current, [])
+            batch.append(message)
         return [_row(batch) for batch in batches.values()]
 
     def _rewind(self, offsets: Mapping[int, int]) -> None:
