@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
+# The service asks again and again, and a stop should not wait long for an answer.
+ANSWER_SECONDS = 5.0
 PAUSE_AFTER_LOSS_SECONDS = 5.0
 
 
@@ -97,20 +99,25 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
 
     Raises:
         FencedError: another invoicer has taken over.
+        KafkaException: the broker refuses the first session; what has worked once may work again.
         OperatorError: something else that a person has to mend.
     """
+    has_run = False
     while not stop.requested:
         try:
             with (
-                open_session(settings, listeners, lambda: stop.requested) as session,
+                open_session(settings, listeners, lambda: stop.requested, ANSWER_SECONDS) as session,
                 BackgroundFiles(session.files, lambda: stop.requested) as files,
             ):
+                has_run = True
                 logger.info("invoicer runs ledger=%s output=%s", settings.invoices_topic, settings.output)
                 while not stop.requested:
                     session.months.close_due(lambda: stop.requested)
                     files.look(session.book.closes)
                     _read_until(session, time.monotonic() + settings.check_interval_seconds, stop)
-        except (LedgerLostError, KafkaUnavailableError) as error:
+        except (LedgerLostError, KafkaUnavailableError, KafkaException) as error:
+            if isinstance(error, KafkaException) and not has_run:
+                raise
             logger.warning("session lost, starting anew error=%s", error)
             _wait(PAUSE_AFTER_LOSS_SECONDS, stop)
     logger.info("invoicer stopped")

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 LEDGER_PARTITION = 0
 
 _FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
-_CALL_TIMEOUT_SECONDS = 10.0
+# A single call is short, so that a stop is heard; together they may take long, for a broker may restart meanwhile.
+_CALL_SECONDS = 2.0
 _GIVE_UP_SECONDS = 60.0
 
 
@@ -40,12 +41,19 @@ class KafkaLedgerWriter:
     Args:
         settings: where the broker is, and the topic.
         steps: told of each step of a transaction.
+        stop_requested: asked while the broker does not answer.
     """
 
-    def __init__(self, settings: Settings, steps: Steps = ignore_step) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        steps: Steps = ignore_step,
+        stop_requested: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._topic = settings.invoices_topic
         self._id = f"{settings.invoices_topic}-invoicer"
         self._steps = steps
+        self._stop_requested = stop_requested
         self._producer = Producer(
             {**client_config(settings), "transactional.id": self._id, "linger.ms": 20, "compression.type": "lz4"},
             logger=logging.getLogger(f"{__name__}.client"),
@@ -58,7 +66,7 @@ class KafkaLedgerWriter:
             LedgerLostError: the broker does not answer in time.
         """
         try:
-            self._producer.init_transactions(_GIVE_UP_SECONDS)
+            self._persist(self._producer.init_transactions)
         except KafkaException as error:
             raise self._failure(error) from error
 
@@ -74,9 +82,9 @@ class KafkaLedgerWriter:
             self._steps(Step.TRANSACTION_BEGUN)
             for key, value in records:
                 self._produce(key, value)
-            self._producer.flush(_GIVE_UP_SECONDS)
+            self._producer.flush(_CALL_SECONDS)
             self._steps(Step.RECORDS_SENT)
-            self._commit()
+            self._persist(self._producer.commit_transaction)
         except KafkaException as error:
             raise self._failure(error) from error
         self._steps(Step.COMMITTED)
@@ -96,17 +104,18 @@ class KafkaLedgerWriter:
             except BufferError:
                 self._producer.poll(0.1)
 
-    def _commit(self) -> None:
-        """Commit, trying again what can be tried again: a broker may restart meanwhile."""
+    def _persist(self, call: Callable[[float], None]) -> None:
+        """Make a call again as long as it says that this can help, time is left and nobody asks to stop."""
         deadline = time.monotonic() + _GIVE_UP_SECONDS
         while True:
             try:
-                self._producer.commit_transaction(_CALL_TIMEOUT_SECONDS)
+                call(_CALL_SECONDS)
                 return
             except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
+                over = time.monotonic() > deadline or self._stop_requested()
+                if not error.args[0].retriable() or over:
                     raise
-                logger.warning("commit is tried again error=%s", error.args[0].str())
+                logger.debug("the broker is asked again error=%s", error.args[0].str())
 
     def _failure(self, error: KafkaException) -> OperatorError:
         fault = error.args[0]

@@ -49,21 +49,29 @@ class Listeners:
 
 
 @contextmanager
-def open_session(settings: Settings, listeners: Listeners, stop_requested: StopRequested) -> Iterator[Session]:
+def open_session(
+    settings: Settings, listeners: Listeners, stop_requested: StopRequested, answer_seconds: float = 30.0
+) -> Iterator[Session]:
     """Take the ledger over, read both topics to their ends, and be ready to close months.
 
     1. Fence every other invoicer: from here on nobody else writes, and what one left open is undone.
     2. Read the ledger, which is final now.
     3. Read the subtotals, which are newer than all that the ledger has billed.
 
+    Args:
+        settings: all of them.
+        listeners: who is told.
+        stop_requested: asked while it takes time.
+        answer_seconds: how long to wait for a broker.
+
     Raises:
         OperatorError: the broker does not answer, or another invoicer takes over.
         RecordError: a record that this program can't read.
     """
-    partitions = ensure_topics(settings, ("input", "subtotals", "invoices"))
+    partitions = ensure_topics(settings, ("input", "subtotals", "invoices"), answer_seconds)
     with ExitStack() as resources:
         # Step 1.
-        writer = resources.enter_context(closing(KafkaLedgerWriter(settings, listeners.steps)))
+        writer = resources.enter_context(closing(KafkaLedgerWriter(settings, listeners.steps, stop_requested)))
         writer.take_over()
         # Step 2 and 3.
         yield _build(settings, listeners, partitions, writer, resources, stop_requested)

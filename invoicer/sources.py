@@ -16,7 +16,7 @@ from invoicer.ledger_writer import LEDGER_PARTITION
 
 logger = logging.getLogger(__name__)
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
 
 
 class LogEnds:

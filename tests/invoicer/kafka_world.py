@@ -20,7 +20,7 @@ from billing.invoice import Invoice, MonthClose, invoice_number
 from billing.ledger import BilledKey, ClosedKey, InvoiceKey
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.topic_reader import TopicReader
-from billing.settings import Settings
+from billing.settings import ENVIRONMENT_PREFIX, Settings
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, TypeSums
 from tests.invoicer import killable
 
@@ -109,7 +109,7 @@ class KafkaWorld:
         config.write_text(self.settings.model_dump_json(), encoding="utf-8")
         process = subprocess.Popen(
             [sys.executable, "-m", killable.__name__, "invoice", "--config", str(config), *arguments],
-            env={**os.environ, killable.KILL_AT: kill_at, killable.FREEZE_AT: freeze_at},
+            env={**without_settings(os.environ), killable.KILL_AT: kill_at, killable.FREEZE_AT: freeze_at},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -196,6 +196,11 @@ class KafkaWorld:
             accepted_micros=before.accepted_micros + micros,
             committed_ms=time.time_ns() // 1_000_000,
         )
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment less what would win over a settings file."""
+    return {name: value for name, value in environment.items() if not name.startswith(ENVIRONMENT_PREFIX)}
 
 
 def _sum(sums: Iterable[Mapping[str, tuple[int, int]]]) -> int:

@@ -1,0 +1,55 @@
+"""The invoicer while the broker is killed under it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from billing.runtime.broker import KafkaBroker
+from billing.runtime.ports import free_port
+from tests.invoicer.kafka_world import KafkaWorld
+from tests.invoicer.test_service import STILL, event
+
+STOP_SECONDS = 15
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
+    """A broker of the test's own: it may be killed."""
+    with KafkaBroker(tmp_path / "kafka", free_port()) as broker:
+        yield broker
+
+
+def test_the_service_survives_the_broker(broker: KafkaBroker, topic_prefix: str, tmp_path: Path) -> None:
+    """Killed while months close, and back again: the invoicer goes on by itself, and everything is billed once."""
+    world = KafkaWorld(broker.bootstrap_servers, topic_prefix, tmp_path, close_chunk_invoices=1, **STILL)
+    world.commit([event(n % 2, "2025-01", 9, f"C{n}", 1_000_000) for n in range(40)])
+    with world.invoicer() as service:
+        time.sleep(3)
+        world.commit([event(0, "2025-02", 20, "C0", 1), event(1, "2025-02", 20, "C1", 1)])
+        time.sleep(0.5)
+        broker.kill()
+        time.sleep(15)
+        assert service.poll() is None
+        broker.restart_node()
+        world.wait_for(["2025-01"], timeout_seconds=90)
+        code, said = world.stop(service)
+    assert code == 0, said
+    assert "Traceback" not in said
+    assert len(world.check().invoices) == 40
+
+
+def test_a_stop_without_a_broker(broker: KafkaBroker, topic_prefix: str, tmp_path: Path) -> None:
+    """Asked to stop while no broker answers, it does so in a bounded time."""
+    world = KafkaWorld(broker.bootstrap_servers, topic_prefix, tmp_path, **STILL)
+    world.commit([event(0, "2025-01", 9, "C0", 1)])
+    with world.invoicer() as service:
+        time.sleep(4)
+        broker.kill()
+        time.sleep(8)
+        assert service.poll() is None
+        began = time.monotonic()
+        code, said = world.stop(service)
+    assert code == 0, said
+    assert time.monotonic() - began < STOP_SECONDS
