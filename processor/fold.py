@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, decode_event
-from billing.period import MS_PER_HOUR, MonthCalendar
+from billing.period import MS_PER_HOUR, MonthCalendar, hour_start_ms
 from processor.fast_path import END, FastResult, sum_plain_csv
 
 # [total in micros, number of events] by type.
@@ -128,9 +128,8 @@ def _fold_exactly(
 
 def _add_event(result: Fold, event: BillableEvent, calendar: MonthCalendar) -> None:
     period = (calendar.month_of(event.timestamp_ms), event.customer)
-    hour_start_ms = event.timestamp_ms - event.timestamp_ms % MS_PER_HOUR
     add_sum(result.customers.setdefault(period, {}), event.type, event.amount_micros, 1)
-    add_sum(result.hours.setdefault(hour_start_ms, {}), event.type, event.amount_micros, 1)
+    add_sum(result.hours.setdefault(hour_start_ms(event.timestamp_ms), {}), event.type, event.amount_micros, 1)
     result.accepted += 1
     result.accepted_micros += event.amount_micros
 

@@ -1,6 +1,7 @@
 """Panels that several dashboards share, so that they mean the same everywhere."""
 
 from grafana.builder import Json
+from grafana.builder.money import Currency
 from grafana.builder.panels import prometheus_target, stat, timeseries, yes_no
 from grafana.builder.promql import (
     commit_age,
@@ -20,7 +21,33 @@ COMMIT_AGE_STEPS = ((None, "green"), (30, "orange"), (120, "red"))
 VISIBLE_DELAY_STEPS = ((None, "green"), (2, "orange"), (10, "red"))
 DEAD_LETTER_STEPS = ((None, "green"), (0.006, "orange"), (0.0144, "red"))
 BACKLOG_STEPS = ((None, "green"), (60, "orange"), (300, "red"))
+# Of the month before: reached is good news at any time of the month.
+REACHED_STEPS = ((None, "blue"), (1, "green"))
 ZERO_IS_GOOD = ((None, "green"), (1, "red"))
+
+
+def against_month_before(currency: Currency, now: str, before: str) -> list[Json]:
+    """Return revenue of the month before, and how much of it the open month has reached; both are PromQL."""
+    return [
+        stat(
+            "Revenue, month before",
+            "Total of the whole month before the open one. Late events may still change it until it is invoiced.",
+            prometheus_target(before, instant=True),
+            unit=currency.exact_unit,
+            decimals=2,
+            no_value="no month before",
+        ),
+        stat(
+            "Reached of the month before",
+            "This month's revenue as a share of all of the month before. Green once it is reached. For the month "
+            "before up to the same day see the event-time row.",
+            prometheus_target(f"{now} / ({before} > 0)", instant=True),
+            unit="percentunit",
+            decimals=1,
+            steps=REACHED_STEPS,
+            no_value="no month before",
+        ),
+    ]
 
 
 def freshness() -> list[Json]:

@@ -2,7 +2,13 @@
 
 from billing.settings import Settings
 from grafana.builder import Json
-from grafana.builder.boards.common import freshness, late_and_rejected, late_share_stat, rejected_share_stat
+from grafana.builder.boards.common import (
+    against_month_before,
+    freshness,
+    late_and_rejected,
+    late_share_stat,
+    rejected_share_stat,
+)
 from grafana.builder.boards.event_time import (
     change_to_date,
     revenue_by_month,
@@ -15,9 +21,6 @@ from grafana.builder.layout import Section, in_line, sized
 from grafana.builder.money import Currency
 from grafana.builder.panels import numbers_in, override, prometheus_target, stat, timeseries
 from grafana.builder.promql import MoneyQueries, events, of_month, rate
-
-# Of the month before: reached is good news at any time of the month.
-REACHED_STEPS = ((None, "blue"), (1, "green"))
 
 
 def board(event_type: str, settings: Settings) -> Board:
@@ -50,24 +53,7 @@ def _numbers(event_type: str, currency: Currency) -> list[Json]:
             unit=currency.exact_unit,
             decimals=2,
         ),
-        stat(
-            "Revenue, month before",
-            "Total of the whole month before the open one. Late events may still change it until it is invoiced.",
-            prometheus_target(before, instant=True),
-            unit=currency.exact_unit,
-            decimals=2,
-            no_value="no month before",
-        ),
-        stat(
-            "Reached of the month before",
-            "This month's revenue as a share of all of the month before. Green once it is reached. For the month "
-            "before up to the same day see the event-time row.",
-            prometheus_target(f"{now} / ({before} > 0)", instant=True),
-            unit="percentunit",
-            decimals=1,
-            steps=REACHED_STEPS,
-            no_value="no month before",
-        ),
+        *against_month_before(currency, now, before),
         stat(
             "Events this month",
             "Events billed in the open month so far.",

@@ -2,7 +2,14 @@
 
 from billing.settings import Settings
 from grafana.builder import Json
-from grafana.builder.boards.common import freshness, late_and_rejected, late_share_stat, rejected_share_stat
+from grafana.builder.boards.common import (
+    REACHED_STEPS,
+    against_month_before,
+    freshness,
+    late_and_rejected,
+    late_share_stat,
+    rejected_share_stat,
+)
 from grafana.builder.boards.event_time import (
     change_to_date,
     columns,
@@ -11,7 +18,6 @@ from grafana.builder.boards.event_time import (
     revenue_over_event_time,
     top_customers,
 )
-from grafana.builder.boards.event_type import REACHED_STEPS
 from grafana.builder.dashboard import MANAGEMENT_UID, Board, type_uid
 from grafana.builder.json_source import json_target
 from grafana.builder.layout import Section, in_line, sized
@@ -54,24 +60,7 @@ def _numbers(currency: Currency) -> list[Json]:
             unit=currency.exact_unit,
             decimals=2,
         ),
-        stat(
-            "Revenue, month before",
-            "Total of the whole month before the open one. Late events may still change it until it is invoiced.",
-            prometheus_target(before, instant=True),
-            unit=currency.exact_unit,
-            decimals=2,
-            no_value="no month before",
-        ),
-        stat(
-            "Reached of the month before",
-            "This month's revenue as a share of all of the month before. Green once it is reached. For the month "
-            "before up to the same day see the event-time row.",
-            prometheus_target(f"{now} / ({before} > 0)", instant=True),
-            unit="percentunit",
-            decimals=1,
-            steps=REACHED_STEPS,
-            no_value="no month before",
-        ),
+        *against_month_before(currency, now, before),
         stat(
             "Events this month",
             "Events billed in the open month so far, all types.",
