@@ -33,6 +33,33 @@ _TYPE_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 # librdkafka options whose values are never shown.
 _SECRET = re.compile(r"password|secret|token|jaas|key\.pem|\.key$")
 
+# librdkafka options that `kafka` may not hold: the parts set them, or a setting of its own stands for them.
+_ESSENTIAL = "the parts set it themselves, and totals would not be exact with another value"
+_TAKEN_OPTIONS = {
+    "bootstrap.servers": "set `bootstrap_servers`",
+    "metadata.broker.list": "set `bootstrap_servers`",
+    "group.id": "set `consumer_group`",
+    "group.instance.id": "set `instance`",
+    "transactional.id": "set `instance`",
+    **dict.fromkeys(
+        (
+            "acks",
+            "auto.commit.enable",
+            "auto.offset.reset",
+            "enable.auto.commit",
+            "enable.auto.offset.store",
+            "enable.idempotence",
+            "enable.partition.eof",
+            "group.protocol",
+            "group.remote.assignor",
+            "isolation.level",
+            "partition.assignment.strategy",
+            "request.required.acks",
+        ),
+        _ESSENTIAL,
+    ),
+}
+
 
 class SettingsError(ValueError):
     """Settings that cannot be used: one line a fault, each with the setting's name, its value and what is allowed."""
@@ -182,6 +209,13 @@ class Settings(BaseModel):
         if len(set(types)) != len(types):
             raise ValueError("a type is named twice")
         return types
+
+    @field_validator("kafka")
+    @classmethod
+    def _check_kafka(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if taken := [f"{name} is not allowed here: {why}" for name, why in _TAKEN_OPTIONS.items() if name in options]:
+            raise ValueError("; ".join(taken))
+        return options
 
     @field_validator("time_zone")
     @classmethod

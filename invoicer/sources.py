@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
-from billing.runtime.kafka import KafkaUnavailableError, client_config
+from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.runtime.topic_reader import TopicReader
 from billing.settings import Settings
 from invoicer.book import Book
@@ -24,7 +24,7 @@ class LogEnds:
 
     def __init__(self, settings: Settings) -> None:
         self._servers = settings.bootstrap_servers
-        self._admin = AdminClient(client_config(settings))
+        self._admin = admin_client(settings)
 
     def ends(self, topic: str, partitions: int) -> dict[int, int]:
         """Return the log end offset of each partition.

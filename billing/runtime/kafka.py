@@ -47,6 +47,22 @@ def reader_config(settings: Settings, group: str = "unused-reader") -> dict[str,
     }
 
 
+def admin_client(settings: Settings, **options: object) -> AdminClient:
+    """Return a client that asks about topics and offsets.
+
+    Args:
+        settings: where the broker is, and what `kafka` adds.
+        options: more librdkafka options.
+
+    Raises:
+        OperatorError: an option in `kafka` that librdkafka does not know, or whose value it refuses.
+    """
+    try:
+        return AdminClient({**client_config(settings), **options})
+    except KafkaException as error:
+        raise OperatorError(f"kafka: {error.args[0].str()}; allowed are the options of librdkafka") from None
+
+
 def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: float = 30.0) -> dict[str, int]:
     """Make the topics that do not exist yet and return the number of partitions of each, by role.
 
@@ -57,11 +73,12 @@ def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: flo
 
     Raises:
         KafkaUnavailableError: no broker answered in time.
+        OperatorError: an option in `kafka` is wrong.
         KafkaException: the broker refused.
     """
     specs = {role: topic_specs(settings)[role] for role in roles}
     # What goes wrong is told by the errors raised here; the client need not print it as well.
-    admin = AdminClient({**client_config(settings), "log_level": 0})
+    admin = admin_client(settings, log_level=0)
     deadline = time.monotonic() + timeout_seconds
     _create(admin, specs.values(), settings.replication_factor, deadline, settings.bootstrap_servers)
     while True:

@@ -9,7 +9,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from billing.errors import OperatorError
-from billing.runtime.kafka import client_config
+from billing.runtime.kafka import admin_client
 from billing.settings import Settings
 from exporter.feeds.input_tails import InputTails
 
@@ -65,7 +65,7 @@ class InputEndsPoller:
         Raises:
             OperatorError: the subtotals topic has got more partitions than are being read.
         """
-        admin = AdminClient(client_config(self._settings))
+        admin = admin_client(self._settings)
         while not stop.wait(INTERVAL_SECONDS if self.newest.up else 0.2):
             try:
                 ends = self._ask(admin)

@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator, Mapping
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from billing.errors import OperatorError
-from billing.runtime.kafka import KafkaUnavailableError, client_config
+from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 
@@ -25,7 +25,7 @@ class Topics:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._admin = AdminClient(client_config(settings))
+        self._admin = admin_client(settings)
         try:
             topics = self._admin.list_topics(timeout=ANSWER_SECONDS).topics
         except KafkaException as error:

@@ -135,6 +135,26 @@ def test_a_fault_in_the_kafka_options_shows_no_secret(value: str, message: str) 
     assert "hunter2" not in str(fault.value)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "advice"),
+    [
+        ("isolation.level", "read_uncommitted", "totals would not be exact"),
+        ("auto.commit.enable", "true", "totals would not be exact"),
+        ("enable.idempotence", "false", "totals would not be exact"),
+        ("transactional.id", "mine", "set `instance`"),
+        ("group.id", "mine", "set `consumer_group`"),
+        ("metadata.broker.list", "elsewhere:9092", "set `bootstrap_servers`"),
+    ],
+)
+def test_kafka_options_cannot_undo_what_exactness_rests_on(option: str, value: str, advice: str) -> None:
+    """Options that the parts set themselves are refused, with what to do instead; others beside them pass."""
+    with pytest.raises(SettingsError) as fault:
+        load_settings({"kafka": f"{{{option}: {value}, socket.timeout.ms: 5}}"}, {})
+    (line,) = str(fault.value).splitlines()
+    assert line.startswith(f"kafka (on the command line): {option} is not allowed here: ")
+    assert advice in line
+
+
 def test_described_settings_show_no_secret() -> None:
     """What is printed can be pasted into a report."""
     kafka = {"sasl.username": "me", "sasl.password": "hunter2", "ssl.key.pem": "hunter2", "socket.timeout.ms": 5}

@@ -146,6 +146,18 @@ def test_check_config_finds_faults(part: SimpleNamespace) -> None:
     assert cli.main(["process", "--check-config", "--currency", "Euro"]) == 2
 
 
+@pytest.mark.parametrize("command", ["generate", "process", "export", "invoice", "audit"])
+@pytest.mark.parametrize("option", ["sasl.usernme: me", "security.protocol: SASLSSL"])
+def test_a_kafka_option_that_the_client_refuses_is_told_in_one_line(
+    command: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """librdkafka knows its options best; what it says comes without a traceback, and nothing starts."""
+    assert cli.main([command, "--kafka", f"{{{option}}}", "--bootstrap-servers", "localhost:1"]) == 1
+    last_line = capsys.readouterr().err.splitlines()[-1]
+    assert last_line.startswith("qb: kafka: ")
+    assert option.split(":")[0] in last_line
+
+
 def test_help_is_quick_and_needs_no_kafka() -> None:
     """Asking for help loads no part: it takes a fraction of what starting one does."""
     listing = "import sys; sys.argv = ['qb', '--help']\nimport qb.cli\ntry: qb.cli.main()\nexcept SystemExit: pass\n"
