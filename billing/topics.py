@@ -22,6 +22,18 @@ class TopicSpec:
     config: dict[str, str] = field(default_factory=dict)
 
 
+def subtotals_partition(input_partition: int, partitions: int) -> int:
+    """Return the partition of `billing.subtotals` that holds all records of an input partition.
+
+    One and always the same, so that a reader gets a commit in the order in which it was written, progress record last.
+
+    Args:
+        input_partition: the input partition whose sums they are.
+        partitions: how many partitions `billing.subtotals` has.
+    """
+    return input_partition % partitions
+
+
 def topic_specs(settings: "Settings") -> dict[str, TopicSpec]:
     """Return the specification of every topic by its role: input, subtotals, rejected, invoices."""
     return {

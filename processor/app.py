@@ -39,7 +39,7 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
     Raises:
         OperatorError: something that a person has to mend; nothing was miscounted.
     """
-    ensure_topics(settings, ("input", "subtotals", "rejected"))
+    partitions = ensure_topics(settings, ("input", "subtotals", "rejected"))
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, settings.types)
     collector = StatusCollector()
@@ -51,7 +51,7 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
         failures = 0
         while failures < MOST_FAILURES:
             commits_before = metrics.commits
-            if _run_once(settings, metrics, collector):
+            if _run_once(settings, partitions["subtotals"], metrics, collector):
                 logger.info("processor stopped instance=%s", settings.instance)
                 return 0
             failures = 1 if metrics.commits > commits_before else failures + 1
@@ -61,11 +61,13 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
     return 1
 
 
-def _run_once(settings: Settings, metrics: ProcessorMetrics, collector: StatusCollector) -> bool:
+def _run_once(
+    settings: Settings, subtotals_partitions: int, metrics: ProcessorMetrics, collector: StatusCollector
+) -> bool:
     """Run the application until it is told to stop (True) or fails in a way that may pass (False)."""
     logger.info("processor starts instance=%s topic=%s", settings.instance, settings.input_topic)
     try:
-        worker = make_worker(settings, metrics)
+        worker = make_worker(settings, subtotals_partitions, metrics)
         application = make_application(settings, worker)
         collector.status = lambda: status_of(application, worker)
         application.run()
@@ -88,14 +90,14 @@ def _told_to_stop_within(seconds: float) -> bool:
     return stop.requested
 
 
-def make_worker(settings: Settings, metrics: ProcessorMetrics) -> BillingWorker:
-    """Return the worker that the settings describe."""
+def make_worker(settings: Settings, subtotals_partitions: int, metrics: ProcessorMetrics) -> BillingWorker:
+    """Return the worker that the settings describe, for a subtotals topic of so many partitions."""
     rules = FoldRules(
         events=settings.event_rules,
         calendar=month_calendar(settings.time_zone),
         out_of_orderness_ms=int(settings.out_of_orderness_seconds * 1_000),
     )
-    return BillingWorker(settings, rules, settings.clock, metrics)
+    return BillingWorker(settings, subtotals_partitions, rules, settings.clock, metrics)
 
 
 def make_application(settings: Settings, worker: BillingWorker) -> BatchingApplication:

@@ -9,6 +9,7 @@ from typing import Any
 from billing.clock import Clock, SystemClock
 from billing.settings import Settings
 from billing.subtotal import Progress
+from billing.topics import subtotals_partition
 from processor.book import PartitionBook, Store, read_progress
 from processor.fold import FoldRules, Rejection, fold
 from processor.metrics import ProcessorMetrics, Uncommitted
@@ -32,13 +33,22 @@ class BillingWorker:
 
     Args:
         settings: topics, limits, instance.
+        subtotals_partitions: how many partitions the subtotals topic has.
         rules: what a fold keeps to.
         clock: what future event times are measured against.
         metrics: what it tells of itself.
     """
 
-    def __init__(self, settings: Settings, rules: FoldRules, clock: Clock, metrics: ProcessorMetrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        subtotals_partitions: int,
+        rules: FoldRules,
+        clock: Clock,
+        metrics: ProcessorMetrics,
+    ) -> None:
         self._settings = settings
+        self._subtotals_partitions = subtotals_partitions
         self._rules = rules
         self._clock = clock
         self._wall_clock = SystemClock()
@@ -86,8 +96,9 @@ class BillingWorker:
         self._rejected = []
         for book in self._books.values():
             if book.is_dirty:
+                partition = subtotals_partition(book.partition, self._subtotals_partitions)
                 for key, value in book.write(store_of(book.partition), self._settings.instance, now_ms):
-                    produce(topic=topic, key=key, value=value)
+                    produce(topic=topic, key=key, value=value, partition=partition)
                     self._uncommitted.published += 1
 
     def after_commit(self, seconds: float) -> None:

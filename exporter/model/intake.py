@@ -1,9 +1,10 @@
 """What one input partition has sent but is not shown yet: it is shown when its books agree.
 
-The processor commits the customers, the hours and the progress of a partition in one transaction, but a reader gets
-the records of a transaction one after the other, and those on different topic partitions in any order. So it keeps
-them back until the customers and the hours have the count and the sum that the progress record tells. Each accepted
-event raises the counts by one, so they agree when exactly the records of whole commits have been read.
+The processor commits the customers, the hours and the progress of a partition in one transaction, on one partition of
+the topic and the progress record last, but a reader gets them one after the other. So it keeps them back until the
+customers and the hours have the count and the sum that the progress record tells. Each accepted event raises the counts
+by one, so they agree when exactly the records of whole commits have been read. That they do so at each progress record
+is verified rather than assumed: compaction may take records out of a commit that a slow reader has not read yet.
 """
 
 from dataclasses import dataclass, field
