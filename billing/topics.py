@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "600000"}
 KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1"}
 
+# What a broker takes in one request at the most (its `socket.request.max.bytes`). A record of the input, however large
+# it was allowed to be, fits into a topic with this limit, with the headers that a rejected record gets.
+LARGEST_RECORD_BYTES = 104_857_600
+
 
 @dataclass(frozen=True)
 class TopicSpec:
@@ -39,6 +43,10 @@ def topic_specs(settings: "Settings") -> dict[str, TopicSpec]:
     return {
         "input": TopicSpec(settings.input_topic, settings.input_partitions, dict(KEPT_FOR_EVER)),
         "subtotals": TopicSpec(settings.subtotals_topic, settings.input_partitions, dict(COMPACTED)),
-        "rejected": TopicSpec(settings.rejected_topic, settings.input_partitions, dict(KEPT_FOR_EVER)),
+        "rejected": TopicSpec(
+            settings.rejected_topic,
+            settings.input_partitions,
+            {**KEPT_FOR_EVER, "max.message.bytes": str(LARGEST_RECORD_BYTES)},
+        ),
         "invoices": TopicSpec(settings.invoices_topic, 1, dict(COMPACTED)),
     }

@@ -12,6 +12,7 @@ from billing.runtime.kafka import ensure_topics, reader_config
 from billing.runtime.metrics_server import metrics_served
 from billing.runtime.signals import stop_on_signals
 from billing.settings import Settings
+from billing.topics import LARGEST_RECORD_BYTES
 from processor.failures import explain
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, Status, StatusCollector
@@ -132,6 +133,8 @@ def make_application(settings: Settings, worker: BillingWorker) -> BatchingAppli
             "linger.ms": 50,
             "batch.size": 1_000_000,
             "queue.buffering.max.messages": 1_000_000,
+            # A rejected record is handed on whole, and somewhat larger than it came.
+            "message.max.bytes": LARGEST_RECORD_BYTES,
             "compression.type": "lz4",
             **settings.kafka,
         },

@@ -9,8 +9,10 @@ from billing.settings import Settings
 from processor.quix_adapter import (
     InvalidStoreChangelogOffset,
     KafkaConsumerException,
+    KafkaProducerDeliveryError,
     StateRecoveryOffsetOutOfRange,
 )
+from processor.rejected import REJECTED_RUNBOOK
 from processor.takeover import INPUT_RUNBOOK, STATE_RUNBOOK, InputDeletedError, StateMismatchError
 
 
@@ -29,6 +31,11 @@ def explain(error: BaseException, settings: Settings) -> OperatorError | None:
                 f"{settings.input_topic}: local State is ahead of its changelog topic, which was deleted or cut; "
                 f"stopped rather than miscount, see {STATE_RUNBOOK}"
             )
+        if _is_code(cause, KafkaError.MSG_SIZE_TOO_LARGE):
+            return OperatorError(
+                f"{settings.rejected_topic}: a record that cannot be billed is larger than this topic takes; it waits "
+                f"in {settings.input_topic}, stopped rather than lose it, see {REJECTED_RUNBOOK}"
+            )
         if _is_code(cause, KafkaError._FENCED):
             return OperatorError(
                 f"instance {settings.instance!r} was fenced: another processor runs under the same name; "
@@ -45,6 +52,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_code(error: BaseException, code: int) -> bool:
-    if isinstance(error, KafkaConsumerException):
+    if isinstance(error, KafkaConsumerException | KafkaProducerDeliveryError):
         return bool(error.code == code)
     return isinstance(error, KafkaException) and bool(error.args[0].code() == code)

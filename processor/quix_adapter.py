@@ -38,7 +38,7 @@ with warnings.catch_warnings(record=True):
     from quixstreams.context import message_context
     from quixstreams.internal_consumer import InternalConsumer
     from quixstreams.kafka.consumer import raise_for_msg_error
-    from quixstreams.kafka.exceptions import KafkaConsumerException
+    from quixstreams.kafka.exceptions import KafkaConsumerException, KafkaProducerDeliveryError
     from quixstreams.models import Row, Topic
     from quixstreams.models.messagecontext import MessageContext
     from quixstreams.processing import ProcessingContext
@@ -51,6 +51,7 @@ __all__ = [
     "BatchingContext",
     "InvalidStoreChangelogOffset",
     "KafkaConsumerException",
+    "KafkaProducerDeliveryError",
     "Produce",
     "StateRecoveryOffsetOutOfRange",
     "Topic",

@@ -5,6 +5,8 @@ from typing import Any
 from processor.fold import Rejection
 from processor.quix_adapter import Produce
 
+REJECTED_RUNBOOK = "docs/runbook.md#rejected-too-large"
+
 
 def produce_rejected(produce: Produce, topic: str, message: Any, rejection: Rejection) -> None:
     """Produce key, value and headers of `message` as they are, with five headers more.

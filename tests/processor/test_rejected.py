@@ -1,12 +1,15 @@
 """Nothing is lost: whatever cannot be billed is in the dead-letter topic, unchanged, with its reason and origin."""
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from billing.event import Reason
+from billing.topics import LARGEST_RECORD_BYTES
 from tests.conftest import Kafka
 from tests.pipeline import Pipeline, wait_until
 
@@ -39,6 +42,8 @@ BAD_INPUT: list[tuple[bytes | None, Reason]] = [
     (b'{"timestamp":1488142855,"customer":"Charlie","amount":0.0000001}', Reason.TOO_PRECISE),
     (b"1488142855,Charlie,1,FAX", Reason.UNKNOWN_TYPE),
     (b"1488142855,Charlie,1,MISC," + b"x" * 17_000, Reason.TOO_LARGE),
+    # With its key and header as large as the input topic takes: what is added to it must fit as well.
+    (b"1488142855,Charlie,1,MISC," + b"x" * 1_048_400, Reason.TOO_LARGE),
 ]
 
 
@@ -49,7 +54,7 @@ def results(
     """Each bad record between two good ones, all in input partition 0; what was rejected, by source offset."""
     directory: Path = tmp_path_factory.mktemp("rejected")
     with Pipeline(kafka.bootstrap_servers, directory, directory.name.replace("_", "-")) as pipeline:
-        producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+        producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "message.max.bytes": 2_000_000})
         for index, (payload, _) in enumerate(BAD_INPUT):
             for value in (b"1488142855,Alice,0.01", payload):
                 producer.produce(
@@ -93,3 +98,33 @@ def test_the_good_events_around_them_are_billed(
     good = len(BAD_INPUT) + 1
     assert customers == {("2017-02", "Alice", "MISC"): [good * 10_000, good]}
     assert {reason for _, reason in BAD_INPUT} == set(Reason)
+
+
+def limit_rejected_topic(pipeline: Pipeline, max_message_bytes: int) -> None:
+    """Set the largest record that the rejected topic takes."""
+    entry = ConfigEntry("max.message.bytes", str(max_message_bytes), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, pipeline.settings.rejected_topic, incremental_configs=[entry])
+    client = AdminClient({"bootstrap.servers": pipeline.settings.bootstrap_servers})
+    for future in client.incremental_alter_configs([resource]).values():
+        future.result(30)
+
+
+def test_a_rejected_record_that_does_not_fit_stops_the_processor_until_it_does(
+    kafka: Kafka, tmp_path: Path, unique_name: str
+) -> None:
+    """Exit code 1 and a line that names the topic and the runbook; with a higher limit it goes on, nothing lost."""
+    record = b"1488142855,Charlie,1,MISC," + bytes(random.Random(1).choices(b"abcdefghijklmnopqrstuvwxyz", k=50_000))
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name) as pipeline:
+        limit_rejected_topic(pipeline, 40_000)
+        pipeline.produce(record)
+        pipeline.flush()
+        assert pipeline.start("process").wait(180) == 1
+        last_line = pipeline.log_of("process").splitlines()[-1]
+        assert pipeline.settings.rejected_topic in last_line
+        assert "docs/runbook.md#rejected-too-large" in last_line
+        assert pipeline.rejected() == []
+
+        limit_rejected_topic(pipeline, LARGEST_RECORD_BYTES)
+        pipeline.start("process")
+        wait_until(lambda: pipeline.consumed() == 1, what="the record counted")
+        assert [rejected.value for rejected in pipeline.rejected()] == [record]
