@@ -135,7 +135,7 @@ class Settings(BaseModel):
     )
     state_dir: Path = setting(Path("state"), "folder of the processor's state", "process")
     commit_interval_seconds: float = setting(0.5, "time between commits: it bounds freshness", "process", gt=0, le=60)
-    batch_bytes: int = setting(32_000_000, "payload bytes gathered before a fold", "process", ge=1_000)
+    batch_bytes: int = setting(500_000, "payload bytes of an input partition parsed at once", "process", ge=1_000)
     batch_messages: int = setting(10_000, "records taken from the client at once", "process", ge=1, le=100_000)
     hot_table_entries: int = setting(
         500_000, "customer-months kept in memory per input partition between commits", "process", ge=0

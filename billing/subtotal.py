@@ -18,10 +18,13 @@ raises :class:`UnknownVersionError` instead of guessing.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import compress
 from json import dumps, loads
 from typing import Any
 
 import orjson
+
+from billing.sums import Sums, TypeTable
 
 VERSION = 1
 
@@ -135,11 +138,39 @@ def decode_key(data: bytes) -> SubtotalKey:
     raise RecordError(f"not a key of a subtotal: {data[:80]!r}")
 
 
-def encode_sums(sums: Mapping[str, tuple[int, int] | list[int]]) -> bytes:
+def encode_sums(sums: Mapping[str, tuple[int, int]]) -> bytes:
     """Return the record value of the sums per type: type -> (total in micros, count)."""
-    # Written by hand: this runs once per changed key and commit, and type names need no escaping.
+    # Type names need no escaping.
     types = ",".join([f'"{type_}":[{total},{count}]' for type_, (total, count) in sums.items()])
     return f'{{"v":1,"types":{{{types}}}}}'.encode()
+
+
+class SumsEncoder:
+    """Encodes packed sums as :func:`encode_sums` does, several times as fast: it runs for each change of each commit.
+
+    Args:
+        types: what the sums are packed with.
+    """
+
+    def __init__(self, types: TypeTable) -> None:
+        self._types = types
+        # By which types have events: the record value with places for their numbers.
+        self._templates: dict[tuple[bool, ...], bytes] = {}
+
+    def encode(self, sums: Sums) -> bytes:
+        """Return the record value of packed sums; a type without events is left out."""
+        counts = sums[1::2]
+        present = tuple(map(bool, counts))
+        template = self._templates.get(present)
+        if template is None:
+            template = self._templates[present] = self._template(present)
+        if not all(counts):
+            sums = tuple([number for pair in compress(zip(sums[::2], counts, strict=True), present) for number in pair])
+        return template % sums
+
+    def _template(self, present: tuple[bool, ...]) -> bytes:
+        types = ",".join([f'"{name}":[%d,%d]' for name in compress(self._types.names, present)])
+        return f'{{"v":1,"types":{{{types}}}}}'.encode()
 
 
 def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:

@@ -7,7 +7,7 @@ written once to State and handed out once to be produced.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 from billing.event import Reason
 from billing.subtotal import (
@@ -15,21 +15,20 @@ from billing.subtotal import (
     HourKey,
     Progress,
     ProgressKey,
+    SumsEncoder,
     decode_progress,
     decode_sums,
     encode_key,
     encode_progress,
-    encode_sums,
 )
-from processor.fold import Fold, Sums, add_sum
+from billing.sums import NO_SUMS, Sums, TypeTable, event_count, plus, total_micros
+from processor.fold import Fold
 
 # What sums are kept for: a month and customer, or the start of an hour in milliseconds.
 Period = tuple[str, str] | int
 
 # One encoded key and the absolute sums that stand under it.
 Entry = tuple[bytes, Sums]
-
-Key = TypeVar("Key")
 
 
 class Store(Protocol):
@@ -56,16 +55,18 @@ class PartitionBook:
     Args:
         partition: the input partition.
         progress: how far its State counts.
+        types: what sums are packed with.
         hot_entries: how many subtotals may stay in memory between commits; past that all are read again from State.
     """
 
-    def __init__(self, partition: int, progress: Progress, hot_entries: int) -> None:
+    def __init__(self, partition: int, progress: Progress, types: TypeTable, hot_entries: int) -> None:
         self.partition = partition
         self.progress = progress
+        self._types = types
+        self._encoder = SumsEncoder(types)
         self._hot_entries = hot_entries
         self._hot: dict[Period, Entry] = {}
-        self._pending_customers: dict[tuple[str, str], Sums] = {}
-        self._pending_hours: dict[int, Sums] = {}
+        self._pending: dict[Period, Sums] = {}
         self._record_times_ms: list[int] = []
 
     @property
@@ -87,17 +88,17 @@ class PartitionBook:
             oldest_record_ms: record time of the first of them, in milliseconds.
             newest_record_ms: record time of the last of them, in milliseconds.
         """
-        _merge(self._pending_customers, fold.customers)
-        _merge(self._pending_hours, fold.hours)
+        self._add_pending(fold.customers)
+        self._add_pending(fold.hours)
         self._record_times_ms += [oldest_record_ms, newest_record_ms]
         self.progress = replace(
             self.progress,
             next_offset=next_offset,
             watermark_ms=fold.watermark_ms,
-            accepted=self.progress.accepted + fold.accepted,
-            accepted_micros=self.progress.accepted_micros + fold.accepted_micros,
+            accepted=self.progress.accepted + event_count(fold.accepted),
+            accepted_micros=self.progress.accepted_micros + total_micros(fold.accepted),
             late=self.progress.late + fold.late,
-            rejected=_count_reasons(self.progress.rejected, [rejection.reason for rejection in fold.rejections]),
+            rejected=_count_reasons(self.progress.rejected, fold.rejected),
         )
 
     def write(self, store: Store, instance: str, now_ms: int) -> Iterator[tuple[bytes, bytes]]:
@@ -108,28 +109,35 @@ class PartitionBook:
             instance: the processor instance that commits.
             now_ms: the wall clock.
         """
-        for customer_month, added in self._pending_customers.items():
-            yield self._write_sums(store, customer_month, added)
-        for hour_start_ms, added in self._pending_hours.items():
-            yield self._write_sums(store, hour_start_ms, added)
+        for period, added in self._pending.items():
+            yield self._write_sums(store, period, added)
         yield self._write_progress(store, instance, now_ms)
-        self._pending_customers = {}
-        self._pending_hours = {}
+        self._pending = {}
         self._record_times_ms = []
         if len(self._hot) > self._hot_entries:
             self._hot.clear()
 
+    def _add_pending(self, added: Mapping[Any, Sums]) -> None:
+        pending = self._pending
+        for period, sums in added.items():
+            present = pending.get(period)
+            pending[period] = sums if present is None else plus(present, sums)
+
     def _write_sums(self, store: Store, period: Period, added: Sums) -> tuple[bytes, bytes]:
         entry = self._hot.get(period)
         if entry is None:
-            encoded = self._encode_key(period)
-            entry = self._hot[period] = (encoded, _read_sums(store, encoded))
-        encoded, sums = entry
-        for type_, (micros, count) in added.items():
-            add_sum(sums, type_, micros, count)
-        value = encode_sums(sums)
-        store.set(encoded, value)
-        return encoded, value
+            key = self._encode_key(period)
+            entry = key, self._read_sums(store, key)
+        key, before = entry
+        sums = plus(before, added)
+        self._hot[period] = key, sums
+        value = self._encoder.encode(sums)
+        store.set(key, value)
+        return key, value
+
+    def _read_sums(self, store: Store, key: bytes) -> Sums:
+        data = store.get(key)
+        return NO_SUMS if data is None else self._types.pack(decode_sums(data))
 
     def _encode_key(self, period: Period) -> bytes:
         if isinstance(period, int):
@@ -147,21 +155,6 @@ class PartitionBook:
         key, value = encode_key(ProgressKey(self.partition)), encode_progress(self.progress)
         store.set(key, value)
         return key, value
-
-
-def _read_sums(store: Store, key: bytes) -> Sums:
-    data = store.get(key)
-    return {} if data is None else {type_: [total, count] for type_, (total, count) in decode_sums(data).items()}
-
-
-def _merge(target: dict[Key, Sums], added: Mapping[Key, Sums]) -> None:
-    for key, sums in added.items():
-        present = target.get(key)
-        if present is None:
-            target[key] = sums
-        else:
-            for type_, (micros, count) in sums.items():
-                add_sum(present, type_, micros, count)
 
 
 def _count_reasons(counts: Mapping[str, int], reasons: list[Reason]) -> Mapping[str, int]:

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from billing.event import Reason
+from billing.sums import NO_SUMS, Sums, TypeTable, plus
 from processor.fold import Fold
 
 FOLD_EVENTS_BUCKETS = (1, 10, 100, 1_000, 10_000, 50_000, 100_000, 200_000, 500_000)
@@ -21,17 +22,15 @@ SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 class Uncommitted:
     """What was folded and produced since the last commit."""
 
-    accepted: Count[str] = field(default_factory=Count)
+    accepted: Sums = NO_SUMS
     rejected: Count[Reason] = field(default_factory=Count)
     late: int = 0
     published: int = 0
 
     def add(self, fold: Fold) -> None:
         """Take in what a fold accepted and rejected."""
-        for sums in fold.hours.values():
-            for type_, (_, count) in sums.items():
-                self.accepted[type_] += count
-        self.rejected.update(rejection.reason for rejection in fold.rejections)
+        self.accepted = plus(self.accepted, fold.accepted)
+        self.rejected.update(fold.rejected)
         self.late += fold.late
 
 
@@ -75,7 +74,8 @@ class ProcessorMetrics:
         self.commits = 0
         build = Gauge("billing_build_info", "Version of the program.", ["version"], registry=registry)
         build.labels(version("queryable-billing")).set(1)
-        for type_ in types:
+        self._types = TypeTable(types)
+        for type_ in self._types.names:
             self._accepted.labels(type_)
         for reason in Reason:
             self._rejected.labels(reason.value)
@@ -87,7 +87,7 @@ class ProcessorMetrics:
 
     def count_commit(self, counts: Uncommitted, seconds: float, now_ms: int) -> None:
         """Count what a commit made final, and note its time."""
-        for type_, count in counts.accepted.items():
+        for type_, (_, count) in self._types.unpack(counts.accepted).items():
             self._accepted.labels(type_).inc(count)
         for reason, count in counts.rejected.items():
             self._rejected.labels(reason.value).inc(count)

@@ -1,17 +1,17 @@
 """Brings fold and book together around Quix's commit: gathers records, folds them, writes what they change."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from billing.clock import Clock, SystemClock
 from billing.settings import Settings
 from billing.subtotal import Progress
+from billing.sums import TypeTable
 from billing.topics import subtotals_partition
 from processor.book import PartitionBook, Store, read_progress
-from processor.fold import FoldRules, Rejection, fold
+from processor.fold import FoldRules, Rejection
+from processor.gathered import Gathered
 from processor.metrics import ProcessorMetrics, Uncommitted
 from processor.quix_adapter import Produce
 from processor.rejected import produce_rejected
@@ -20,12 +20,8 @@ from processor.takeover import Takeover, check_takeover
 logger = logging.getLogger(__name__)
 
 
-@dataclass
-class Gathered:
-    """Records of one partition that are waiting to be folded, with their values."""
-
-    messages: list[Any] = field(default_factory=list)
-    payloads: list[bytes | None] = field(default_factory=list)
+# How many read events may wait to be summed: some 30 bytes each.
+MAX_WAITING_EVENTS = 2_000_000
 
 
 class BillingWorker:
@@ -53,9 +49,9 @@ class BillingWorker:
         self._clock = clock
         self._wall_clock = SystemClock()
         self._metrics = metrics
+        self._types = TypeTable(rules.events.types)
         self._books: dict[int, PartitionBook] = {}
         self._gathered: dict[int, Gathered] = {}
-        self._gathered_bytes = 0
         self._rejected: list[tuple[Any, Rejection]] = []
         self._uncommitted = Uncommitted()
 
@@ -73,22 +69,23 @@ class BillingWorker:
         progress = read_progress(store, takeover.partition)
         check_takeover(self._settings.input_topic, takeover, progress, self._settings.start_from_retained)
         self._books[takeover.partition] = PartitionBook(
-            takeover.partition, progress or Progress(), self._settings.hot_table_entries
+            takeover.partition, progress or Progress(), self._types, self._settings.hot_table_entries
         )
         logger.info("partition taken over partition=%d next_offset=%s", takeover.partition, takeover.committed_offset)
 
     def gather(self, partition: int, messages: Sequence[Any]) -> None:
-        """Keep the records until a commit, or until there are enough for a fold."""
-        payloads = [message.value() for message in messages]
-        gathered = self._gathered.setdefault(partition, Gathered())
-        gathered.messages.extend(messages)
-        gathered.payloads.extend(payloads)
-        self._gathered_bytes += sum([len(payload) for payload in payloads if payload])
-        if self._gathered_bytes >= self._settings.batch_bytes:
-            self._fold_all()
+        """Keep the records, and read them when there are enough of them."""
+        gathered = self._gathered.get(partition)
+        if gathered is None:
+            gathered = self._gathered[partition] = Gathered(self._rules)
+        gathered.add(messages)
+        if gathered.bytes >= self._settings.batch_bytes:
+            gathered.read(self._clock.now_ms())
+            if sum(waiting.events for waiting in self._gathered.values()) >= MAX_WAITING_EVENTS:
+                self._fold_all()
 
     def before_commit(self, store_of: Callable[[int], Store], produce: Produce) -> None:
-        """Fold what is left, write what changed to State and the subtotals topic, and hand on what was rejected."""
+        """Fold what was gathered, write what changed to State and the subtotals topic, hand on what was rejected."""
         self._fold_all()
         topic, now_ms = self._settings.subtotals_topic, self._wall_clock.now_ms()
         for message, rejection in self._rejected:
@@ -117,22 +114,17 @@ class BillingWorker:
             logger.info("partitions let go partitions=%s", sorted(partitions))
 
     def _fold_all(self) -> None:
-        now_ms = self._clock.now_ms()
         for partition, gathered in self._gathered.items():
-            self._fold(self._books[partition], gathered, now_ms)
+            gathered.read(self._clock.now_ms())
+            book = self._books[partition]
+            result = gathered.fold(book.progress.watermark_ms)
+            book.add(
+                result,
+                next_offset=gathered.next_offset,
+                oldest_record_ms=min(gathered.record_times_ms),
+                newest_record_ms=max(gathered.record_times_ms),
+            )
+            self._rejected += gathered.rejected
+            self._uncommitted.add(result)
+            self._metrics.observe_fold(gathered.records, gathered.seconds)
         self._gathered = {}
-        self._gathered_bytes = 0
-
-    def _fold(self, book: PartitionBook, gathered: Gathered, now_ms: int) -> None:
-        start = time.perf_counter()
-        messages = gathered.messages
-        result = fold(gathered.payloads, self._rules, now_ms, book.progress.watermark_ms)
-        book.add(
-            result,
-            next_offset=messages[-1].offset() + 1,
-            oldest_record_ms=messages[0].timestamp()[1],
-            newest_record_ms=messages[-1].timestamp()[1],
-        )
-        self._rejected += [(messages[rejection.index], rejection) for rejection in result.rejections]
-        self._uncommitted.add(result)
-        self._metrics.observe_fold(len(messages), time.perf_counter() - start)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from billing.invoice import MonthClose
 from billing.money import format_cents, format_rounded
 from billing.period import MonthCalendar
+from billing.sums import total_micros
 from exporter.grafana.asked import Asked
 from exporter.grafana.frames import Frame
 from exporter.grafana.units import text_field, time_field
-from exporter.model.sums import total_micros
 from exporter.model.view import View
 from exporter.web.problems import unprocessable
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from billing.period import add_months, parse_month
+from billing.sums import NO_SUMS, Sums, event_count, plus
 from exporter.grafana.filters import Filter, listed, passes
 from exporter.grafana.request import Query, Target, TimeRange
 from exporter.grafana.values import Choice, read_choice
-from exporter.model.sums import NO_SUMS, Sums, event_count, only_slots, plus
+from exporter.model.figures import only_slots
 from exporter.model.view import View
 from exporter.web.context import Context
 from exporter.web.problems import unprocessable

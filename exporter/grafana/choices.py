@@ -5,9 +5,9 @@ from itertools import islice
 from typing import Any
 
 from billing.event import Reason
+from billing.sums import of_slot
 from exporter.grafana.filters import KEYS, Filter, passes
 from exporter.grafana.values import read_choice
-from exporter.model.sums import of_slot
 from exporter.model.view import View
 from exporter.web.problems import unprocessable
 

@@ -7,7 +7,7 @@ from exporter.grafana.asked import Asked
 from exporter.grafana.frames import Field, Frame
 from exporter.grafana.units import count_field, exact_field, fraction_field, money_field, text_field, time_field
 from exporter.model.comparison import NOTHING_BEFORE, Comparison
-from exporter.model.sums import average_micros
+from exporter.model.figures import average_micros
 
 
 @dataclass(frozen=True)

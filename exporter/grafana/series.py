@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from billing.sums import event_count, of_slot, total_micros
 from exporter.grafana.asked import Asked
 from exporter.grafana.buckets import asked_buckets
 from exporter.grafana.frames import Field, Frame
 from exporter.grafana.units import money_field, time_field
-from exporter.model.sums import average_micros, event_count, of_slot, total_micros
+from exporter.model.figures import average_micros
 
 MAX_CUSTOMER_SERIES = 100
 

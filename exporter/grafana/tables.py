@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from heapq import nsmallest
 from itertools import islice
 
+from billing.sums import NO_SUMS, Sums, event_count, of_slot, total_micros
 from exporter.grafana.asked import Asked
 from exporter.grafana.columns import Row, table
 from exporter.grafana.frames import Frame
 from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
-from exporter.model.sums import NO_SUMS, Sums, event_count, of_slot, share_of, total_micros
+from exporter.model.figures import share_of
 from exporter.model.view import Sort, measure_of
 from exporter.web.problems import unprocessable
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from billing.subtotal import Progress
+from billing.sums import of_slot
 from exporter.feeds.input_ends import InputEnds
 from exporter.metrics.family import Family, Row, counter, gauge, single
-from exporter.model.sums import of_slot
 from exporter.model.view import View
 
 _PARTITION = ("partition",)

@@ -6,8 +6,8 @@ from itertools import islice
 from billing.money import micros_to_float
 from billing.period import add_months
 from billing.settings import Settings
+from billing.sums import Sums, of_slot, total_micros
 from exporter.metrics.family import Family, Row, counter, gauge, single
-from exporter.model.sums import Sums, of_slot, total_micros
 from exporter.model.view import View
 
 OTHER_CUSTOMERS = "_other"

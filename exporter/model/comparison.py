@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from billing.period import MonthCalendar, add_months
-from exporter.model.sums import NO_SUMS, Sums, of_slot, plus, total_micros
+from billing.sums import NO_SUMS, Sums, of_slot, plus, total_micros
 from exporter.model.view import View
 
 

@@ -8,9 +8,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import reduce
 
+from billing.sums import NO_SUMS, Sums, TypeTable, minus, plus
 from exporter.model.names import NameIndex
 from exporter.model.ranking import Ranking
-from exporter.model.sums import NO_SUMS, Sums, TypeTable, minus, plus
 
 
 @dataclass

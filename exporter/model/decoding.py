@@ -2,8 +2,8 @@
 
 from billing.runtime.topic_reader import Record
 from billing.subtotal import Progress, ProgressKey, decode_key, decode_progress, decode_sums
+from billing.sums import Sums, TypeTable
 from exporter.model.intake import SumsKey
-from exporter.model.sums import Sums, TypeTable
 
 # A key and its newest value; None is a tombstone.
 Subtotal = tuple[SumsKey, Sums | None] | tuple[ProgressKey, Progress | None]

@@ -10,8 +10,8 @@ is verified rather than assumed: compaction may take records out of a commit tha
 from dataclasses import dataclass, field
 
 from billing.subtotal import CustomerMonthKey, HourKey, Progress
+from billing.sums import Sums, event_count, total_micros
 from exporter.model.cube import Cube
-from exporter.model.sums import Sums, event_count, total_micros
 
 SumsKey = CustomerMonthKey | HourKey
 

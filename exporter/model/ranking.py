@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sortedcontainers import SortedList
 
-from exporter.model.sums import Sums
+from billing.sums import Sums
 
 # Returns what customers are ordered by, highest first; None leaves the customer out.
 Measure = Callable[[Sums], int | None]

@@ -14,13 +14,13 @@ from typing import cast
 
 from billing.runtime.topic_reader import Record
 from billing.subtotal import Progress, ProgressKey, RecordError, UnknownVersionError
+from billing.sums import Sums, TypeTable
 from exporter.model.cube import Cube
 from exporter.model.decoding import Subtotal, decode
 from exporter.model.intake import Difference, Intake
 from exporter.model.invoices import InvoiceBook
 from exporter.model.rate import Rate
 from exporter.model.state import NotKnownError, State
-from exporter.model.sums import Sums, TypeTable
 from exporter.model.view import Sort, View
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing.period import MS_PER_HOUR
-from exporter.model.sums import NO_SUMS, Sums, plus
+from billing.sums import NO_SUMS, Sums, plus
 
 MS_PER_DAY = 24 * MS_PER_HOUR
 

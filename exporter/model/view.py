@@ -7,12 +7,12 @@ from enum import StrEnum
 from billing.event import Reason
 from billing.period import MS_PER_HOUR
 from billing.subtotal import Progress
+from billing.sums import Sums, event_count, of_slot, total_micros
 from exporter.model.cube import Cube, MonthCube
 from exporter.model.intake import Difference, Intake
 from exporter.model.invoices import InvoiceBook
 from exporter.model.names import NameIndex
 from exporter.model.ranking import Measure, Ranking
-from exporter.model.sums import Sums, event_count, of_slot, total_micros
 
 # Rankings kept up to date per month; a further one takes the place of the one not used for longest.
 MAX_RANKINGS = 8

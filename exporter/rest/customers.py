@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from exporter.model.sums import Sums, event_count, only_slot
+from billing.sums import Sums, event_count
+from exporter.model.figures import only_slot
 from exporter.model.view import Sort, View, measure_of
 from exporter.rest.answer import answer, answering, state_headers
 from exporter.rest.csv_body import csv_bytes, wants_csv

@@ -6,7 +6,7 @@ from typing import Any
 
 from billing.money import format_micros, format_rounded
 from billing.period import format_timestamp
-from exporter.model.sums import Sums, event_count, total_micros
+from billing.sums import Sums, event_count, total_micros
 from exporter.model.view import View
 from exporter.web.context import Context
 

@@ -7,10 +7,11 @@ from typing import Any
 from billing.clock import SystemClock
 from billing.money import format_micros
 from billing.period import MS_PER_HOUR, format_timestamp
+from billing.sums import event_count, of_slot, total_micros
 from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
+from exporter.model.figures import average_micros, share_of
 from exporter.model.series import Buckets, bucket_sums, choose_bucket_ms
 from exporter.model.state import NotKnownError
-from exporter.model.sums import average_micros, event_count, of_slot, share_of, total_micros
 from exporter.model.view import Sort, View
 from exporter.rest.documents import Document, Documents, timestamp
 from exporter.web.context import Context

@@ -8,10 +8,11 @@ from aiohttp import web
 
 from billing.money import format_micros, micros_to_float
 from billing.period import MS_PER_HOUR, format_timestamp
+from billing.sums import event_count, of_slot, total_micros
 from exporter.grafana.annotations import marks
 from exporter.grafana.asked import Asked
 from exporter.grafana.request import Query, Target, TimeRange, read_time
-from exporter.model.sums import event_count, of_slot, only_slot, total_micros
+from exporter.model.figures import only_slot
 from exporter.model.view import Sort
 from exporter.rest.answer import answering, state_headers
 from exporter.rest.cursor import Selection

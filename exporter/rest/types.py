@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from exporter.model.sums import of_slot
+from billing.sums import of_slot
 from exporter.rest.answer import answer, answering
 from exporter.web.parameters import MONTH, read_month
 from exporter.web.problems import ProblemError

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from billing.event import MAX_CUSTOMER_CHARACTERS
 from billing.period import parse_month
-from exporter.model.sums import TypeTable
+from billing.sums import TypeTable
 from exporter.model.view import Sort
 from exporter.web.problems import bad_parameter
 from exporter.web.routes import TEXT, Parameter

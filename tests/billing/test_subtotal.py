@@ -11,6 +11,7 @@ from billing.subtotal import (
     ProgressKey,
     RecordError,
     SubtotalKey,
+    SumsEncoder,
     UnknownVersionError,
     decode_key,
     decode_progress,
@@ -19,6 +20,7 @@ from billing.subtotal import (
     encode_progress,
     encode_sums,
 )
+from billing.sums import TypeTable
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200)
 partitions = st.integers(0, 10_000)
@@ -27,6 +29,7 @@ keys: st.SearchStrategy[SubtotalKey] = st.one_of(
     st.builds(HourKey, partitions, st.integers(-3_600_000, 10**13)),
     st.builds(ProgressKey, partitions),
 )
+with_events = st.tuples(st.integers(), st.integers(1))
 sums = st.dictionaries(
     st.from_regex(r"[A-Z][A-Z0-9_]{0,31}", fullmatch=True), st.tuples(st.integers(), st.integers(0)), max_size=8
 )
@@ -85,6 +88,17 @@ def test_sums_survive(value: dict[str, tuple[int, int]]) -> None:
 def test_the_sums_on_the_wire() -> None:
     """The form is the documented one."""
     assert encode_sums({"MISC": (199_990_000, 1)}) == b'{"v":1,"types":{"MISC":[199990000,1]}}'
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["MISC", "CALL", "OLD", "NEW"]), with_events), max_size=5))
+def test_packed_sums_are_encoded_the_same(values: list[dict[str, tuple[int, int]]]) -> None:
+    """From whatever types and in whatever order they turn up, packed sums are written as the sums they stand for."""
+    types = TypeTable(["MISC", "CALL"])
+    encoder = SumsEncoder(types)
+    for value in values:
+        packed = types.pack(value)
+        assert encoder.encode(packed) == encode_sums(types.unpack(packed))
+        assert decode_sums(encoder.encode(packed)) == value
 
 
 @given(progresses)

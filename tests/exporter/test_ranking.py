@@ -5,10 +5,10 @@ from itertools import islice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billing.sums import TypeTable, event_count, of_slot, total_micros
 from exporter.model.cube import Cube
 from exporter.model.intake import Intake
 from exporter.model.invoices import InvoiceBook
-from exporter.model.sums import TypeTable, event_count, of_slot, total_micros
 from exporter.model.view import MAX_RANKINGS, Sort, View
 
 NAMES = [f"c{number}" for number in range(12)]

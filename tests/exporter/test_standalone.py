@@ -3,11 +3,11 @@
 from billing.clock import FixedClock
 from billing.period import MS_PER_HOUR
 from billing.settings import Settings
+from billing.sums import Sums, event_count
 from exporter.feeds.made_up import EVENTS_PER_HOUR
 from exporter.feeds.standalone import StandaloneFeed
 from exporter.model.read_model import ReadModel
 from exporter.model.state import State
-from exporter.model.sums import Sums, event_count
 
 NOW_MS = 1_488_142_855_000
 

@@ -5,8 +5,11 @@ from hypothesis import strategies as st
 
 from billing.event import Reason
 from billing.subtotal import Progress, decode_key, decode_sums
+from billing.sums import TypeTable
 from processor.book import PartitionBook, read_progress
-from processor.fold import Fold, Rejection
+from processor.fold import Fold
+
+TYPES = TypeTable(["MISC"])
 
 
 class MemoryStore(dict[bytes, bytes]):
@@ -25,10 +28,9 @@ class MemoryStore(dict[bytes, bytes]):
 def one_event(customer: str, micros: int, hour_ms: int = 0, watermark_ms: int = 0) -> Fold:
     return Fold(
         watermark_ms,
-        customers={("2017-02", customer): {"MISC": [micros, 1]}},
-        hours={hour_ms: {"MISC": [micros, 1]}},
-        accepted=1,
-        accepted_micros=micros,
+        customers={("2017-02", customer): (micros, 1)},
+        hours={hour_ms: (micros, 1)},
+        accepted=(micros, 1),
     )
 
 
@@ -41,12 +43,12 @@ def test_any_cut_into_commits_and_any_memory_gives_the_same_state(
 ) -> None:
     """Commits, a table too small for memory and a takeover in between change no sum; State equals what was produced."""
     store, produced = MemoryStore(), {}
-    book = PartitionBook(3, Progress(), hot_entries)
+    book = PartitionBook(3, Progress(), TYPES, hot_entries)
     for offset, (customer, micros, commits) in enumerate(events):
         book.add(one_event(customer, micros), offset + 1, 1_000, 1_000)
         if commits:
             produced.update(book.write(store, "a", 2_000))
-            book = PartitionBook(3, read_progress(store, 3) or Progress(), hot_entries)
+            book = PartitionBook(3, read_progress(store, 3) or Progress(), TYPES, hot_entries)
     if book.is_dirty:
         produced.update(book.write(store, "a", 2_000))
     assert dict(store) == produced
@@ -61,7 +63,7 @@ def test_any_cut_into_commits_and_any_memory_gives_the_same_state(
 def test_a_subtotal_in_memory_is_not_read_again() -> None:
     """State is read once per subtotal not in memory, and the progress record is produced last."""
     store = MemoryStore()
-    book = PartitionBook(0, Progress(), hot_entries=10)
+    book = PartitionBook(0, Progress(), TYPES, hot_entries=10)
     for _ in range(3):
         book.add(one_event("a", 1), 1, 1_000, 1_000)
         records = list(book.write(store, "a", 2_000))
@@ -73,9 +75,9 @@ def test_a_subtotal_in_memory_is_not_read_again() -> None:
 def test_progress_counts_what_was_folded() -> None:
     """Offset, watermark, counts by reason, and the record times of the newest commit alone."""
     store = MemoryStore()
-    book = PartitionBook(0, Progress(next_offset=5, rejected={"malformed": 1}), hot_entries=10)
-    rejections = [Rejection(0, Reason.MALFORMED, ""), Rejection(2, Reason.BAD_AMOUNT, "")]
-    fold = Fold(7_000, accepted=1, accepted_micros=3, late=1, rejections=rejections)
+    book = PartitionBook(0, Progress(next_offset=5, rejected={"malformed": 1}), TYPES, hot_entries=10)
+    rejected = [Reason.MALFORMED, Reason.BAD_AMOUNT]
+    fold = Fold(7_000, accepted=(3, 1), late=1, rejected=rejected)
     book.add(fold, next_offset=8, oldest_record_ms=1_000, newest_record_ms=3_000)
     book.add(Fold(7_000), next_offset=9, oldest_record_ms=4_000, newest_record_ms=4_000)
     assert not list(store)

@@ -1,7 +1,6 @@
 """What the processor shows of itself: the names of docs/metrics.md, from the start, and only what is committed."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from billing.event import Reason
-from processor.fold import Fold, Rejection
+from processor.fold import Fold
 from processor.metrics import PartitionStatus, ProcessorMetrics, Status, StatusCollector, Uncommitted
 
+TYPES = ("CALL", "MISC")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
@@ -36,7 +36,7 @@ def exposition(metrics_of: CollectorRegistry) -> dict[tuple[str, tuple[tuple[str
 
 def registry_with(status: Status | None) -> tuple[CollectorRegistry, ProcessorMetrics]:
     registry = CollectorRegistry()
-    metrics = ProcessorMetrics(registry, ("CALL", "MISC"))
+    metrics = ProcessorMetrics(registry, TYPES)
     collector = StatusCollector()
     collector.status = None if status is None else lambda: status
     registry.register(collector)
@@ -65,9 +65,9 @@ def test_only_what_is_committed_is_counted() -> None:
     uncommitted.add(
         Fold(
             watermark_ms=0,
-            hours={0: {"CALL": [5, 2], "MISC": [1, 1]}, 3_600_000: {"CALL": [5, 3]}},
+            accepted=(6, 5, 1, 1),
             late=1,
-            rejections=[Rejection(0, Reason.MALFORMED, "x"), Rejection(1, Reason.MALFORMED, "y")],
+            rejected=[Reason.MALFORMED, Reason.MALFORMED],
         )
     )
     call = ("billing_processor_events_accepted_total", (("event_type", "CALL"),))
@@ -77,7 +77,7 @@ def test_only_what_is_committed_is_counted() -> None:
     assert (exposition(registry)[call], exposition(registry)[malformed]) == (5, 2)
     assert exposition(registry)["billing_processor_events_late_total", ()] == 1
     assert exposition(registry)["billing_processor_last_commit_timestamp_seconds", ()] == 1_488_142_855
-    assert Counter(uncommitted.accepted) == {"CALL": 5, "MISC": 1}
+    assert uncommitted.accepted == (6, 5, 1, 1)
 
 
 def test_unknown_is_absent_not_zero() -> None:
