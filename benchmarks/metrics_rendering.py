@@ -20,13 +20,15 @@ from billing.runtime.topic_reader import Record
 from billing.settings import Settings
 from billing.subtotal import (
     CustomerMonthKey,
-    HourKey,
+    HourBlockKey,
     Progress,
     ProgressKey,
     SubtotalKey,
+    encode_hours,
     encode_key,
     encode_progress,
     encode_sums,
+    hour_block,
 )
 from exporter.feeds.input_ends import InputEnds
 from exporter.metrics.collector import BillingCollector
@@ -106,7 +108,8 @@ def records(customers: int, number: int) -> list[Record]:
         total += micros
         key = CustomerMonthKey(0, MONTH, f"customer-{customer:07d}")
         values.append((key, encode_sums({"CALL": (micros, number)})))
-    values.append((HourKey(0, HOUR_MS), encode_sums({"CALL": (total, number * customers)})))
+    hours = {hour_block(HOUR_MS)[1]: {"CALL": (total, number * customers)}}
+    values.append((HourBlockKey(0, hour_block(HOUR_MS)[0]), encode_hours(hours)))
     progress = Progress(number * customers, HOUR_MS, number * customers, total)
     values.append((ProgressKey(0), encode_progress(progress)))
     first = number * (customers + 2)

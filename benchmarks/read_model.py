@@ -18,12 +18,14 @@ from itertools import islice
 from billing.runtime.topic_reader import Record
 from billing.subtotal import (
     CustomerMonthKey,
-    HourKey,
+    HourBlockKey,
     Progress,
     ProgressKey,
+    encode_hours,
     encode_key,
     encode_progress,
     encode_sums,
+    hour_block,
 )
 from exporter.model.read_model import ReadModel
 from exporter.model.view import Sort
@@ -121,7 +123,8 @@ class Books:
         for partition, sums in enumerate(self._hours):
             count = sum(number for _, number in sums.values())
             total = sum(micros for micros, _ in sums.values())
-            records.append(self._record(encode_key(HourKey(partition, HOUR_MS)), encode_sums(sums)))
+            start_ms, hour = hour_block(HOUR_MS)
+            records.append(self._record(encode_key(HourBlockKey(partition, start_ms)), encode_hours({hour: sums})))
             progress = Progress(count, HOUR_MS, count, total)
             records.append(self._record(encode_key(ProgressKey(partition)), encode_progress(progress)))
         return records

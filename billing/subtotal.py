@@ -7,26 +7,33 @@ partials of all input partitions up, and reading a record twice changes nothing.
 key                                            value
 =============================================  =======================================================
 ``customer|{partition}|{month}|{customer}``    ``{"v": 1, "types": {type: [total_micros, count]}}``
-``hour|{partition}|{hour_start_ms}``           the same
+``hours|{partition}|{block_start_ms}``         ``{"v": 1, "hours": {hour: {type: [total_micros, count]}}}``
 ``progress|{partition}``                       :class:`Progress` as JSON, `v` included
 =============================================  =======================================================
 
-A month is ``YYYY-MM`` in the deployment's zone; an hour starts on the UTC hour. The customer comes last in its key
-and may hold any character. Values only ever grow in meaning by a new `v`: a reader that meets one it does not know
+A month is ``YYYY-MM`` in the deployment's zone. A block is a quarter of a UTC day, its hours numbered from 0 to 5: so
+years of hours are a sixth of the records, and one that changes is still small. The customer comes last in its key and
+may hold any character. Values only ever grow in meaning by a new `v`: a reader that meets one it does not know
 raises :class:`UnknownVersionError` instead of guessing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import compress
 from json import dumps, loads
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
+from billing.period import MS_PER_HOUR
 from billing.sums import Sums, TypeTable
 
 VERSION = 1
+
+HOURS_PER_BLOCK = 6
+_HOUR_NUMBERS = {str(number): number for number in range(HOURS_PER_BLOCK)}
+
+Value = TypeVar("Value")
 
 # Type -> (total in micros, number of events).
 TypeSums = Mapping[str, tuple[int, int]]
@@ -51,10 +58,25 @@ class CustomerMonthKey:
 
 @dataclass(frozen=True, slots=True)
 class HourKey:
-    """Names the subtotals per type of one UTC hour (its start in milliseconds), from one input partition."""
+    """Names the subtotals per type of one UTC hour (its start in milliseconds), from one input partition.
+
+    Hours are written by the block: see :class:`HourBlockKey`.
+    """
 
     partition: int
     hour_start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourBlockKey:
+    """Names the hours of a quarter of a UTC day (its start in milliseconds), from one input partition."""
+
+    partition: int
+    block_start_ms: int
+
+    def hour(self, number: int) -> HourKey:
+        """Return the name of an hour of the block, by its number."""
+        return HourKey(self.partition, self.block_start_ms + number * MS_PER_HOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +86,9 @@ class ProgressKey:
     partition: int
 
 
-SubtotalKey = CustomerMonthKey | HourKey | ProgressKey
+# What a record is about, and what its sums are of.
+SubtotalKey = CustomerMonthKey | HourBlockKey | ProgressKey
+SumsKey = CustomerMonthKey | HourKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +135,8 @@ def encode_key(key: SubtotalKey) -> bytes:
     match key:
         case CustomerMonthKey(partition, month, customer):
             return f"customer|{partition}|{month}|{customer}".encode()
-        case HourKey(partition, hour):
-            return f"hour|{partition}|{hour}".encode()
+        case HourBlockKey(partition, start_ms):
+            return f"hours|{partition}|{start_ms}".encode()
         case ProgressKey(partition):
             return f"progress|{partition}".encode()
 
@@ -128,9 +152,9 @@ def decode_key(data: bytes) -> SubtotalKey:
         if kind == "customer":
             month, customer = rest
             return CustomerMonthKey(int(partition), month, customer)
-        if kind == "hour":
-            (hour,) = rest
-            return HourKey(int(partition), int(hour))
+        if kind == "hours":
+            (start_ms,) = rest
+            return HourBlockKey(int(partition), int(start_ms))
         if kind == "progress" and not rest:
             return ProgressKey(int(partition))
     except ValueError:
@@ -138,15 +162,64 @@ def decode_key(data: bytes) -> SubtotalKey:
     raise RecordError(f"not a key of a subtotal: {data[:80]!r}")
 
 
-def encode_sums(sums: Mapping[str, tuple[int, int]]) -> bytes:
+def hour_block(hour_start_ms: int) -> tuple[int, int]:
+    """Return the block that holds an hour, by its start, and the number of the hour in it."""
+    start_ms = hour_start_ms - hour_start_ms % (HOURS_PER_BLOCK * MS_PER_HOUR)
+    return start_ms, (hour_start_ms - start_ms) // MS_PER_HOUR
+
+
+def encode_sums(sums: TypeSums) -> bytes:
     """Return the record value of the sums per type: type -> (total in micros, count)."""
+    return f'{{"v":{VERSION},"types":{_types_text(sums)}}}'.encode()
+
+
+def encode_hours(hours: Mapping[int, TypeSums]) -> bytes:
+    """Return the record value of a block: number of the hour -> sums per type."""
+    texts = [f'"{number}":{_types_text(sums)}' for number, sums in sorted(hours.items())]
+    return f'{{"v":{VERSION},"hours":{{{",".join(texts)}}}}}'.encode()
+
+
+def encode_changed(sums: Mapping[SumsKey, TypeSums], changed: Iterable[SumsKey]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the records, key and value, that tell of changed sums; a block with all its hours.
+
+    Args:
+        sums: all there are.
+        changed: which of them have changed; the order of the records follows theirs.
+    """
+    blocks = set()
+    for key in changed:
+        if isinstance(key, CustomerMonthKey):
+            yield encode_key(key), encode_sums(sums[key])
+            continue
+        block = HourBlockKey(key.partition, hour_block(key.hour_start_ms)[0])
+        if block not in blocks:
+            blocks.add(block)
+            hours = {number: sums[hour] for number in range(HOURS_PER_BLOCK) if (hour := block.hour(number)) in sums}
+            yield encode_key(block), encode_hours(hours)
+
+
+def decode_subtotal(key: CustomerMonthKey | HourBlockKey, data: bytes) -> dict[SumsKey, TypeSums]:
+    """Return what a record tells: the sums of a customer and month, or those of the hours of a block.
+
+    Raises:
+        UnknownVersionError: a newer program wrote it.
+        RecordError: the bytes are no value of such a key.
+    """
+    if isinstance(key, CustomerMonthKey):
+        return {key: decode_sums(data)}
+    return {key.hour(number): sums for number, sums in decode_hours(data).items()}
+
+
+def _types_text(sums: TypeSums) -> str:
     # Type names need no escaping.
     types = ",".join([f'"{type_}":[{total},{count}]' for type_, (total, count) in sums.items()])
-    return f'{{"v":1,"types":{{{types}}}}}'.encode()
+    return f"{{{types}}}"
 
 
 class SumsEncoder:
-    """Encodes packed sums as :func:`encode_sums` does, several times as fast: it runs for each change of each commit.
+    """Encodes packed sums as :func:`encode_sums` and :func:`encode_hours` do, several times as fast.
+
+    It runs for each subtotal that a commit changes. A type without events is left out.
 
     Args:
         types: what the sums are packed with.
@@ -154,11 +227,19 @@ class SumsEncoder:
 
     def __init__(self, types: TypeTable) -> None:
         self._types = types
-        # By which types have events: the record value with places for their numbers.
+        # By which types have events: the text with places for their numbers.
         self._templates: dict[tuple[bool, ...], bytes] = {}
 
-    def encode(self, sums: Sums) -> bytes:
-        """Return the record value of packed sums; a type without events is left out."""
+    def encode_sums(self, sums: Sums) -> bytes:
+        """Return the record value of packed sums."""
+        return b'{"v":%d,"types":%b}' % (VERSION, self._types_text(sums))
+
+    def encode_hours(self, hours: Mapping[int, Sums]) -> bytes:
+        """Return the record value of a block: number of the hour -> packed sums."""
+        texts = [b'"%d":%b' % (number, self._types_text(sums)) for number, sums in sorted(hours.items())]
+        return b'{"v":%d,"hours":{%b}}' % (VERSION, b",".join(texts))
+
+    def _types_text(self, sums: Sums) -> bytes:
         counts = sums[1::2]
         present = tuple(map(bool, counts))
         template = self._templates.get(present)
@@ -170,7 +251,7 @@ class SumsEncoder:
 
     def _template(self, present: tuple[bool, ...]) -> bytes:
         types = ",".join([f'"{name}":[%d,%d]' for name in compress(self._types.names, present)])
-        return f'{{"v":1,"types":{{{types}}}}}'.encode()
+        return f"{{{types}}}".encode()
 
 
 def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:
@@ -180,7 +261,7 @@ def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:
         UnknownVersionError: a newer program wrote it.
         RecordError: the bytes are no such value.
     """
-    sums = _fast_sums(data)
+    sums = _fast(data, _sums_of)
     if sums is None:
         sums = _sums_of(load_versioned(data, VERSION))
     if sums is None:
@@ -188,14 +269,42 @@ def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:
     return sums
 
 
-def _fast_sums(data: bytes) -> dict[str, tuple[int, int]] | None:
-    """Return the sums of an ordinary value, three times as fast; None says that it is not for sure one."""
+def decode_hours(data: bytes) -> dict[int, dict[str, tuple[int, int]]]:
+    """Return what :func:`encode_hours` encoded: number of the hour -> sums per type.
+
+    Raises:
+        UnknownVersionError: a newer program wrote it.
+        RecordError: the bytes are no such value.
+    """
+    hours = _fast(data, _hours_of)
+    if hours is None:
+        hours = _hours_of(load_versioned(data, VERSION))
+    if hours is None:
+        raise RecordError(f"not the value of a block of hours: {data[:80]!r}")
+    return hours
+
+
+def _fast(data: bytes, read: Callable[[Mapping[str, Any]], Value | None]) -> Value | None:
+    """Return what an ordinary value says, three times as fast; None says that it is not for sure one."""
     try:
         record = orjson.loads(data)
         # What outgrows 64 bits comes as a float, and so is left to the exact way.
-        return _sums_of(record) if record["v"] == VERSION else None
+        return read(record) if record["v"] == VERSION else None
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _hours_of(record: Mapping[str, Any]) -> dict[int, dict[str, tuple[int, int]]] | None:
+    hours = {}
+    try:
+        for number, types in record["hours"].items():
+            sums = _sums_of({"types": types})
+            if sums is None or number not in _HOUR_NUMBERS:
+                return None
+            hours[_HOUR_NUMBERS[number]] = sums
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return hours
 
 
 def _sums_of(record: Mapping[str, Any]) -> dict[str, tuple[int, int]] | None:

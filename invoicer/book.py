@@ -47,7 +47,7 @@ class Book:
         """
         if key is None or value is None:
             raise RecordError("a record of the subtotals without key or value")
-        if key.startswith(b"hour|"):
+        if key.startswith(b"hours|"):
             return
         match subtotal.decode_key(key):
             case subtotal.CustomerMonthKey(partition, month, customer):

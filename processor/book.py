@@ -7,28 +7,26 @@ written once to State and handed out once to be produced.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from billing.event import Reason
 from billing.subtotal import (
     CustomerMonthKey,
-    HourKey,
+    HourBlockKey,
     Progress,
     ProgressKey,
     SumsEncoder,
+    decode_hours,
     decode_progress,
     decode_sums,
     encode_key,
     encode_progress,
+    hour_block,
 )
 from billing.sums import NO_SUMS, Sums, TypeTable, event_count, plus, total_micros
 from processor.fold import Fold
 
-# What sums are kept for: a month and customer, or the start of an hour in milliseconds.
-Period = tuple[str, str] | int
-
-# One encoded key and the absolute sums that stand under it.
-Entry = tuple[bytes, Sums]
+Key = TypeVar("Key")
 
 
 class Store(Protocol):
@@ -56,7 +54,7 @@ class PartitionBook:
         partition: the input partition.
         progress: how far its State counts.
         types: what sums are packed with.
-        hot_entries: how many subtotals may stay in memory between commits; past that all are read again from State.
+        hot_entries: how many records' sums may stay in memory between commits; past that all are read again from State.
     """
 
     def __init__(self, partition: int, progress: Progress, types: TypeTable, hot_entries: int) -> None:
@@ -65,8 +63,11 @@ class PartitionBook:
         self._types = types
         self._encoder = SumsEncoder(types)
         self._hot_entries = hot_entries
-        self._hot: dict[Period, Entry] = {}
-        self._pending: dict[Period, Sums] = {}
+        # Each with its encoded key: the sums of a (month, customer), and of the hours of a block by its start.
+        self._hot: dict[tuple[str, str], tuple[bytes, Sums]] = {}
+        self._hot_blocks: dict[int, tuple[bytes, dict[int, Sums]]] = {}
+        self._pending: dict[tuple[str, str], Sums] = {}
+        self._pending_hours: dict[int, Sums] = {}
         self._record_times_ms: list[int] = []
 
     @property
@@ -77,7 +78,7 @@ class PartitionBook:
     @property
     def hot_entries(self) -> int:
         """How many subtotals are in memory."""
-        return len(self._hot)
+        return len(self._hot) + len(self._hot_blocks)
 
     def add(self, fold: Fold, next_offset: int, oldest_record_ms: int, newest_record_ms: int) -> None:
         """Take in what a fold adds; it counts from the next :meth:`write` on.
@@ -88,8 +89,8 @@ class PartitionBook:
             oldest_record_ms: record time of the first of them, in milliseconds.
             newest_record_ms: record time of the last of them, in milliseconds.
         """
-        self._add_pending(fold.customers)
-        self._add_pending(fold.hours)
+        _add(self._pending, fold.customers)
+        _add(self._pending_hours, fold.hours)
         self._record_times_ms += [oldest_record_ms, newest_record_ms]
         self.progress = replace(
             self.progress,
@@ -109,40 +110,44 @@ class PartitionBook:
             instance: the processor instance that commits.
             now_ms: the wall clock.
         """
-        for period, added in self._pending.items():
-            yield self._write_sums(store, period, added)
+        for customer_month, added in self._pending.items():
+            yield self._write_sums(store, customer_month, added)
+        for block_start_ms, hours in _by_block(self._pending_hours).items():
+            yield self._write_hours(store, block_start_ms, hours)
         yield self._write_progress(store, instance, now_ms)
         self._pending = {}
+        self._pending_hours = {}
         self._record_times_ms = []
-        if len(self._hot) > self._hot_entries:
+        if self.hot_entries > self._hot_entries:
             self._hot.clear()
+            self._hot_blocks.clear()
 
-    def _add_pending(self, added: Mapping[Any, Sums]) -> None:
-        pending = self._pending
-        for period, sums in added.items():
-            present = pending.get(period)
-            pending[period] = sums if present is None else plus(present, sums)
-
-    def _write_sums(self, store: Store, period: Period, added: Sums) -> tuple[bytes, bytes]:
-        entry = self._hot.get(period)
+    def _write_sums(self, store: Store, customer_month: tuple[str, str], added: Sums) -> tuple[bytes, bytes]:
+        entry = self._hot.get(customer_month)
         if entry is None:
-            key = self._encode_key(period)
-            entry = key, self._read_sums(store, key)
+            key = encode_key(CustomerMonthKey(self.partition, *customer_month))
+            data = store.get(key)
+            entry = key, NO_SUMS if data is None else self._types.pack(decode_sums(data))
         key, before = entry
         sums = plus(before, added)
-        self._hot[period] = key, sums
-        value = self._encoder.encode(sums)
+        self._hot[customer_month] = key, sums
+        value = self._encoder.encode_sums(sums)
         store.set(key, value)
         return key, value
 
-    def _read_sums(self, store: Store, key: bytes) -> Sums:
-        data = store.get(key)
-        return NO_SUMS if data is None else self._types.pack(decode_sums(data))
-
-    def _encode_key(self, period: Period) -> bytes:
-        if isinstance(period, int):
-            return encode_key(HourKey(self.partition, period))
-        return encode_key(CustomerMonthKey(self.partition, *period))
+    def _write_hours(self, store: Store, block_start_ms: int, added: dict[int, Sums]) -> tuple[bytes, bytes]:
+        entry = self._hot_blocks.get(block_start_ms)
+        if entry is None:
+            key = encode_key(HourBlockKey(self.partition, block_start_ms))
+            data = store.get(key)
+            known = {} if data is None else decode_hours(data)
+            entry = key, {number: self._types.pack(sums) for number, sums in known.items()}
+            self._hot_blocks[block_start_ms] = entry
+        key, hours = entry
+        _add(hours, added)
+        value = self._encoder.encode_hours(hours)
+        store.set(key, value)
+        return key, value
 
     def _write_progress(self, store: Store, instance: str, now_ms: int) -> tuple[bytes, bytes]:
         self.progress = replace(
@@ -155,6 +160,21 @@ class PartitionBook:
         key, value = encode_key(ProgressKey(self.partition)), encode_progress(self.progress)
         store.set(key, value)
         return key, value
+
+
+def _add(target: dict[Key, Sums], added: Mapping[Key, Sums]) -> None:
+    for key, sums in added.items():
+        present = target.get(key)
+        target[key] = sums if present is None else plus(present, sums)
+
+
+def _by_block(hours: Mapping[int, Sums]) -> dict[int, dict[int, Sums]]:
+    """Return hours, known by their starts, as start of the block -> number of the hour -> sums."""
+    blocks: dict[int, dict[int, Sums]] = {}
+    for hour_start_ms, sums in hours.items():
+        block_start_ms, number = hour_block(hour_start_ms)
+        blocks.setdefault(block_start_ms, {})[number] = sums
+    return blocks
 
 
 def _count_reasons(counts: Mapping[str, int], reasons: list[Reason]) -> Mapping[str, int]:

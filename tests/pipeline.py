@@ -21,7 +21,7 @@ from billing.subtotal import (
     ProgressKey,
     decode_key,
     decode_progress,
-    decode_sums,
+    decode_subtotal,
 )
 from generator.events import GeneratedEvent
 
@@ -143,14 +143,15 @@ class Pipeline:
             decoded = decode_key(key)
             if isinstance(decoded, ProgressKey):
                 continue
-            for type_, (micros, count) in decode_sums(value).items():
-                match decoded:
-                    case CustomerMonthKey(_, month, customer):
-                        entry = customers.setdefault((month, customer, type_), [0, 0])
-                    case HourKey(_, hour_start_ms):
-                        entry = hours.setdefault((hour_start_ms, type_), [0, 0])
-                entry[0] += micros
-                entry[1] += count
+            for of, sums in decode_subtotal(decoded, value).items():
+                for type_, (micros, count) in sums.items():
+                    match of:
+                        case CustomerMonthKey(_, month, customer):
+                            entry = customers.setdefault((month, customer, type_), [0, 0])
+                        case HourKey(_, hour_start_ms):
+                            entry = hours.setdefault((hour_start_ms, type_), [0, 0])
+                    entry[0] += micros
+                    entry[1] += count
         return customers, hours
 
     def rejected(self) -> list[Record]:

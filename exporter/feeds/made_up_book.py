@@ -25,7 +25,8 @@ from billing.subtotal import (
     HourKey,
     Progress,
     ProgressKey,
-    SubtotalKey,
+    SumsKey,
+    encode_changed,
     encode_key,
     encode_progress,
     encode_sums,
@@ -50,8 +51,8 @@ class MadeUpBook:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._calendar = month_calendar(settings.time_zone)
-        self._sums: dict[SubtotalKey, Sums] = {}
-        self._changed: set[SubtotalKey] = set()
+        self._sums: dict[SumsKey, Sums] = {}
+        self._changed: set[SumsKey] = set()
         self._progress: defaultdict[int, Progress] = defaultdict(Progress)
         self._offset = 0
         self._ledger_offset = 0
@@ -73,7 +74,7 @@ class MadeUpBook:
     def commit(self, now_ms: int) -> list[Record]:
         """Return the records of what has changed since the last time."""
         wall_ms = SystemClock().now_ms()
-        pairs = [(encode_key(key), encode_sums(self._sums[key])) for key in self._changed]
+        pairs = list(encode_changed(self._sums, self._changed))
         for partition in sorted({key.partition for key in self._changed}):
             progress = replace(
                 self._progress[partition],
@@ -119,7 +120,7 @@ class MadeUpBook:
         first, self._ledger_offset = self._ledger_offset, self._ledger_offset + len(pairs)
         return [Record(0, first + i, encode_ledger_key(key), value, at_ms) for i, (key, value) in enumerate(pairs)]
 
-    def _add(self, key: SubtotalKey, sale: Sale) -> None:
+    def _add(self, key: SumsKey, sale: Sale) -> None:
         sums = self._sums.setdefault(key, {})
         micros, count = sums.get(sale.type, (0, 0))
         sums[sale.type] = (micros + sale.micros, count + sale.count)

@@ -1,15 +1,23 @@
 """What a record of the subtotals topic says, in the form in which it is kept."""
 
 from billing.runtime.topic_reader import Record
-from billing.subtotal import Progress, ProgressKey, decode_key, decode_progress, decode_sums
+from billing.subtotal import (
+    HOURS_PER_BLOCK,
+    HourBlockKey,
+    Progress,
+    ProgressKey,
+    SumsKey,
+    decode_key,
+    decode_progress,
+    decode_subtotal,
+)
 from billing.sums import Sums, TypeTable
-from exporter.model.intake import SumsKey
 
 # A key and its newest value; None is a tombstone.
 Subtotal = tuple[SumsKey, Sums | None] | tuple[ProgressKey, Progress | None]
 
 
-def decode(record: Record, types: TypeTable) -> Subtotal:
+def decode(record: Record, types: TypeTable) -> list[Subtotal]:
     """Return what a record says.
 
     Raises:
@@ -18,5 +26,9 @@ def decode(record: Record, types: TypeTable) -> Subtotal:
     """
     key = decode_key(record.key or b"")
     if isinstance(key, ProgressKey):
-        return key, None if record.value is None else decode_progress(record.value)
-    return key, None if record.value is None else types.pack(decode_sums(record.value))
+        return [(key, None if record.value is None else decode_progress(record.value))]
+    if record.value is not None:
+        return [(of, types.pack(sums)) for of, sums in decode_subtotal(key, record.value).items()]
+    if isinstance(key, HourBlockKey):
+        return [(key.hour(number), None) for number in range(HOURS_PER_BLOCK)]
+    return [(key, None)]

@@ -9,11 +9,9 @@ is verified rather than assumed: compaction may take records out of a commit tha
 
 from dataclasses import dataclass, field
 
-from billing.subtotal import CustomerMonthKey, HourKey, Progress
+from billing.subtotal import CustomerMonthKey, Progress, SumsKey
 from billing.sums import Sums, event_count, total_micros
 from exporter.model.cube import Cube
-
-SumsKey = CustomerMonthKey | HourKey
 
 
 @dataclass(frozen=True, slots=True)

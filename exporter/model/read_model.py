@@ -96,10 +96,11 @@ class ReadModel:
     def apply(self, records: list[Record]) -> None:
         """Take in records of the subtotals topic, in the order in which they were read."""
         for start in range(0, len(records), _CHUNK_RECORDS):
-            chunk = [self._decode(record) for record in records[start : start + _CHUNK_RECORDS] if self._is_new(record)]
+            chunk = [record for record in records[start : start + _CHUNK_RECORDS] if self._is_new(record)]
+            subtotals = [subtotal for record in chunk for subtotal in self._decode(record)]
             with self._lock:
                 self.records_read["subtotals"] += len(chunk)
-                self._receive(chunk)
+                self._receive(subtotals)
 
     def apply_invoices(self, records: list[Record]) -> None:
         """Take in records of the invoices topic, in the order in which they were read."""
@@ -166,13 +167,13 @@ class ReadModel:
         self._next_offsets[record.partition] = record.offset + 1
         return True
 
-    def _decode(self, record: Record) -> Subtotal | None:
+    def _decode(self, record: Record) -> list[Subtotal]:
         try:
             return decode(record, self.types)
         except RecordError as error:
             with self._lock:
                 self._refuse("subtotals", record, error)
-            return None
+            return []
 
     def _refuse(self, topic: str, record: Record, error: RecordError) -> None:
         self.records_unreadable[topic] += 1
@@ -183,12 +184,9 @@ class ReadModel:
             topic, record.partition, record.offset, error,
         )  # fmt: skip
 
-    def _receive(self, subtotals: Iterable[Subtotal | None]) -> None:
+    def _receive(self, subtotals: Iterable[Subtotal]) -> None:
         now, looked_at, loaded = self._clock(), self._state is State.READY, set[int]()
-        for subtotal in subtotals:
-            if subtotal is None:
-                continue
-            key, value = subtotal
+        for key, value in subtotals:
             intake = self.intakes.get(key.partition)
             if intake is None:
                 intake = self.intakes[key.partition] = Intake(key.partition, self.cube)

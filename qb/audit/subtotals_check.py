@@ -11,9 +11,10 @@ from billing.subtotal import (
     Progress,
     ProgressKey,
     RecordError,
+    SumsKey,
     decode_key,
     decode_progress,
-    decode_sums,
+    decode_subtotal,
 )
 from qb.audit.findings import Check, Findings
 from qb.audit.recount import CUSTOMER, HOUR, PartitionTally, SumKey
@@ -53,18 +54,24 @@ def load_subtotals(latest: LatestTable, sums: AmountTable, findings: Findings) -
     """Put the newest subtotals on the side `subtotals` of the sums; report those that can't be read."""
     for key, value in latest:
         try:
-            match decode_key(key):
-                case CustomerMonthKey(partition, month, customer):
-                    place: tuple[str, int, str, str] = (CUSTOMER, partition, month, customer)
-                case HourKey(partition, hour_start_ms):
-                    place = (HOUR, partition, str(hour_start_ms), "")
-                case _:
-                    continue
-            amounts = decode_sums(value).items()
+            decoded = decode_key(key)
+            if isinstance(decoded, ProgressKey):
+                continue
+            subtotals = decode_subtotal(decoded, value)
         except RecordError as error:
             findings.add(Check.CUSTOMERS, repr(key[:80]), "a subtotal", error)
-        else:
-            sums.add("subtotals", (((*place, type_), *amount) for type_, amount in amounts))
+            continue
+        for of, types in subtotals.items():
+            place = _place(of)
+            sums.add("subtotals", [((*place, type_), *amount) for type_, amount in types.items()])
+
+
+def _place(key: SumsKey) -> tuple[str, int, str, str]:
+    match key:
+        case CustomerMonthKey(partition, month, customer):
+            return CUSTOMER, partition, month, customer
+        case HourKey(partition, hour_start_ms):
+            return HOUR, partition, str(hour_start_ms), ""
 
 
 def check_progress(tallies: Mapping[int, PartitionTally], progress: Mapping[int, Progress], findings: Findings) -> None:

@@ -26,8 +26,9 @@ from billing.subtotal import (
     HourKey,
     Progress,
     ProgressKey,
-    SubtotalKey,
+    SumsKey,
     decode_progress,
+    encode_changed,
     encode_key,
     encode_progress,
     encode_sums,
@@ -97,7 +98,7 @@ class World:
 
     def count(self, count: int) -> Mapping[bytes, bytes]:
         """The subtotals topic after the first `count` events."""
-        sums: dict[SubtotalKey, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+        sums: dict[SumsKey, dict[str, tuple[int, int]]] = defaultdict(lambda: defaultdict(lambda: (0, 0)))
         progress = [Progress() for _ in range(PARTITIONS)]
         for record, generated in zip(self.input[:count], self.events, strict=False):
             told = progress[record.partition]
@@ -106,12 +107,13 @@ class World:
                 rejected = {**told.rejected, str(generated.reason): told.rejected.get(str(generated.reason), 0) + 1}
                 told = replace(told, rejected=rejected)
             else:
-                for key in (
+                keys: tuple[SumsKey, ...] = (
                     CustomerMonthKey(record.partition, CALENDAR.month_of(event.timestamp_ms), event.customer),
                     HourKey(record.partition, hour_start_ms(event.timestamp_ms)),
-                ):
-                    sums[key][event.type][0] += event.amount_micros
-                    sums[key][event.type][1] += 1
+                )
+                for key in keys:
+                    micros, number = sums[key][event.type]
+                    sums[key][event.type] = micros + event.amount_micros, number + 1
                 told = replace(
                     told,
                     accepted=told.accepted + 1,
@@ -119,7 +121,7 @@ class World:
                     watermark_ms=max(told.watermark_ms, event.timestamp_ms),
                 )
             progress[record.partition] = told
-        records = {encode_key(key): encode_sums(dict(value)) for key, value in sums.items()}
+        records = dict(encode_changed(sums, list(sums)))
         return records | {encode_key(ProgressKey(p)): encode_progress(told) for p, told in enumerate(progress)}
 
     def totals(self, count: int) -> dict[str, dict[str, Sums]]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from billing.subtotal import (
     CustomerMonthKey,
+    HourBlockKey,
     HourKey,
     Progress,
     ProgressKey,
@@ -13,12 +14,17 @@ from billing.subtotal import (
     SubtotalKey,
     SumsEncoder,
     UnknownVersionError,
+    decode_hours,
     decode_key,
     decode_progress,
+    decode_subtotal,
     decode_sums,
+    encode_changed,
+    encode_hours,
     encode_key,
     encode_progress,
     encode_sums,
+    hour_block,
 )
 from billing.sums import TypeTable
 
@@ -26,7 +32,7 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200)
 partitions = st.integers(0, 10_000)
 keys: st.SearchStrategy[SubtotalKey] = st.one_of(
     st.builds(CustomerMonthKey, partitions, st.sampled_from(["1969-12", "2017-02", "2199-12"]), names),
-    st.builds(HourKey, partitions, st.integers(-3_600_000, 10**13)),
+    st.builds(HourBlockKey, partitions, st.integers(-3_600_000, 10**13)),
     st.builds(ProgressKey, partitions),
 )
 with_events = st.tuples(st.integers(), st.integers(1))
@@ -70,8 +76,8 @@ def test_a_customer_may_hold_the_separator(customer: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"customer", b"customer|1", b"customer|1|2017-02", b"customer|x|2017-02|a", b"hour|1", b"hour|1|x",
-     b"hour|1|2|3", b"progress|1|2", b"progress|", b"other|1", b"\xff"],
+    [b"", b"customer", b"customer|1", b"customer|1|2017-02", b"customer|x|2017-02|a", b"hours|1", b"hours|1|x",
+     b"hours|1|2|3", b"hour|1|2", b"progress|1|2", b"progress|", b"other|1", b"\xff"],
 )  # fmt: skip
 def test_what_is_no_key_is_refused(data: bytes) -> None:
     """No bytes are taken for another key."""
@@ -97,8 +103,60 @@ def test_packed_sums_are_encoded_the_same(values: list[dict[str, tuple[int, int]
     encoder = SumsEncoder(types)
     for value in values:
         packed = types.pack(value)
-        assert encoder.encode(packed) == encode_sums(types.unpack(packed))
-        assert decode_sums(encoder.encode(packed)) == value
+        assert encoder.encode_sums(packed) == encode_sums(types.unpack(packed))
+        assert decode_sums(encoder.encode_sums(packed)) == value
+        assert encoder.encode_hours({3: packed, 0: packed}) == encode_hours(dict.fromkeys((0, 3), types.unpack(packed)))
+
+
+@given(st.dictionaries(st.integers(0, 5), sums))
+def test_hours_survive(hours: dict[int, dict[str, tuple[int, int]]]) -> None:
+    """The hours of a block are read back exactly, each under its number."""
+    assert decode_hours(encode_hours(hours)) == hours
+
+
+def test_the_hours_on_the_wire() -> None:
+    """The form is the documented one: a quarter of a UTC day, its hours numbered from its start."""
+    hour_ms, block_ms = 1_488_142_800_000, 1_488_132_000_000  # 2017-02-26T21:00Z, 18:00Z
+    assert hour_block(hour_ms) == (block_ms, 3)
+    key = HourBlockKey(2, block_ms)
+    assert key.hour(3) == HourKey(2, hour_ms)
+    ((name, value),) = encode_changed({HourKey(2, hour_ms): {"MISC": (199_990_000, 1)}}, [HourKey(2, hour_ms)])
+    assert name == b"hours|2|1488132000000"
+    assert value == b'{"v":1,"hours":{"3":{"MISC":[199990000,1]}}}'
+    assert decode_subtotal(key, value) == {HourKey(2, hour_ms): {"MISC": (199_990_000, 1)}}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"[]", b"{}", b'{"v":1}', b'{"v":1,"hours":[]}', b'{"v":1,"hours":{"6":{}}}', b'{"v":1,"hours":{"01":{}}}',
+     b'{"v":1,"hours":{"1":{"MISC":[1.5,1]}}}', b'{"v":1,"hours":{"1":null}}', b'{"v":1,"types":{}}'],
+)  # fmt: skip
+def test_what_is_no_block_of_hours_is_refused(data: bytes) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(RecordError):
+        decode_hours(data)
+
+
+def test_a_newer_block_of_hours_says_so() -> None:
+    """It is not half understood."""
+    with pytest.raises(UnknownVersionError):
+        decode_hours(b'{"v":2,"hours":{}}')
+
+
+@given(st.dictionaries(st.builds(HourKey, st.integers(0, 2), st.integers(0, 30).map(lambda n: n * 3_600_000)), sums))
+def test_a_changed_hour_is_told_with_its_whole_block(all_sums: dict[HourKey, dict[str, tuple[int, int]]]) -> None:
+    """Whichever hour of a block changes, its record holds all that is known of the block, and no record comes twice."""
+    changed = list(all_sums)[::2]
+    told: dict[HourKey, object] = {}
+    for name, value in encode_changed(dict(all_sums), changed):
+        key = decode_key(name)
+        assert isinstance(key, HourBlockKey)
+        read = decode_subtotal(key, value)
+        assert not told.keys() & read.keys()
+        told |= {of: types for of, types in read.items() if isinstance(of, HourKey)}
+    blocks = {(key.partition, hour_block(key.hour_start_ms)[0]) for key in changed}
+    expected = {k: v for k, v in all_sums.items() if (k.partition, hour_block(k.hour_start_ms)[0]) in blocks}
+    assert told == expected
 
 
 @given(progresses)

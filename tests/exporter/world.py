@@ -20,7 +20,8 @@ from billing.subtotal import (
     HourKey,
     Progress,
     ProgressKey,
-    SubtotalKey,
+    SumsKey,
+    encode_changed,
     encode_key,
     encode_progress,
     encode_sums,
@@ -54,9 +55,10 @@ class Books:
     """Absolute sums as the processor keeps them, one input partition at a time."""
 
     zone: str = "UTC"
-    sums: dict[SubtotalKey, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    sums: dict[SumsKey, dict[str, tuple[int, int]]] = field(default_factory=dict)
     progress: defaultdict[int, Progress] = field(default_factory=lambda: defaultdict(Progress))
-    changed: set[SubtotalKey] = field(default_factory=set)
+    changed: set[SumsKey] = field(default_factory=set)
+    changed_progress: set[int] = field(default_factory=set)
     offset: int = 0
 
     def event(
@@ -70,7 +72,11 @@ class Books:
     ) -> None:
         """Accept events that happened at one time."""
         month = month_calendar(self.zone).month_of(at_ms)
-        for key in (CustomerMonthKey(partition, month, customer), HourKey(partition, hour_start_ms(at_ms))):
+        keys: tuple[SumsKey, ...] = (
+            CustomerMonthKey(partition, month, customer),
+            HourKey(partition, hour_start_ms(at_ms)),
+        )
+        for key in keys:
             total, number = self.sums.setdefault(key, {}).get(type_, (0, 0))
             self.sums[key][type_] = (total + micros, number + count)
             self.changed.add(key)
@@ -86,7 +92,7 @@ class Books:
             committed_ms=at_ms + 1_200,
             instance="test",
         )
-        self.changed.add(ProgressKey(partition))
+        self.changed_progress.add(partition)
 
     def reject(self, reason: str, partition: int = 0, count: int = 1) -> None:
         """Reject records."""
@@ -94,22 +100,17 @@ class Books:
         rejected = {**old.rejected, reason: old.rejected.get(reason, 0) + count}
         fields = {name: getattr(old, name) for name in Progress.__dataclass_fields__}
         self.progress[partition] = Progress(**{**fields, "rejected": rejected, "next_offset": old.next_offset + count})
-        self.changed.add(ProgressKey(partition))
+        self.changed_progress.add(partition)
 
     def commit(self) -> list[Record]:
         """Return the records of a commit, progress last."""
-        keys = sorted(self.changed, key=lambda key: (isinstance(key, ProgressKey), encode_key(key)))
+        progress = sorted(self.changed_progress)
+        told = [*encode_changed(self.sums, sorted(self.changed, key=repr))]
+        told += [(encode_key(ProgressKey(p)), encode_progress(self.progress[p])) for p in progress]
         self.changed.clear()
-        return [self.record(key) for key in keys]
-
-    def record(self, key: SubtotalKey) -> Record:
-        """Return the record of a key as it stands."""
-        self.offset += 1
-        if isinstance(key, ProgressKey):
-            value = encode_progress(self.progress[key.partition])
-        else:
-            value = encode_sums(self.sums[key])
-        return Record(0, self.offset - 1, encode_key(key), value, CHARLIE_MS)
+        self.changed_progress.clear()
+        first, self.offset = self.offset, self.offset + len(told)
+        return [Record(0, first + i, key, value, CHARLIE_MS) for i, (key, value) in enumerate(told)]
 
 
 class World:

@@ -68,7 +68,7 @@ def test_a_subtotal_in_memory_is_not_read_again() -> None:
         book.add(one_event("a", 1), 1, 1_000, 1_000)
         records = list(book.write(store, "a", 2_000))
     assert store.reads == 2
-    assert [type(decode_key(key)).__name__ for key, _ in records] == ["CustomerMonthKey", "HourKey", "ProgressKey"]
+    assert [type(decode_key(key)).__name__ for key, _ in records] == ["CustomerMonthKey", "HourBlockKey", "ProgressKey"]
     assert book.hot_entries == 2
 
 

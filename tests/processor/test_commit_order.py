@@ -7,7 +7,7 @@ import pytest
 
 from billing.clock import SystemClock
 from billing.runtime.topic_reader import TopicReader
-from billing.subtotal import CustomerMonthKey, ProgressKey, SubtotalKey, decode_key, decode_progress, decode_sums
+from billing.subtotal import CustomerMonthKey, ProgressKey, SumsKey, decode_key, decode_progress, decode_subtotal
 from billing.topics import subtotals_partition
 from generator.events import EventMix, generate_events
 from tests.conftest import Kafka
@@ -34,7 +34,7 @@ def test_whenever_a_progress_record_is_read_the_books_agree(kafka: Kafka, tmp_pa
         with TopicReader(pipeline.settings, pipeline.settings.subtotals_topic, INPUT_PARTITIONS) as reader:
             records = [record for batch in reader.read_to_end() for record in batch]
 
-    sums: dict[int, dict[SubtotalKey, list[tuple[int, int]]]] = {}
+    sums: dict[int, dict[SumsKey, list[tuple[int, int]]]] = {}
     commits = 0
     for record in records:
         assert record.key is not None
@@ -43,7 +43,7 @@ def test_whenever_a_progress_record_is_read_the_books_agree(kafka: Kafka, tmp_pa
         assert record.partition == subtotals_partition(key.partition, INPUT_PARTITIONS)
         read = sums.setdefault(key.partition, {})
         if not isinstance(key, ProgressKey):
-            read[key] = list(decode_sums(record.value).values())
+            read |= {of: list(types.values()) for of, types in decode_subtotal(key, record.value).items()}
             continue
         progress, commits = decode_progress(record.value), commits + 1
         for is_customer in (True, False):
