@@ -241,17 +241,18 @@ class SumsEncoder:
 
     def _types_text(self, sums: Sums) -> bytes:
         counts = sums[1::2]
+        if 0 not in counts:
+            return self._template((True,) * len(counts)) % sums
         present = tuple(map(bool, counts))
-        template = self._templates.get(present)
-        if template is None:
-            template = self._templates[present] = self._template(present)
-        if not all(counts):
-            sums = tuple([number for pair in compress(zip(sums[::2], counts, strict=True), present) for number in pair])
-        return template % sums
+        pairs = compress(zip(sums[::2], counts, strict=True), present)
+        return self._template(present) % tuple([number for pair in pairs for number in pair])
 
     def _template(self, present: tuple[bool, ...]) -> bytes:
-        types = ",".join([f'"{name}":[%d,%d]' for name in compress(self._types.names, present)])
-        return f"{{{types}}}".encode()
+        template = self._templates.get(present)
+        if template is None:
+            types = ",".join([f'"{name}":[%d,%d]' for name in compress(self._types.names, present)])
+            template = self._templates[present] = f"{{{types}}}".encode()
+        return template
 
 
 def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:

@@ -32,20 +32,19 @@ class EventSums:
 class EventTable:
     """The columns of events, and what the names in them are kept as. Drop the table, and they are forgotten.
 
-    Columns: `customer`, `type` (in one of a few spellings), `ms` (event time) and `micros`, which is 128 bits wide so
-    that a sum cannot overflow.
+    Columns: `customer`, `type` (in one of a few spellings, empty for the default), `ms` (event time) and `micros`, 128
+    bits wide so that no sum can overflow.
 
     Args:
         rules: the event types.
     """
 
     def __init__(self, rules: EventRules) -> None:
-        spellings = {
-            spelling: slot for slot, name in enumerate(rules.types) for spelling in (name, name.lower(), name.title())
-        }
+        spellings = {"": rules.types.index(rules.default_type)}
+        for slot, name in enumerate(rules.types):
+            spellings |= dict.fromkeys((name, name.lower(), name.title()), slot)
         self._slot_of_code = list(spellings.values())
         self._slots = range(len(rules.types))
-        self.default_type = rules.default_type
         self.types = pl.Enum(list(spellings))
         self.customers = pl.Categorical(pl.Categories.random())
         self._schema: dict[str, pl.DataType] = {
@@ -71,6 +70,7 @@ class EventTable:
         """Return the sums of events over the months of a calendar and over hours."""
         if events.is_empty():
             return EventSums({}, {}, NO_SUMS)
+        events = _narrowed(events)
         months, hours = calendar.months, self._by_hour(events)
         return EventSums(
             customers={(months[row[0]], row[1]): row[2:] for row in self._by_customer(events, calendar).iter_rows()},
@@ -106,6 +106,12 @@ class EventTable:
         )
         packed = [f"{value}_{slot}" for slot in self._slots for value in ("micros", "count")]
         return wide.select(*index, pl.col(packed).fill_null(0))
+
+
+def _narrowed(events: pl.DataFrame) -> pl.DataFrame:
+    """Return events whose amounts are 64 bits wide, if no sum of them can need more: those are made into Python's."""
+    largest = _int(events["micros"].abs().max())
+    return events.cast({"micros": pl.Int64}) if largest * events.height < 2**63 else events
 
 
 def _type_code() -> pl.Expr:

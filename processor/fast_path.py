@@ -27,7 +27,6 @@ _PLAIN = (
 # No field of a record as short as this can be too long.
 _SHORT_BYTES = min(MAX_CUSTOMER_CHARACTERS, MAX_ID_CHARACTERS)
 
-_COLUMNS = dict.fromkeys(("timestamp", "customer", "amount", "type"), pl.String)
 _DECIMAL = pl.Decimal(18, FRACTION_DIGITS)
 
 
@@ -56,12 +55,17 @@ def read_plain_csv(
         latest_ms: the latest event time allowed, in milliseconds.
     """
     lines = pl.DataFrame({"line": _as_text(payloads)}).with_row_index("index")
-    plain = lines.filter(_is_plain(pl.col("line"), min(_SHORT_BYTES, rules.max_event_bytes)))
-    fields = _split(payloads if plain.height == len(payloads) else plain["line"].cast(pl.Binary).to_list())
-    events = fields.select(plain["index"], **_columns(table))
-    valid = events.filter((pl.col("ms") <= latest_ms) & pl.col("type").is_not_null())
-    rest = [] if valid.height == len(payloads) else lines.join(valid, on="index", how="anti")["index"].to_list()
-    return PlainEvents(valid, rest)
+    # One query: what a call costs whatever its size is a third of the time.
+    events = (
+        lines.lazy()
+        .filter(_is_plain(pl.col("line"), min(_SHORT_BYTES, rules.max_event_bytes)))
+        .select("index", fields=pl.col("line").str.split_exact(",", 3))
+        .select("index", **_columns(table))
+        .filter((pl.col("ms") <= latest_ms) & pl.col("type").is_not_null())
+        .collect(engine="in-memory")
+    )
+    rest = [] if events.height == len(payloads) else lines.join(events, on="index", how="anti")["index"].to_list()
+    return PlainEvents(events, rest)
 
 
 def _as_text(payloads: Sequence[bytes | None]) -> pl.Series:
@@ -85,27 +89,15 @@ def _is_plain(line: pl.Expr, most_bytes: int) -> pl.Expr:
     return (line.str.len_bytes() <= most_bytes) & line.str.contains(_PLAIN)
 
 
-def _split(lines: Sequence[bytes | None]) -> pl.DataFrame:
-    """Return the fields of plain lines as text; what follows the type is left out."""
-    if not lines:
-        return pl.DataFrame(schema=_COLUMNS)
-    return pl.read_csv(
-        b"\n".join(lines),  # type: ignore[arg-type]
-        has_header=False,
-        schema=_COLUMNS,
-        quote_char=None,
-        extra_columns="ignore",
-        missing_columns="insert",
-    )
-
-
 def _columns(table: EventTable) -> dict[str, pl.Expr]:
     """Return the columns of the table; the type is null where it is none of those known."""
-    timestamp = pl.col("timestamp").cast(pl.Int64)
+    timestamp, customer, amount, type_ = (pl.col("fields").struct.field(f"field_{number}") for number in range(4))
+    # Not strict: the query may come to lines that it will leave out.
+    seconds = timestamp.cast(pl.Int64, strict=False)
     return {
-        "customer": pl.col("customer").cast(table.customers),
-        "type": pl.col("type").fill_null(table.default_type).cast(table.types, strict=False),
-        "ms": pl.when(timestamp < FIRST_MS_TIMESTAMP).then(timestamp * MS_PER_SECOND).otherwise(timestamp),
+        "customer": customer.cast(table.customers),
+        "type": type_.fill_null("").cast(table.types, strict=False),
+        "ms": pl.when(seconds < FIRST_MS_TIMESTAMP).then(seconds * MS_PER_SECOND).otherwise(seconds),
         # The physical value of a Decimal(18, 6) is its micros.
-        "micros": pl.col("amount").cast(_DECIMAL).to_physical(),
+        "micros": amount.cast(_DECIMAL, strict=False).to_physical(),
     }

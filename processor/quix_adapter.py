@@ -69,6 +69,9 @@ BATCH_WAIT_SECONDS = 0.05
 STOP_SECONDS = 25.0
 FAIL_SECONDS = 60.0
 
+# How long a commit may take: longer than a cluster needs to replace a broker, shorter than a transaction stays open.
+COMMIT_SECONDS = 20.0
+
 Produce = Callable[..., None]
 
 
@@ -181,7 +184,8 @@ def _row(messages: list[Any]) -> Row:
 class DirectProducer(InternalProducer):
     """Hands records to the client as they are, at half the price: a commit produces two for each subtotal it changes.
 
-    Left out is a look for delivery reports after each record: the flush of the commit serves all of them.
+    Left out is a look for delivery reports after each record: the flush of the commit serves all of them. And a commit
+    has an end.
     """
 
     def produce(  # type: ignore[override]  # Quix itself passes all but the topic by name
@@ -196,6 +200,13 @@ class DirectProducer(InternalProducer):
             self._producer._producer.produce(topic, on_delivery=self._on_delivery, **record)
         except BufferError:
             super().produce(topic, **record)
+
+    def commit_transaction(self, positions: Any, group_metadata: Any, timeout: float | None = None) -> None:
+        """Commit in :data:`COMMIT_SECONDS` at most, or fail: then all begins anew from the last commit.
+
+        Left alone, the client may wait for ever for a coordinator that died, though another has taken its place.
+        """
+        super().commit_transaction(positions, group_metadata, COMMIT_SECONDS if timeout is None else timeout)
 
 
 class BatchingContext(ProcessingContext):

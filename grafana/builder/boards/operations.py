@@ -228,7 +228,8 @@ def _processor() -> list[Json]:
         ),
         timeseries(
             "Subtotals published a second",
-            "Records written to the subtotals topic: one for each customer, month and type that changed in a commit.",
+            "Records written to the subtotals topic: one for each customer and month, and each quarter of a day, that "
+            "changed in a commit.",
             [prometheus_target(rate("billing_processor_subtotals_published_total", "instance"), by_instance)],
             unit="wps",
         ),
