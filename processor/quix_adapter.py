@@ -23,7 +23,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from itertools import groupby
 from threading import Timer
@@ -71,6 +71,8 @@ FAIL_SECONDS = 60.0
 
 # How long a commit may take: longer than a cluster needs to replace a broker, shorter than a transaction stays open.
 COMMIT_SECONDS = 20.0
+# How much longer the client may take until it is taken to be stuck.
+HELD_UP_SECONDS = 5.0
 
 Produce = Callable[..., None]
 
@@ -184,8 +186,8 @@ def _row(messages: list[Any]) -> Row:
 class DirectProducer(InternalProducer):
     """Hands records to the client as they are, at half the price: a commit produces two for each subtotal it changes.
 
-    Left out is a look for delivery reports after each record: the flush of the commit serves all of them. And a commit
-    has an end.
+    Left out is a look for delivery reports after each record: the flush of the commit serves all of them. And a
+    commit takes a bounded time.
     """
 
     def produce(  # type: ignore[override]  # Quix itself passes all but the topic by name
@@ -204,9 +206,12 @@ class DirectProducer(InternalProducer):
     def commit_transaction(self, positions: Any, group_metadata: Any, timeout: float | None = None) -> None:
         """Commit in :data:`COMMIT_SECONDS` at most, or fail: then all begins anew from the last commit.
 
-        Left alone, the client may wait for ever for a coordinator that died, though another has taken its place.
+        Where the client takes no notice of that, the process ends: librdkafka 2.12 waits for ever for the group's
+        coordinator when that broker dies in the middle of a commit, though another has taken its place.
         """
-        super().commit_transaction(positions, group_metadata, COMMIT_SECONDS if timeout is None else timeout)
+        limit = COMMIT_SECONDS if timeout is None else timeout
+        with _leaving_after(limit + HELD_UP_SECONDS, "a commit"):
+            super().commit_transaction(positions, group_metadata, limit)
 
 
 class BatchingContext(ProcessingContext):
@@ -274,7 +279,7 @@ class BatchingApplication(Application):
         self._reader_options = reader_options
         self._new_partitions: set[int] = set()
         self._next_offsets: dict[int, int] = {}
-        self._leaves: list[Timer] = []
+        self._stops = ExitStack()
         assert isinstance(self._consumer, BatchingConsumer)
         self._consumer.batch_messages = batch_messages
         self._consumer.take_over = self._take_over
@@ -293,18 +298,12 @@ class BatchingApplication(Application):
 
         Leaving hard is safe: what is not committed is read again, and the next start ends the open transaction.
         """
-        try:
+        with self._stops:
             return super().run(*args, **kwargs)
-        finally:
-            for leave in self._leaves:
-                leave.cancel()
 
     def stop(self, fail: bool = False) -> None:
         """Stop, in a bounded time: :data:`STOP_SECONDS` when told to, :data:`FAIL_SECONDS` after a failure."""
-        leave = Timer(FAIL_SECONDS if fail else STOP_SECONDS, _leave)
-        leave.daemon = True
-        leave.start()
-        self._leaves.append(leave)
+        self._stops.enter_context(_leaving_after(FAIL_SECONDS if fail else STOP_SECONDS, "the stop"))
         super().stop(fail=fail)
 
     @property
@@ -437,9 +436,21 @@ class BatchingApplication(Application):
             reader.close()
 
 
-def _leave() -> None:
+@contextmanager
+def _leaving_after(seconds: float, held_up: str) -> Iterator[None]:
+    """End the process, with exit code 1, if what is done here takes longer."""
+    leave = Timer(seconds, _leave, [held_up])
+    leave.daemon = True
+    leave.start()
+    try:
+        yield
+    finally:
+        leave.cancel()
+
+
+def _leave(held_up: str) -> None:
     logger.error(
-        "the broker does not answer and holds up the stop: leaving, the next start goes on from the last commit"
+        "the broker does not answer and holds up %s: leaving, the next start goes on from the last commit", held_up
     )
     os._exit(1)
 
