@@ -5,9 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
-from processor.quix_adapter import BatchingConsumer, BatchingContext, KafkaConsumerException, Topic
+from processor.quix_adapter import (
+    COMMIT_SECONDS,
+    BatchingConsumer,
+    BatchingContext,
+    DirectProducer,
+    KafkaConsumerException,
+    KafkaProducerDeliveryError,
+    Topic,
+)
 
 TOPIC = "incoming"
 
@@ -185,3 +193,69 @@ def test_after_a_rebalance_that_failed_nothing_is_committed() -> None:
     with pytest.raises(RuntimeError, match="no commit in time"):
         commit.run()
     assert commit.calls == []
+
+
+class FakeClientProducer:
+    """A client that notes what is asked of it, and has no room for so many records at first."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.refusals = refusals
+        self.records: list[tuple[object, ...]] = []
+        self.calls: list[tuple[str, float]] = []
+
+    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: object, **options: object) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise BufferError
+        self.records.append((topic, value, key, options, on_delivery is not None))
+
+    def poll(self, timeout: float) -> None:
+        self.calls.append(("poll", timeout))
+
+    def send_offsets_to_transaction(self, positions: object, group: object, timeout: float) -> None:
+        self.calls.append(("send_offsets", timeout))
+
+    def commit_transaction(self, timeout: float) -> None:
+        self.calls.append(("commit", timeout))
+
+
+def direct_producer(client: FakeClientProducer) -> DirectProducer:
+    producer = DirectProducer("localhost:1", transactional=True)
+    producer._producer._inner_producer = client  # type: ignore[assignment]
+    return producer
+
+
+def test_a_record_goes_to_the_client_as_it_is() -> None:
+    """Partition and headers with it, its delivery is reported, and nothing else is asked of the client."""
+    client = FakeClientProducer()
+    direct_producer(client).produce("t", value=b"v", key=b"k", partition=3, headers={"a": b"b"})
+    assert client.records == [("t", b"v", b"k", {"partition": 3, "headers": {"a": b"b"}}, True)]
+    assert client.calls == []
+
+
+def test_a_client_without_room_is_waited_for() -> None:
+    """The record is produced once reports have been served; it is neither lost nor doubled."""
+    client = FakeClientProducer(refusals=2)
+    direct_producer(client).produce("t", value=b"v", key=b"k", partition=3)
+    assert client.records == [("t", b"v", b"k", {"partition": 3}, True)]
+    assert "poll" in dict(client.calls)
+
+
+def test_a_record_that_was_not_delivered_fails_the_next_one() -> None:
+    """What the client reports stops the commit it belongs to."""
+    client = FakeClientProducer()
+    producer = direct_producer(client)
+    producer._on_delivery(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), None)
+    with pytest.raises(KafkaProducerDeliveryError):
+        producer.produce("t", value=b"v", key=b"k")
+    assert client.records == []
+
+
+def test_a_commit_is_given_a_bounded_time() -> None:
+    """Quix leaves it unbounded but in a rebalance, where its own bound holds."""
+    client = FakeClientProducer()
+    direct_producer(client).commit_transaction([TopicPartition("t", 0, 1)], None)
+    direct_producer(client).commit_transaction([TopicPartition("t", 0, 1)], None, timeout=3)
+    assert [name for name, _ in client.calls] == ["send_offsets", "commit"] * 2
+    limits = [COMMIT_SECONDS, COMMIT_SECONDS, 3, 3]
+    assert all(0 < timeout <= limit for (_, timeout), limit in zip(client.calls, limits, strict=True))
