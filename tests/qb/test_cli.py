@@ -146,14 +146,24 @@ def test_check_config_finds_faults(part: SimpleNamespace) -> None:
     assert cli.main(["process", "--check-config", "--currency", "Euro"]) == 2
 
 
-@pytest.mark.parametrize("command", ["generate", "process", "export", "invoice", "audit"])
-@pytest.mark.parametrize("option", ["sasl.usernme: me", "security.protocol: SASLSSL"])
-def test_a_kafka_option_that_the_client_refuses_is_told_in_one_line(
-    command: str, option: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *((command, "sasl.usernme: me") for command in ("generate", "process", "export", "invoice", "audit")),
+        ("process", "security.protocol: SASLSSL"),
+    ],
+)
+def test_a_kafka_option_that_the_client_refuses_is_told_in_one_line(command: str, option: str) -> None:
     """librdkafka knows its options best; what it says comes without a traceback, and nothing starts."""
-    assert cli.main([command, "--kafka", f"{{{option}}}", "--bootstrap-servers", "localhost:1"]) == 1
-    last_line = capsys.readouterr().err.splitlines()[-1]
+    done = subprocess.run(
+        [sys.executable, "-m", "qb", command, "--kafka", f"{{{option}}}", "--bootstrap-servers", "localhost:1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last_line = done.stderr.splitlines()[-1]
     assert last_line.startswith("qb: kafka: ")
     assert option.split(":")[0] in last_line
 
