@@ -60,10 +60,10 @@ def pipeline(kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipelin
 
 
 def count_some(pipeline: Pipeline) -> None:
-    """Count 100 records and stop in order."""
+    """Count 100 records, some in each partition, and stop in order."""
     process = pipeline.start("process")
     for number in range(100):
-        pipeline.produce(f"{1_488_142_855 + number},Charlie,1.00".encode())
+        pipeline.produce(f"{1_488_142_855 + number},Charlie,1.00".encode(), partition=number % INPUT_PARTITIONS)
     pipeline.flush()
     wait_until(lambda: pipeline.consumed() == 100, what="100 records counted")
     process.terminate()
