@@ -262,12 +262,7 @@ def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:
         UnknownVersionError: a newer program wrote it.
         RecordError: the bytes are no such value.
     """
-    sums = _fast(data, _sums_of)
-    if sums is None:
-        sums = _sums_of(load_versioned(data, VERSION))
-    if sums is None:
-        raise RecordError(f"not the value of a subtotal: {data[:80]!r}")
-    return sums
+    return _decode(data, _sums_of, "a subtotal")
 
 
 def decode_hours(data: bytes) -> dict[int, dict[str, tuple[int, int]]]:
@@ -277,12 +272,17 @@ def decode_hours(data: bytes) -> dict[int, dict[str, tuple[int, int]]]:
         UnknownVersionError: a newer program wrote it.
         RecordError: the bytes are no such value.
     """
-    hours = _fast(data, _hours_of)
-    if hours is None:
-        hours = _hours_of(load_versioned(data, VERSION))
-    if hours is None:
-        raise RecordError(f"not the value of a block of hours: {data[:80]!r}")
-    return hours
+    return _decode(data, _hours_of, "a block of hours")
+
+
+def _decode(data: bytes, read: Callable[[Mapping[str, Any]], Value | None], what: str) -> Value:
+    """Return what a value says, read the fast way if that is surely right, and else the exact one."""
+    value = _fast(data, read)
+    if value is None:
+        value = read(load_versioned(data, VERSION))
+    if value is None:
+        raise RecordError(f"not the value of {what}: {data[:80]!r}")
+    return value
 
 
 def _fast(data: bytes, read: Callable[[Mapping[str, Any]], Value | None]) -> Value | None:
