@@ -145,7 +145,9 @@ class StatusCollector(Collector):
             value=status.restore_remaining_records,
         )
         hot_entries = sum(partition.hot_entries for partition in owned)
-        yield GaugeMetricFamily(f"{prefix}hot_entries", "Customer-months and hours in memory.", value=hot_entries)
+        yield GaugeMetricFamily(
+            f"{prefix}hot_entries", "Sums in memory: customer-months and quarters of a day.", value=hot_entries
+        )
         watermark = GaugeMetricFamily(
             f"{prefix}watermark_timestamp_seconds", "Highest event time.", labels=["partition"]
         )

@@ -1,12 +1,14 @@
 """One node of the embedded Apache Kafka: one Java process and its folder.
 
 The folder holds `data/` (what must last), `server.properties` and `log4j2.properties` (made anew at each start),
-`kafka.log` (what Kafka logs), `java.log` (what Java itself says) and `pid`.
+`kafka.log` (what Kafka logs), `java.log` (what Java itself says), `tmp/` (the native libraries that Kafka unpacks) and
+`pid`. Nothing is written outside of it.
 """
 
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import subprocess
 from collections import deque
@@ -38,7 +40,7 @@ class Launch:
         native = ["--enable-native-access=ALL-UNNAMED"] if self.java.version >= _NATIVE_ACCESS_VERSION else []
         return [
             str(self.java.executable),
-            *["-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", *native, *options],
+            *["-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", *native, *options],
             *["-cp", os.pathsep.join(map(str, self.class_path))],
             *[main_class, *map(str, arguments)],
         ]
@@ -54,6 +56,7 @@ class KafkaNode:
         self._properties_file = folder / "server.properties"
         self._log4j_file = folder / "log4j2.properties"
         self._java_log_file = folder / "java.log"
+        self._temp_folder = folder / "tmp"
         self._pid_file = folder / "pid"
         self._guard = guard
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,7 +78,9 @@ class KafkaNode:
 
     def start(self, launch: Launch) -> None:
         """Start the Java process; it is not ready yet when this returns."""
-        command = launch.command("kafka.Kafka", self._properties_file, options=self._log_options())
+        # A process that was killed leaves here what it unpacked.
+        shutil.rmtree(self._temp_folder, ignore_errors=True)
+        command = launch.command("kafka.Kafka", self._properties_file, options=self._folder_options())
         with self._java_log_file.open("wb") as java_log:
             # In a session of its own, so that Ctrl-C in the terminal reaches only its owner, who stops it in order.
             self._process = subprocess.Popen(
@@ -133,7 +138,7 @@ class KafkaNode:
 
     def _format(self, launch: Launch, cluster_id: str) -> None:
         arguments = ["format", "--cluster-id", cluster_id, "--config", self._properties_file, "--ignore-formatted"]
-        command = launch.command("kafka.tools.StorageTool", *arguments, options=self._log_options())
+        command = launch.command("kafka.tools.StorageTool", *arguments, options=self._folder_options())
         try:
             subprocess.run(command, capture_output=True, text=True, timeout=_FORMAT_TIMEOUT_SECONDS, check=True)
         except subprocess.CalledProcessError as error:
@@ -147,8 +152,9 @@ class KafkaNode:
                 f"Apache Kafka took more than {_FORMAT_TIMEOUT_SECONDS} s to prepare {self._folder}; try again"
             ) from error
 
-    def _log_options(self) -> list[str]:
-        return [f"-Dlog4j2.configurationFile={self._log4j_file}"]
+    def _folder_options(self) -> list[str]:
+        self._temp_folder.mkdir(exist_ok=True)
+        return [f"-Dlog4j2.configurationFile={self._log4j_file}", f"-Djava.io.tmpdir={self._temp_folder}"]
 
     def _signal(self, signal_number: signal.Signals) -> None:
         if self._process is not None:

@@ -14,7 +14,7 @@ def create_topic(servers: str, topic: str, replicas: int = 1) -> None:
     admin.create_topics([NewTopic(topic, 1, replicas)])[topic].result(TIMEOUT_SECONDS)
 
 
-def produce(servers: str, topic: str, numbers: range) -> None:
+def produce(servers: str, topic: str, numbers: range, compression: str = "none") -> None:
     """Write the numbers, each acknowledged by all replicas in sync."""
     failures: list[KafkaError] = []
 
@@ -22,7 +22,9 @@ def produce(servers: str, topic: str, numbers: range) -> None:
         if error is not None:
             failures.append(error)
 
-    producer = Producer({"bootstrap.servers": servers, "acks": "all", "enable.idempotence": True})
+    producer = Producer(
+        {"bootstrap.servers": servers, "acks": "all", "enable.idempotence": True, "compression.type": compression}
+    )
     for number in numbers:
         producer.produce(topic, str(number), on_delivery=delivered)
     assert producer.flush(TIMEOUT_SECONDS) == 0

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -51,6 +52,27 @@ def test_records_outlive_a_restart_and_a_kill(make_broker: MakeBroker) -> None:
     assert broker.alive()
     assert consume(broker.bootstrap_servers, "numbers", 20) == list(range(20))
     assert "Kafka Server started" in broker.logs_tail(1000)
+
+
+def test_a_killed_node_leaves_nothing_outside_its_folder(make_broker: MakeBroker) -> None:
+    """The library that it unpacks for compressed records stays in its folder, and the next start removes it."""
+    libraries = Path(tempfile.gettempdir())
+    before = set(libraries.glob("liblz4-java-*"))
+    broker = make_broker(1)
+    broker.start()
+    (pid,) = broker.pids
+    create_topic(broker.bootstrap_servers, "numbers")
+    produce(broker.bootstrap_servers, "numbers", range(1000), compression="lz4")
+
+    assert not list(libraries.glob(f"hsperfdata_*/{pid}"))
+    broker.kill()
+
+    unpacked = set(broker.directory.glob("node-0/tmp/liblz4-java-*"))
+    assert unpacked
+    assert set(libraries.glob("liblz4-java-*")) <= before
+    broker.restart_node()
+    assert consume(broker.bootstrap_servers, "numbers", 1000) == list(range(1000))
+    assert not unpacked & set(broker.directory.glob("node-0/tmp/*"))
 
 
 def test_three_nodes_survive_the_kill_of_any_one(make_broker: MakeBroker) -> None:

@@ -243,7 +243,7 @@ def _processor() -> list[Json]:
         ),
         timeseries(
             "Entries in memory",
-            "Customer-months and hours that a processor keeps between commits.",
+            "Customer-months and quarters of a day whose sums a processor keeps between commits.",
             [prometheus_target(select("billing_processor_hot_entries"), by_instance)],
             unit="locale",
             decimals=0,
