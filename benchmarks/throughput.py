@@ -30,12 +30,13 @@ from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
+from billing.event import DEFAULT_TYPES
 from billing.period import month_calendar
 from billing.runtime.broker import KafkaBroker
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.ports import free_port
 from billing.runtime.topic_reader import TopicReader
-from billing.settings import DEFAULT_TYPES, Settings, load_settings
+from billing.settings import Settings, load_settings
 from billing.subtotal import CustomerMonthKey, decode_key, decode_sums
 
 CUSTOMERS = 1_000
@@ -231,7 +232,7 @@ def _stock(arguments: argparse.Namespace) -> None:
     rules, calendar, rate = EventRules(), month_calendar("UTC"), Rate()
     deadline = time.monotonic() + arguments.stock_seconds + 10
 
-    def count(payload: bytes, state: State) -> dict[str, object]:
+    def count(payload: bytes, state: State[str, list[int]]) -> dict[str, object]:
         event = decode_event(payload, rules, 2_000_000_000_000)
         name = f"{calendar.month_of(event.timestamp_ms)}|{event.type}"
         total, number = state.get(name, default=[0, 0])

@@ -13,6 +13,7 @@ from billing.subtotal import (
     RecordError,
     SubtotalKey,
     SumsEncoder,
+    SumsKey,
     UnknownVersionError,
     decode_hours,
     decode_key,
@@ -148,7 +149,9 @@ def test_a_changed_hour_is_told_with_its_whole_block(all_sums: dict[HourKey, dic
     """Whichever hour of a block changes, its record holds all that is known of the block, and no record comes twice."""
     changed = list(all_sums)[::2]
     told: dict[HourKey, object] = {}
-    for name, value in encode_changed(dict(all_sums), changed):
+    sums_by_key: dict[SumsKey, dict[str, tuple[int, int]]] = {}
+    sums_by_key.update(all_sums.items())
+    for name, value in encode_changed(sums_by_key, changed):
         key = decode_key(name)
         assert isinstance(key, HourBlockKey)
         read = decode_subtotal(key, value)

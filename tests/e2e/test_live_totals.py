@@ -52,7 +52,11 @@ def test_a_line_without_a_key_shows_in_the_customers_and_the_types_total(
             producer.produce(pipeline.settings.input_topic, line)
             producer.flush()
             expected = [total + Decimal("199.99") for total in before]
-            wait_until(lambda expected=expected, paths=paths: [total_at(p) for p in paths] == expected, what="totals")
+
+            def shown(paths: tuple[str, str] = paths, expected: list[Decimal] = expected) -> bool:
+                return [total_at(path) for path in paths] == expected
+
+            wait_until(shown, what="totals")
             print(f"visible after {time.monotonic() - start:.2f} s")
         with urllib.request.urlopen(f"{url}/customers/Charlie?month=2017-02", timeout=5) as answer:
             assert json.load(answer) == {

@@ -42,7 +42,8 @@ def test_any_cut_into_commits_and_any_memory_gives_the_same_state(
     events: list[tuple[str, int, bool]], hot_entries: int
 ) -> None:
     """Commits, a table too small for memory and a takeover in between change no sum; State equals what was produced."""
-    store, produced = MemoryStore(), {}
+    store = MemoryStore()
+    produced: dict[bytes, bytes] = {}
     book = PartitionBook(3, Progress(), TYPES, hot_entries)
     for offset, (customer, micros, commits) in enumerate(events):
         book.add(one_event(customer, micros), offset + 1, 1_000, 1_000)

@@ -30,7 +30,11 @@ def test_whenever_a_progress_record_is_read_the_books_agree(kafka: Kafka, tmp_pa
         for done in range(ROUNDS):
             pipeline.produce_all(islice(generate_events(mix, done, SystemClock()), EVENTS))
             expected = (done + 1) * EVENTS
-            wait_until(lambda expected=expected: pipeline.consumed() == expected, what="all records counted")
+
+            def all_counted(expected: int = expected) -> bool:
+                return pipeline.consumed() == expected
+
+            wait_until(all_counted, what="all records counted")
         with TopicReader(pipeline.settings, pipeline.settings.subtotals_topic, INPUT_PARTITIONS) as reader:
             records = [record for batch in reader.read_to_end() for record in batch]
 

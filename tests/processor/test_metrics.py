@@ -20,9 +20,9 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 @pytest.fixture(autouse=True)
 def _no_created_series() -> Iterator[None]:
     """As the processor is served."""
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     yield
-    enable_created_metrics()
+    enable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 def exposition(metrics_of: CollectorRegistry) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

@@ -158,7 +158,7 @@ class Commit:
         context = BatchingContext.__new__(BatchingContext)
         context.failure = self.failure
         context.worker = FakeWorker(self.calls)  # type: ignore[assignment]
-        context.producer = type("FakeProducer", (), {"produce": None})()  # type: ignore[assignment]
+        context.producer = type("FakeProducer", (), {"produce": None})()
         context._checkpoint = FakeCheckpoint(self.calls, self.looks, self.is_empty)  # type: ignore[assignment]
         context.init_checkpoint = lambda: self.calls.append("new checkpoint")  # type: ignore[method-assign]
         context.commit_checkpoint(**options)
@@ -221,7 +221,7 @@ class FakeClientProducer:
 
 def direct_producer(client: FakeClientProducer) -> DirectProducer:
     producer = DirectProducer("localhost:1", transactional=True)
-    producer._producer._inner_producer = client  # type: ignore[assignment]
+    producer._producer._inner_producer = client
     return producer
 
 
