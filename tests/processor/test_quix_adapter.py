@@ -117,7 +117,9 @@ class FakeCheckpoint:
 
     calls: list[str]
     looks: list[bool]
-    is_empty: bool = False
+    is_empty: bool
+    gives_up: bool
+    producer: "FakeProducer"
 
     def expired(self) -> bool:
         return self.looks.pop(0)
@@ -127,9 +129,21 @@ class FakeCheckpoint:
 
     def commit(self, revoking: bool = False) -> None:
         self.calls.append(f"commit revoking={revoking}")
+        if not self.gives_up:
+            self.producer.commits += 1
 
     def close(self, revoking: bool = False) -> None:
         self.calls.append("close")
+
+
+@dataclass
+class FakeProducer:
+    """A producer that counts its transactions."""
+
+    commits: int = 7
+
+    def produce(self) -> None:
+        raise AssertionError("the worker does not write here")
 
 
 @dataclass
@@ -151,6 +165,7 @@ class Commit:
 
     looks: list[bool]
     is_empty: bool = False
+    gives_up: bool = False
     calls: list[str] = field(default_factory=list)
     failure: Exception | None = None
 
@@ -158,8 +173,10 @@ class Commit:
         context = BatchingContext.__new__(BatchingContext)
         context.failure = self.failure
         context.worker = FakeWorker(self.calls)  # type: ignore[assignment]
-        context.producer = type("FakeProducer", (), {"produce": None})()
-        context._checkpoint = FakeCheckpoint(self.calls, self.looks, self.is_empty)  # type: ignore[assignment]
+        producer = FakeProducer()
+        context.producer = producer  # type: ignore[assignment]
+        checkpoint = FakeCheckpoint(self.calls, self.looks, self.is_empty, self.gives_up, producer)
+        context._checkpoint = checkpoint  # type: ignore[assignment]
         context.init_checkpoint = lambda: self.calls.append("new checkpoint")  # type: ignore[method-assign]
         context.commit_checkpoint(**options)
         return self.calls
@@ -180,6 +197,12 @@ def test_partitions_that_go_are_committed_at_once() -> None:
     """A revoke commits what was gathered, due or not."""
     expected = ["before_commit", "commit revoking=True", "new checkpoint", "after_commit"]
     assert Commit(looks=[False]).run(force=True, revoking=True) == expected
+
+
+def test_a_commit_that_is_given_up_is_not_counted() -> None:
+    """The events are read again by whoever owns the partitions next, and counted then."""
+    commit = Commit(looks=[False], gives_up=True)
+    assert commit.run(force=True, revoking=True) == ["before_commit", "commit revoking=True", "new checkpoint"]
 
 
 def test_an_empty_checkpoint_bothers_nobody() -> None:
@@ -254,8 +277,10 @@ def test_a_record_that_was_not_delivered_fails_the_next_one() -> None:
 def test_a_commit_is_given_a_bounded_time() -> None:
     """Quix leaves it unbounded but in a rebalance, where its own bound holds."""
     client = FakeClientProducer()
-    direct_producer(client).commit_transaction([TopicPartition("t", 0, 1)], None)
-    direct_producer(client).commit_transaction([TopicPartition("t", 0, 1)], None, timeout=3)
+    producer = direct_producer(client)
+    producer.commit_transaction([TopicPartition("t", 0, 1)], None)
+    producer.commit_transaction([TopicPartition("t", 0, 1)], None, timeout=3)
+    assert producer.commits == 2
     assert [name for name, _ in client.calls] == ["send_offsets", "commit"] * 2
     limits = [COMMIT_SECONDS, COMMIT_SECONDS, 3, 3]
     assert all(0 < timeout <= limit for (_, timeout), limit in zip(client.calls, limits, strict=True))
