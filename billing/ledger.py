@@ -133,7 +133,7 @@ def decode_invoice(data: bytes) -> Invoice:
     """Return what :func:`encode_invoice` encoded.
 
     Raises:
-        UnknownVersionError: a newer program wrote it.
+        UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value, or its total is not the sum of its lines.
     """
     record = load_versioned(data, VERSION)
@@ -166,7 +166,7 @@ def decode_carried(data: bytes) -> dict[str, int]:
     """Return what :func:`encode_carried` encoded.
 
     Raises:
-        UnknownVersionError: a newer program wrote it.
+        UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
     record = load_versioned(data, VERSION)
@@ -185,7 +185,7 @@ def decode_closing(data: bytes) -> Closing:
     """Return what :func:`encode_closing` encoded.
 
     Raises:
-        UnknownVersionError: a newer program wrote it.
+        UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
     record = load_versioned(data, VERSION)
@@ -215,7 +215,7 @@ def decode_close(data: bytes) -> MonthClose:
     """Return what :func:`encode_close` encoded.
 
     Raises:
-        UnknownVersionError: a newer program wrote it.
+        UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
     record = load_versioned(data, VERSION)

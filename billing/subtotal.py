@@ -13,22 +13,28 @@ key                                            value
 
 A month is ``YYYY-MM`` in the deployment's zone. A block is a quarter of a UTC day, its hours numbered from 0 to 5: so
 years of hours are a sixth of the records, and one that changes is still small. The customer comes last in its key and
-may hold any character. Values only ever grow in meaning by a new `v`: a reader that meets one it does not know
-raises :class:`UnknownVersionError` instead of guessing.
+may hold any character. A value of another form gets another `v`, and so does progress when a partition's records get
+other keys: it is at 2, since version 1 had a record for each hour, ``hour|{partition}|{start_ms}``. Whoever meets a
+version it does not know raises :class:`UnknownVersionError` instead of guessing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import compress
 from json import dumps, loads
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import orjson
 
 from billing.period import MS_PER_HOUR
 from billing.sums import Sums, TypeTable
 
+# Of sums, which `billing.invoices` holds as well.
 VERSION = 1
+# Of progress, and so of all that is kept of an input partition.
+PROGRESS_VERSION = 2
+
+OLDER_VERSION_RUNBOOK = "docs/runbook.md#older-version"
 
 HOURS_PER_BLOCK = 6
 _HOUR_NUMBERS = {str(number): number for number in range(HOURS_PER_BLOCK)}
@@ -44,7 +50,14 @@ class RecordError(ValueError):
 
 
 class UnknownVersionError(RecordError):
-    """A record of a version newer than this program: update the reader."""
+    """A record of a version that this program does not know: the message says whether it is newer or older."""
+
+    @classmethod
+    def of(cls, version: object, known: int) -> Self:
+        """Return the error of a record of one version for a program that knows another."""
+        if isinstance(version, int) and version < known:
+            return cls(f"version {version} of a record is older than {known}: count again, see {OLDER_VERSION_RUNBOOK}")
+        return cls(f"version {version!r} of a record is newer than {known}: update this program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +158,7 @@ def decode_key(data: bytes) -> SubtotalKey:
     """Return what :func:`encode_key` encoded.
 
     Raises:
+        UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such key.
     """
     try:
@@ -159,6 +173,8 @@ def decode_key(data: bytes) -> SubtotalKey:
             return ProgressKey(int(partition))
     except ValueError:
         pass
+    if data.startswith(b"hour|"):
+        raise UnknownVersionError.of(1, PROGRESS_VERSION)
     raise RecordError(f"not a key of a subtotal: {data[:80]!r}")
 
 
@@ -202,7 +218,7 @@ def decode_subtotal(key: CustomerMonthKey | HourBlockKey, data: bytes) -> dict[S
     """Return what a record tells: the sums of a customer and month, or those of the hours of a block.
 
     Raises:
-        UnknownVersionError: a newer program wrote it.
+        UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no value of such a key.
     """
     if isinstance(key, CustomerMonthKey):
@@ -259,7 +275,7 @@ def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:
     """Return what :func:`encode_sums` encoded.
 
     Raises:
-        UnknownVersionError: a newer program wrote it.
+        UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
     return _decode(data, _sums_of, "a subtotal")
@@ -269,7 +285,7 @@ def decode_hours(data: bytes) -> dict[int, dict[str, tuple[int, int]]]:
     """Return what :func:`encode_hours` encoded: number of the hour -> sums per type.
 
     Raises:
-        UnknownVersionError: a newer program wrote it.
+        UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
     return _decode(data, _hours_of, "a block of hours")
@@ -322,17 +338,17 @@ def _sums_of(record: Mapping[str, Any]) -> dict[str, tuple[int, int]] | None:
 
 def encode_progress(progress: Progress) -> bytes:
     """Return the record value of a progress record."""
-    return dumps({"v": VERSION, **asdict(progress)}, separators=(",", ":")).encode()
+    return dumps({"v": PROGRESS_VERSION, **asdict(progress)}, separators=(",", ":")).encode()
 
 
 def decode_progress(data: bytes) -> Progress:
     """Return what :func:`encode_progress` encoded.
 
     Raises:
-        UnknownVersionError: a newer program wrote it.
+        UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
-    record = load_versioned(data, VERSION)
+    record = load_versioned(data, PROGRESS_VERSION)
     del record["v"]
     try:
         return Progress(**record)
@@ -340,11 +356,11 @@ def decode_progress(data: bytes) -> Progress:
         raise RecordError(f"not the value of a progress record: {data[:80]!r}") from None
 
 
-def load_versioned(data: bytes, newest: int) -> dict[str, Any]:
+def load_versioned(data: bytes, known: int) -> dict[str, Any]:
     """Return a JSON object that has its version in `v`. The standard library reads it: sums may outgrow 64 bits.
 
     Raises:
-        UnknownVersionError: the version is later than `newest`.
+        UnknownVersionError: the version is not the one that is `known`.
         RecordError: the bytes are no such object.
     """
     try:
@@ -352,6 +368,6 @@ def load_versioned(data: bytes, newest: int) -> dict[str, Any]:
         version = record["v"]
     except (ValueError, KeyError, TypeError):
         raise RecordError(f"not a versioned JSON object: {data[:80]!r}") from None
-    if not isinstance(version, int) or version > newest:
-        raise UnknownVersionError(f"version {version!r} of a record is newer than {newest}: update this program")
+    if version != known:
+        raise UnknownVersionError.of(version, known)
     return dict(record)

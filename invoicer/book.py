@@ -16,7 +16,7 @@ from billing.subtotal import Progress, RecordError, TypeSums
 from invoicer.customers import Customers
 from invoicer.packed_map import PackedMap
 
-_KNOWN_SUMS = b'{"v":1,'
+_KNOWN_SUMS = b'{"v":%d,' % subtotal.VERSION
 
 
 class TotalsLostError(OperatorError):
@@ -43,7 +43,7 @@ class Book:
         """Take a record of `billing.subtotals` in.
 
         Raises:
-            RecordError: it is none, or of a newer version.
+            RecordError: it is none, or of another version.
         """
         if key is None or value is None:
             raise RecordError("a record of the subtotals without key or value")
@@ -61,7 +61,7 @@ class Book:
         """Take a record of `billing.invoices` in. The invoices themselves are passed over.
 
         Raises:
-            RecordError: it is none, or of a newer version.
+            RecordError: it is none, or of another version.
         """
         if key is None or value is None:
             raise RecordError("a record of the ledger without key or value")
@@ -179,7 +179,7 @@ def _checked(value: bytes) -> bytes:
     """Return sums as they are if this program will be able to decode them: it is done much later.
 
     Raises:
-        RecordError: they are no sums, or of a newer version.
+        RecordError: they are no sums, or of another version.
     """
     if not value.startswith(_KNOWN_SUMS):
         subtotal.decode_sums(value)

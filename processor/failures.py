@@ -6,6 +6,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from billing.errors import OperatorError
 from billing.settings import Settings
+from billing.subtotal import RecordError
 from processor.quix_adapter import (
     InvalidStoreChangelogOffset,
     KafkaConsumerException,
@@ -21,6 +22,10 @@ def explain(error: BaseException, settings: Settings) -> OperatorError | None:
     for cause in _causes(error):
         if isinstance(cause, OperatorError):
             return cause
+        if isinstance(cause, RecordError):
+            return StateMismatchError(
+                f"{settings.input_topic}: State cannot be read: {cause}; stopped rather than miscount"
+            )
         if isinstance(cause, StateRecoveryOffsetOutOfRange) or _is_code(cause, KafkaError._AUTO_OFFSET_RESET):
             return InputDeletedError(
                 f"{settings.input_topic}: records were deleted before they were read; stopped rather than undercount, "

@@ -21,7 +21,7 @@ def decode(record: Record, types: TypeTable) -> list[Subtotal]:
     """Return what a record says.
 
     Raises:
-        UnknownVersionError: a newer program wrote it.
+        UnknownVersionError: another version of this program wrote it.
         RecordError: it is no record of a subtotal.
     """
     key = decode_key(record.key or b"")

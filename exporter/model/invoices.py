@@ -43,7 +43,7 @@ class InvoiceBook:
         """Take one record in; `value` None is a tombstone.
 
         Raises:
-            UnknownVersionError: a newer program wrote it.
+            UnknownVersionError: another version of this program wrote it.
             RecordError: it is no record of a ledger.
         """
         match decode_key(key):

@@ -118,14 +118,14 @@ class ReadModel:
     def catching_up(self, read: int, end: int) -> None:
         """Say how far the topics have been read: offsets reached, and where they end."""
         self.progress = min(1.0, read / end) if end else 1.0
-        self._why = f"the topics are being read, {self.progress:.0%} done"
+        self._wait(f"the topics are being read, {self.progress:.0%} done")
 
     def caught_up(self) -> None:
         """Say that all topics have been read to their ends; the model is ready as soon as the books agree."""
         if self._caught_up_at is None:
             self._caught_up_at = self._clock()
             self.progress = 1.0
-            self._why = "the newest commits have not been read whole yet"
+            self._wait("the newest commits have not been read whole yet")
         self.tick()
 
     def tick(self) -> None:
@@ -178,7 +178,9 @@ class ReadModel:
     def _refuse(self, topic: str, record: Record, error: RecordError) -> None:
         self.records_unreadable[topic] += 1
         if isinstance(error, UnknownVersionError):
-            self._state, self._why = State.NEWER_VERSION, f"in {topic}, {error}"
+            if self._state is State.UNKNOWN_VERSION:  # said already; a whole topic of them may follow
+                return
+            self._state, self._why = State.UNKNOWN_VERSION, f"in {topic}, {error}"
         logger.error(
             "record cannot be read topic=%s partition=%d offset=%d error=%s",
             topic, record.partition, record.offset, error,
@@ -210,6 +212,11 @@ class ReadModel:
         if fresh is not None:
             self._sample()
             self._on_shown(fresh)
+
+    def _wait(self, why: str) -> None:
+        with self._lock:
+            if self._state is State.CATCHING_UP:
+                self._why = why
 
     def _give_up_waiting(self, intake: Intake) -> None:
         if not intake.books.agree:

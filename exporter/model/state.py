@@ -13,8 +13,8 @@ class State(StrEnum):
     READY = "ready"
     """The numbers are known, as of the newest whole commits."""
 
-    NEWER_VERSION = "newer_version"
-    """A record of a version newer than this program came; going on would be guessing."""
+    UNKNOWN_VERSION = "unknown_version"
+    """A record of a version that this program does not know came; going on would be guessing."""
 
     STOPPED = "stopped"
     """The reading of the topics has ended; the process is about to end too."""

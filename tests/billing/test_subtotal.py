@@ -78,7 +78,7 @@ def test_a_customer_may_hold_the_separator(customer: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [b"", b"customer", b"customer|1", b"customer|1|2017-02", b"customer|x|2017-02|a", b"hours|1", b"hours|1|x",
-     b"hours|1|2|3", b"hour|1|2", b"progress|1|2", b"progress|", b"other|1", b"\xff"],
+     b"hours|1|2|3", b"hou|1|2", b"progress|1|2", b"progress|", b"other|1", b"\xff"],
 )  # fmt: skip
 def test_what_is_no_key_is_refused(data: bytes) -> None:
     """No bytes are taken for another key."""
@@ -174,11 +174,19 @@ def test_consumed_is_accepted_and_rejected(progress: Progress) -> None:
     assert progress.consumed == progress.accepted + sum(progress.rejected.values())
 
 
-@pytest.mark.parametrize("data", [b'{"v":2}', b'{"v":99,"types":{}}', b'{"v":"next"}', b'{"v":null}'])
+@pytest.mark.parametrize("data", [b'{"v":3}', b'{"v":99,"types":{}}', b'{"v":"next"}', b'{"v":null}'])
 def test_a_newer_version_says_so(data: bytes) -> None:
     """A reader that is too old says what to do."""
     for decode in (decode_sums, decode_progress):
         with pytest.raises(UnknownVersionError, match="update this program"):
+            decode(data)
+
+
+def test_an_older_version_says_so() -> None:
+    """Records of hours one by one: they are not read as no hours at all."""
+    progress = encode_progress(Progress()).replace(b'"v":2', b'"v":1')
+    for decode, data in ((decode_progress, progress), (decode_key, b"hour|0|3600000")):
+        with pytest.raises(UnknownVersionError, match=r"version 1 .* older than 2: count again, see .*#older-version"):
             decode(data)
 
 
@@ -197,7 +205,7 @@ def test_what_are_no_sums_is_refused(data: bytes) -> None:
         decode_sums(data)
 
 
-@pytest.mark.parametrize("data", [*GARBAGE, b'{"v":1,"next":1}'])
+@pytest.mark.parametrize("data", [*GARBAGE, b'{"v":2,"next":1}'])
 def test_what_is_no_progress_is_refused(data: bytes) -> None:
     """A field that nobody knows is no progress of this version."""
     with pytest.raises(RecordError):

@@ -117,9 +117,9 @@ def test_a_newer_version_is_told() -> None:
     world = charlie()
     world.model.apply([Record(0, 99, b"progress|0", b'{"v":9}', 0)])
     with world.served() as client:
-        document = assert_problem(client.get("/customers/Charlie"), 503, "newer_version")
+        document = assert_problem(client.get("/customers/Charlie"), 503, "unknown_version")
         assert "update this program" in document["message"]
-        assert_problem(client.get("/readyz"), 503, "newer_version")
+        assert_problem(client.get("/readyz"), 503, "unknown_version")
         assert client.get("/healthz").status == 200
 
 

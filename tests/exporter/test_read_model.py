@@ -226,14 +226,27 @@ def test_a_newer_version_ends_all_guessing() -> None:
     world.model.apply([Record(0, 99, key, b'{"v":2,"types":{}}', 0)])
     with pytest.raises(NotKnownError, match="update this program") as raised, world.model.look():
         pass
-    assert raised.value.state is State.NEWER_VERSION
+    assert raised.value.state is State.UNKNOWN_VERSION
     world.model.caught_up()
-    assert world.model.state is State.NEWER_VERSION
+    assert world.model.state is State.UNKNOWN_VERSION
+
+
+def test_a_topic_of_an_older_version_is_not_read_in_part(caplog: pytest.LogCaptureFixture) -> None:
+    """Customers' records have kept their form, hours' have not: nothing is shown, and it is said once."""
+    world = World()
+    world.event("Charlie", 1)
+    world.model.apply([Record(0, 99 + n, b"hour|0|%d" % (n * 3_600_000), b'{"v":1,"types":{}}', 0) for n in range(9)])
+    world.model.catching_up(10, 10)
+    world.model.caught_up()
+    assert world.model.state is State.UNKNOWN_VERSION
+    assert "count again" in world.model.why
+    assert world.model.records_unreadable["subtotals"] == 9
+    assert len([text for text in caplog.messages if "older than" in text]) == 1
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [(None, b"x"), (b"other|1", b"{}"), (b"customer|0|2017-02|a", b"nonsense"), (b"progress|0", b'{"v":1,"x":2}')],
+    [(None, b"x"), (b"other|1", b"{}"), (b"customer|0|2017-02|a", b"nonsense"), (b"progress|0", b'{"v":2,"x":2}')],
 )
 def test_a_record_that_is_none_of_ours_is_counted_and_left_out(key: bytes | None, value: bytes) -> None:
     """Somebody else's record stops nothing."""

@@ -8,21 +8,9 @@ from billing.subtotal import Progress, decode_key, decode_sums
 from billing.sums import TypeTable
 from processor.book import PartitionBook, read_progress
 from processor.fold import Fold
+from tests.memory_store import MemoryStore
 
 TYPES = TypeTable(["MISC"])
-
-
-class MemoryStore(dict[bytes, bytes]):
-    """A State in memory that counts how often it is asked."""
-
-    reads = 0
-
-    def get(self, key: bytes) -> bytes | None:  # type: ignore[override]
-        self.reads += 1
-        return super().get(key)
-
-    def set(self, key: bytes, value: bytes) -> None:
-        self[key] = value
 
 
 def one_event(customer: str, micros: int, hour_ms: int = 0, watermark_ms: int = 0) -> Fold:

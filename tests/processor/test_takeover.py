@@ -1,5 +1,6 @@
 """State and offsets belong together: where one was lost or changed, the processor stops and says where to read on."""
 
+import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -8,10 +9,16 @@ from pathlib import Path
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from prometheus_client import CollectorRegistry
 
-from billing.subtotal import Progress
+from billing.settings import load_settings
+from billing.subtotal import Progress, ProgressKey, RecordError, encode_key, encode_progress
+from processor.app import make_worker
+from processor.failures import explain
+from processor.metrics import ProcessorMetrics
 from processor.takeover import InputDeletedError, StateMismatchError, Takeover, check_takeover
 from tests.conftest import Kafka
+from tests.memory_store import MemoryStore
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 
 
@@ -51,6 +58,25 @@ def test_a_first_start_behind_deleted_records_is_refused_unless_it_is_wanted() -
     with pytest.raises(InputDeletedError, match="oldest record has offset 5"):
         check(None, None, has_history=False, oldest=5)
     check(None, None, has_history=False, oldest=5, retained=True)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (encode_progress(Progress(7)).replace(b'"v":2', b'"v":1'), r"older than 2: count again, .*#older-version"),
+        (encode_progress(Progress(7)).replace(b'"v":2', b'"v":3'), "newer than 2: update this program"),
+        (b"{", "not a versioned JSON object"),
+    ],
+)
+def test_state_that_cannot_be_read_is_for_the_operator(state: bytes, said: str) -> None:
+    """What is not understood is not counted as nothing, and trying again would not help."""
+    settings = load_settings({}, {})
+    worker = make_worker(settings, 1, ProcessorMetrics(CollectorRegistry(), settings.types))
+    with pytest.raises(RecordError) as caught:
+        worker.take_over(Takeover(3, 7, 0, True), MemoryStore({encode_key(ProgressKey(3)): state}))
+    explained = explain(caught.value, settings)
+    assert re.search(f"^billableevents.incoming: State cannot be read: .*{said}", str(explained))
+    assert worker.books == {}
 
 
 @pytest.fixture

@@ -320,7 +320,7 @@ def _exporter() -> list[Json]:
         ),
         stat(
             "Unreadable records",
-            "Records that could not be decoded since the exporter's start, such as those of a newer version. Totals "
+            "Records that could not be decoded since the exporter's start, such as those of another version. Totals "
             "may lack them.",
             prometheus_target(f"sum({select('billing_exporter_records_unreadable_total')})", instant=True),
             unit="locale",
