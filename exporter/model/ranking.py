@@ -1,6 +1,7 @@
 """Customers in an order that is kept as they change: top-N and pages without sorting everybody for each request."""
 
 from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
 
 from sortedcontainers import SortedList
 
@@ -55,8 +56,10 @@ class Ranking:
         self._before.clear()
 
     def _sort(self) -> None:
-        entries = (self._entry(customer, sums) for customer, sums in self._customers.items())
-        self._entries = SortedList(entry for entry in entries if entry)
+        entries = [entry for customer, sums in self._customers.items() if (entry := self._entry(customer, sums))]
+        # Python compares numbers alone much faster than pairs: what is left for the list are ties.
+        entries.sort(key=itemgetter(0))
+        self._entries = SortedList(entries)
 
     def _move(self) -> None:
         for customer, before in self._before.items():
