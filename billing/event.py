@@ -1,9 +1,11 @@
 """Billable events: the two forms they take on the wire and the closed list of reasons to refuse one.
 
-CSV is ``timestamp,customer,amount[,type[,id]]`` in UTF-8 with RFC 4180 quotes allowed, one event a record; JSON is
-an object with the same field names, the amount as a string or a number, the timestamp as an integer or an RFC 3339
-string. Which of the two a record is, its first character decides; line ends around it are ignored. An empty type or
-id counts as absent. The `id` is the sender's own reference; it is checked and not used for anything else.
+CSV is ``timestamp,customer,amount[,type[,id]]`` in UTF-8 with RFC 4180 quotes allowed, one event a record; JSON is an
+object with the same field names, the amount as a string or a number, the timestamp as an integer or an RFC 3339
+string. Which of the two a record is, its first character decides; line ends around it are ignored. An empty type or id
+counts as absent. JSON may nest :data:`MAX_JSON_DEPTH` deep: a limit of its own, because Python's depends on its
+version and on who calls, and what is an event may depend on neither. The `id` is the sender's own reference; it is
+checked and not used for anything else.
 """
 
 import csv
@@ -21,6 +23,7 @@ from billing.period import format_timestamp, to_milliseconds
 
 MAX_CUSTOMER_CHARACTERS = 200
 MAX_ID_CHARACTERS = 200
+MAX_JSON_DEPTH = 100
 DEFAULT_TYPES = ("MESSAGE", "DATA", "CALL", "PACK", "MISC")
 DEFAULT_TYPE = "MISC"
 
@@ -28,6 +31,7 @@ _INTEGER = re.compile(r"[0-9]{1,18}")
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -178,15 +182,29 @@ def _from_json(text: str, rules: EventRules, now_ms: int) -> BillableEvent:
 
 
 def _load_json(text: str) -> Mapping[str, Any]:
+    if _nests_too_deep(text):
+        raise EventRejectedError(Reason.MALFORMED, f"JSON nested deeper than {MAX_JSON_DEPTH}")
     try:
         fields = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise EventRejectedError(Reason.MALFORMED, "not JSON: nested too deep") from None
     except (ValueError, ArithmeticError) as error:
         raise EventRejectedError(Reason.MALFORMED, f"not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise EventRejectedError(Reason.MALFORMED, "not a JSON object")
     return fields
+
+
+def _nests_too_deep(text: str) -> bool:
+    if text.count("{") + text.count("[") <= MAX_JSON_DEPTH:
+        return False
+    depth = 0
+    for character in _JSON_STRING.sub("", text):
+        if character in "{[":
+            depth += 1
+            if depth > MAX_JSON_DEPTH:
+                return True
+        elif character in "}]":
+            depth -= 1
+    return False
 
 
 def _refuse_constant(name: str) -> None:

@@ -131,6 +131,30 @@ def test_malformed(payload: str | bytes | None) -> None:
     assert reason_of(payload) is Reason.MALFORMED
 
 
+@pytest.mark.parametrize("opened", ['{"a":', "["])
+def test_json_nests_a_hundred_deep(opened: str) -> None:
+    """However deep the caller is, and whatever the interpreter allows: two readers may not come to different sums."""
+    closed = {"{": "}", "[": "]"}[opened[0]]
+
+    def nested(depth: int) -> str:
+        return f'{{"x":{opened * (depth - 1)}1{closed * (depth - 1)},' + as_json()[1:]
+
+    def called_from(depth: int, payload: str) -> BillableEvent | EventRejectedError:
+        return called_from(depth - 1, payload) if depth else outcome(payload)
+
+    for depth in (0, 700):
+        assert called_from(depth, nested(100)) == CHARLIE
+        deeper = called_from(depth, nested(101))
+        assert isinstance(deeper, EventRejectedError)
+        assert (deeper.reason, deeper.detail) == (Reason.MALFORMED, "JSON nested deeper than 100")
+
+
+def test_brackets_in_a_string_do_not_nest() -> None:
+    """Nor do many beside each other."""
+    assert decode(as_json(note='[{\\"' * 500)) == CHARLIE
+    assert decode(as_json(notes=[[], {}] * 500)) == CHARLIE
+
+
 def test_an_array_is_no_event() -> None:
     """Only an object is JSON here; anything else is read as CSV, where this is no timestamp."""
     assert reason_of(f"[{as_json()}]") is Reason.BAD_TIMESTAMP
