@@ -121,6 +121,7 @@ def test_all_fields_are_read() -> None:
         with_number("01"),
         '{"timestamp":1488142855,"customer":"Char\nlie","amount":1}',
         '{"a":' * 2_500 + "1" + "}" * 2_500,
+        '{"a":[' + "[" * 99 + '"' + '[\\"' * 5_000,
         as_json(id=7),
         as_json(id="x" * 201),
         "1488142855,Charlie,199.99,MISC," + "x" * 201,
