@@ -118,14 +118,14 @@ class ReadModel:
     def catching_up(self, read: int, end: int) -> None:
         """Say how far the topics have been read: offsets reached, and where they end."""
         self.progress = min(1.0, read / end) if end else 1.0
-        self._wait(f"the topics are being read, {self.progress:.0%} done")
+        self._say_while_catching_up(f"the topics are being read, {self.progress:.0%} done")
 
     def caught_up(self) -> None:
         """Say that all topics have been read to their ends; the model is ready as soon as the books agree."""
         if self._caught_up_at is None:
             self._caught_up_at = self._clock()
             self.progress = 1.0
-            self._wait("the newest commits have not been read whole yet")
+            self._say_while_catching_up("the newest commits have not been read whole yet")
         self.tick()
 
     def tick(self) -> None:
@@ -213,7 +213,7 @@ class ReadModel:
             self._sample()
             self._on_shown(fresh)
 
-    def _wait(self, why: str) -> None:
+    def _say_while_catching_up(self, why: str) -> None:
         with self._lock:
             if self._state is State.CATCHING_UP:
                 self._why = why
