@@ -3,6 +3,7 @@ FROM python:3.13-slim-trixie AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY billing billing
+COPY broker broker
 COPY generator generator
 COPY processor processor
 COPY invoicer invoicer

@@ -20,11 +20,11 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from billing.period import add_months, month_calendar
-from billing.runtime.broker import KafkaBroker
 from billing.runtime.kafka import ensure_topics
-from billing.runtime.ports import free_port
 from billing.settings import Settings
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key, encode_progress, encode_sums
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
 
 FIRST_MONTH = "2026-01"
 PARTITIONS = 4

@@ -32,12 +32,12 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from billing.event import DEFAULT_TYPES
 from billing.period import month_calendar
-from billing.runtime.broker import KafkaBroker
 from billing.runtime.kafka import ensure_topics
-from billing.runtime.ports import free_port
 from billing.runtime.topic_reader import TopicReader
 from billing.settings import Settings, load_settings
 from billing.subtotal import CustomerMonthKey, decode_key, decode_sums
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
 
 CUSTOMERS = 1_000
 FIRST_SECOND, LAST_SECOND = 1_483_228_800, 1_490_996_000  # three months of 2017

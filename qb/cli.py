@@ -42,7 +42,7 @@ COMMANDS = (
         "--kafka-port": {"type": int, "default": 9092, "help": "port of the Kafka that it starts (%(default)s)"},
         "--prometheus": {"action": "store_true", "help": "start the prometheus on the PATH as well, on port 9090"},
     }),
-    Command("broker", "Apache Kafka for a laptop or a test", "qb.broker", {
+    Command("broker", "Apache Kafka for a laptop or a test", "broker.command", {
         "--port": {"type": int, "default": 9092, "help": "port of the first node (%(default)s)"},
         "--dir": {"type": Path, "default": Path("demo-data/kafka"), "help": "folder of its data (%(default)s)"},
         "--nodes": {"type": int, "default": 1, "choices": (1, 3), "help": "one node, or three that replicate"},

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from billing.runtime.broker import KafkaBroker
-from billing.runtime.ports import free_port
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
 
 
 @dataclass(frozen=True)

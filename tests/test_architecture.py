@@ -8,11 +8,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("generator", "processor", "invoicer", "exporter")
-OURS = {"billing", "qb", "tests", "benchmarks", *PARTS}
+SHARED = {"billing", "broker"}
+OURS = {*SHARED, "qb", "tests", "benchmarks", *PARTS}
 MAY_IMPORT = {
     "billing": {"billing"},
+    "broker": {"billing", "broker"},
     **{part: {"billing", part} for part in PARTS},
-    "qb": {"billing", "qb", *PARTS},
+    "qb": {*SHARED, "qb", *PARTS},
 }
 # What talks to a network, a process or a thread. Settings are read with os, socket (the host's name) and pathlib.
 DOING = {"aiohttp", "asyncio", "confluent_kafka", "http", "jgo", "quixstreams", "requests", "select", "shutil",

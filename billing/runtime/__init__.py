@@ -1,1 +1,1 @@
-"""What the parts share that does I/O: Kafka clients, topic administration, the embedded broker, logging."""
+"""What the parts share that does I/O: Kafka clients, topic administration, signals, logging."""

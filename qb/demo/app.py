@@ -11,11 +11,11 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from billing.errors import OperatorError
-from billing.runtime.broker import KafkaBroker
-from billing.runtime.download_display import show_download
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.signals import interrupted_once_by_signals
 from billing.settings import Settings
+from broker.download_display import show_download
+from broker.kafka_broker import KafkaBroker
 from qb.demo.folder import Folder, Memory, take_folder
 from qb.demo.plan import lively, uses_own_kafka
 from qb.demo.port_check import PortNeed, require_ports

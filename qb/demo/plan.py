@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 
 from billing.clock import SimulatedClock
-from billing.runtime.ports import free_port
 from billing.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, Settings
+from broker.ports import free_port
 from qb.demo.timeline import speed_of
 
 # For a person who watches; each gives way to a setting from the command line, the environment or a file.

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from billing.errors import OperatorError
-from billing.runtime.ports import is_free
+from broker.ports import is_free
 
 _LOOK_EVERY_SECONDS = 0.2
 

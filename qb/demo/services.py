@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from billing.runtime.broker import KafkaBroker
-from billing.runtime.guard import Guard
+from broker.guard import Guard
+from broker.kafka_broker import KafkaBroker
 
 STOP_SECONDS = 10.0
 _WORST = (" ERROR ", " FATAL ", "qb: ")

@@ -7,10 +7,10 @@ from rich.console import Console
 
 from billing.clock import SimulatedClock
 from billing.period import month_calendar
-from billing.runtime.broker import KafkaBroker
-from billing.runtime.guard import Guard
 from billing.runtime.signals import Stop, stop_on_signals
 from billing.settings import Settings
+from broker.guard import Guard
+from broker.kafka_broker import KafkaBroker
 from qb.demo.board import Board, CatchUpMeter, Links
 from qb.demo.display import Display, open_display
 from qb.demo.feed import Feed

@@ -6,8 +6,8 @@ from typing import Literal
 
 import pytest
 
-from billing.runtime.broker import KafkaBroker
-from billing.runtime.ports import free_port
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
 
 MakeBroker = Callable[[Literal[1, 3]], KafkaBroker]
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from billing.runtime.broker import KafkaBroker
-from billing.runtime.errors import BrokerError
-from billing.runtime.guard import is_running
-from billing.runtime.ports import free_port, has_ipv6
+from broker.errors import BrokerError
+from broker.guard import is_running
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port, has_ipv6
 from tests.broker.clients import consume, create_topic, produce
 from tests.broker.conftest import MakeBroker
 from tests.conftest import Kafka
@@ -160,7 +160,7 @@ def test_broken_data_ends_in_one_line_with_the_reason(make_broker: MakeBroker) -
 OWNER = """
     import sys, time
     from pathlib import Path
-    from billing.runtime.broker import KafkaBroker
+    from broker.kafka_broker import KafkaBroker
     broker = KafkaBroker(Path(sys.argv[1]), int(sys.argv[2]))
     broker.start()
     print(broker.pids[0], broker._nodes[0]._guard._process.pid, flush=True)

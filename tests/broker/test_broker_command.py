@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from billing.runtime.download_display import show_download
-from billing.runtime.jar_download import DownloadProgress
-from billing.runtime.ports import free_port, is_free
+from broker.download_display import show_download
+from broker.jar_download import DownloadProgress
+from broker.ports import free_port, is_free
 
 COMMAND = """
     import sys
     from pathlib import Path
-    from billing.runtime.broker_command import run_broker
+    from broker.command import run_broker
     sys.exit(run_broker(Path(sys.argv[1]), int(sys.argv[2])))
 """
 

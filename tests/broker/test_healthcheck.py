@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from billing.runtime.healthcheck import main
-from billing.runtime.ports import free_port
+from broker.ports import free_port
 from tests.conftest import Kafka
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from billing.runtime.broker import KafkaBroker
-from billing.runtime.errors import BrokerError
-from billing.runtime.java import find_java, java_version
-from billing.runtime.ports import free_port
+from broker.errors import BrokerError
+from broker.java import find_java, java_version
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
 
 
 def fake_java(home: Path, says: str) -> Path:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from billing.runtime import jar_download
-from billing.runtime.errors import BrokerError
-from billing.runtime.jar_download import DownloadProgress
-from billing.runtime.jar_lock import LOCK_FILE, SPEC_FILE, locked_jars
-from billing.runtime.kafka_jars import ensure_jars
+from broker import jar_download
+from broker.errors import BrokerError
+from broker.jar_download import DownloadProgress
+from broker.jar_lock import LOCK_FILE, SPEC_FILE, locked_jars
+from broker.kafka_jars import ensure_jars
 
 
 class Repository(ThreadingHTTPServer):

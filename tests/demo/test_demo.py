@@ -16,8 +16,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from billing.runtime.guard import is_running
-from billing.runtime.ports import free_port
+from broker.guard import is_running
+from broker.ports import free_port
 from qb.cli import main
 
 # A month in four seconds; four ports of its own.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from billing.errors import OperatorError
-from billing.runtime.ports import free_port
+from broker.ports import free_port
 from qb.demo.port_check import PortNeed, require_ports
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from billing.runtime.ports import free_port
+from broker.ports import free_port
 from generator.expected import ExpectedTotals, read_expected
 from tests.pipeline import Pipeline, wait_until
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from billing.runtime.ports import free_port
+from broker.ports import free_port
 from tests.pipeline import wait_until
 
 FOLDER = Path(__file__).parent.parent.parent / "prometheus"

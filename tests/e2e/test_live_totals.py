@@ -9,7 +9,7 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from billing.runtime.ports import free_port
+from broker.ports import free_port
 from tests.conftest import Kafka
 from tests.pipeline import Pipeline, wait_until
 

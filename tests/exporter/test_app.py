@@ -15,8 +15,8 @@ from contextlib import contextmanager
 import pytest
 
 from billing.errors import OperatorError
-from billing.runtime.ports import free_port
 from billing.settings import Settings
+from broker.ports import free_port
 from exporter import app
 from exporter.feeds import kafka
 from exporter.feeds.standalone import StandaloneFeed

@@ -11,11 +11,11 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
-from billing.runtime.broker import KafkaBroker
 from billing.runtime.kafka import ensure_topics
-from billing.runtime.ports import free_port
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
 from exporter import app
 from exporter.feeds import kafka as kafka_feed
 from exporter.model.read_model import ReadModel

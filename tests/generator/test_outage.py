@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from billing.period import month_calendar
-from billing.runtime.broker import KafkaBroker
 from billing.runtime.kafka import ensure_topics
-from billing.runtime.ports import free_port
 from billing.runtime.signals import Stop
 from billing.runtime.topic_reader import TopicReader
 from billing.settings import load_settings
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
 from generator.app import send_events
 from generator.expected import ExpectedTotals
 from generator.sender import EventSender

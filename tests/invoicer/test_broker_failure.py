@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.runtime.broker import KafkaBroker
-from billing.runtime.ports import free_port
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
 from tests.invoicer.kafka_world import KafkaWorld
 from tests.invoicer.test_service import STILL, event
 

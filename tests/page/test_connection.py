@@ -1,6 +1,6 @@
 """What the page says when the numbers are not known, not real, or no longer told."""
 
-from billing.runtime.ports import free_port
+from broker.ports import free_port
 from exporter.feeds.input_ends import InputEnds
 from tests.exporter.world import World, two_months
 from tests.page.browser import Tab

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from billing.runtime.broker import KafkaBroker
-from billing.runtime.ports import free_port
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
 from tests.pipeline import Pipeline, wait_until
 from tests.processor.test_exactly_once import Feeder, Recount, wait_for_more
 

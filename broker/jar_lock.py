@@ -1,7 +1,7 @@
 """Which files Apache Kafka consists of.
 
 `jgo.toml` says what is wanted, `jgo.lock.toml` which files that is, each with its SHA-256. After a change of the
-former, `python -m billing.runtime.jar_lock` writes the latter anew.
+former, `python -m broker.jar_lock` writes the latter anew.
 """
 
 import tempfile

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from billing.runtime.errors import BrokerError
 from billing.runtime.file_lock import file_lock
-from billing.runtime.jar_download import PARTIAL_PREFIX, JarDownload, ReportProgress
-from billing.runtime.jar_lock import Jar, kafka_version, locked_jars
+from broker.errors import BrokerError
+from broker.jar_download import PARTIAL_PREFIX, JarDownload, ReportProgress
+from broker.jar_lock import Jar, kafka_version, locked_jars
 
 log = logging.getLogger(__name__)
 

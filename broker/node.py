@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from billing.runtime.errors import BrokerError
-from billing.runtime.guard import Guard, is_running, stop_processes
-from billing.runtime.java import Java
-from billing.runtime.kafka_config import NodePorts, log4j_properties, server_properties
+from broker.errors import BrokerError
+from broker.guard import Guard, is_running, stop_processes
+from broker.java import Java
+from broker.kafka_config import NodePorts, log4j_properties, server_properties
 
 log = logging.getLogger(__name__)
 

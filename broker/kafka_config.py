@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from billing.runtime.ports import HOST, has_ipv6
+from broker.ports import HOST, has_ipv6
 
 # What Kafka calls "for ever" and "without limit".
 _FOR_EVER_MS = -1

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from billing.runtime.errors import BrokerError
-from billing.runtime.jar_lock import Jar
+from broker.errors import BrokerError
+from broker.jar_lock import Jar
 
 log = logging.getLogger(__name__)
 

@@ -1,18 +1,29 @@
 """`qb broker`: the embedded broker in the foreground, until Ctrl-C."""
 
+import argparse
 import sys
 import time
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from billing.runtime.broker import DEFAULT_PORT, KafkaBroker
-from billing.runtime.download_display import show_download
-from billing.runtime.errors import BrokerError
-from billing.runtime.jar_lock import kafka_version
 from billing.runtime.signals import interrupted_once_by_signals
+from billing.settings import Settings
+from broker.download_display import show_download
+from broker.errors import BrokerError
+from broker.jar_lock import kafka_version
+from broker.kafka_broker import DEFAULT_PORT, KafkaBroker
 
 DEFAULT_DIRECTORY = Path("demo-data/kafka")
 _CHECK_EVERY_SECONDS = 0.2
+
+
+def run(_: Settings, arguments: argparse.Namespace) -> int:
+    """Run the broker that the arguments describe until it is told to stop, and return the exit code.
+
+    Raises:
+        BrokerError: it cannot start, and the message says what to do.
+    """
+    return run_broker(arguments.dir, arguments.port, arguments.nodes)
 
 
 def run_broker(directory: Path = DEFAULT_DIRECTORY, port: int = DEFAULT_PORT, nodes: Literal[1, 3] = 1) -> int:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Collection
 from functools import cache
 
-from billing.runtime.errors import BrokerError
+from broker.errors import BrokerError
 
 HOST = "127.0.0.1"
 _HOST_IPV6 = "::1"

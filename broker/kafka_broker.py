@@ -1,9 +1,4 @@
-"""The embedded broker: Apache Kafka itself, started for the demo, the tests and a laptop.
-
-Owns the processes, the folder and the ports of a cluster of one node or three. Its parts: :mod:`.kafka_jars` gets the
-jars, :mod:`.java` a Java, :mod:`.kafka_config` says how Kafka runs, :mod:`.node` runs one, :mod:`.guard` sees to it
-that none outlives its owner.
-"""
+"""The embedded broker: a cluster of one node or three, started and stopped as one."""
 
 import json
 import logging
@@ -16,16 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from billing.runtime.errors import BrokerError
 from billing.runtime.file_lock import HeldElsewhereError, file_lock
-from billing.runtime.guard import Guard
-from billing.runtime.jar_download import ReportProgress
-from billing.runtime.java import find_java
-from billing.runtime.kafka_config import NodePorts
-from billing.runtime.kafka_jars import ensure_jars
-from billing.runtime.node import KafkaNode, Launch
-from billing.runtime.ports import HOST, free_port, require_free
-from billing.runtime.readiness import wait_until_ready
+from broker.errors import BrokerError
+from broker.guard import Guard
+from broker.jar_download import ReportProgress
+from broker.java import find_java
+from broker.kafka_config import NodePorts
+from broker.kafka_jars import ensure_jars
+from broker.node import KafkaNode, Launch
+from broker.ports import HOST, free_port, require_free
+from broker.readiness import wait_until_ready
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +33,7 @@ class KafkaBroker:
 
     Node 0 listens on `port` of the loopback addresses, and of three nodes the others on the two ports after it. What
     the broker holds stays in `directory`: a later start goes on from it. `java` is the executable to use; by default
-    it is looked for as :func:`billing.runtime.java.find_java` says.
+    it is looked for as :func:`broker.java.find_java` says.
 
     Started by one process and thread, and stopped by it; also a context manager that does both. If the process dies
     without stopping it, the nodes are stopped all the same.

@@ -7,8 +7,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from billing.runtime.jar_download import DownloadProgress, ReportProgress
-from billing.runtime.jar_lock import kafka_version
+from broker.jar_download import DownloadProgress, ReportProgress
+from broker.jar_lock import kafka_version
 
 _PLAIN_STEPS = 4
 

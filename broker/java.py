@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from billing.runtime.errors import BrokerError
+from broker.errors import BrokerError
 
 log = logging.getLogger(__name__)
 
