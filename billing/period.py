@@ -1,4 +1,4 @@
-"""Billing periods: calendar months in one IANA zone, half-open [start, end), and the UTC hours of the type series.
+"""Billing periods: calendar months in one IANA zone, half-open [start, end).
 
 Event times are integers of milliseconds since 1970-01-01T00:00Z. A month is written ``YYYY-MM``.
 """
@@ -9,14 +9,10 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-MS_PER_SECOND = 1_000
-MS_PER_HOUR = 3_600_000
+from billing.local_time import END_YEAR, MS_PER_SECOND, local_time
 
 # A timestamp below this counts seconds, one from it on milliseconds (1973-03-03 in ms, the year 5138 in s).
 FIRST_MS_TIMESTAMP = 10**11
-
-# The calendar ends here; the clock, and so every accepted event, must stay before it.
-END_YEAR = 2200
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
@@ -39,11 +35,6 @@ def add_months(month: str, count: int) -> str:
     return f"{ordinal // 12:04d}-{ordinal % 12 + 1:02d}"
 
 
-def hour_start_ms(timestamp_ms: int) -> int:
-    """Return the start of the UTC hour that holds an event time, both in milliseconds."""
-    return timestamp_ms - timestamp_ms % MS_PER_HOUR
-
-
 def to_milliseconds(timestamp: int) -> int:
     """Return the event time in milliseconds of a timestamp in seconds, or in milliseconds when >= 10^11."""
     return timestamp if timestamp >= FIRST_MS_TIMESTAMP else timestamp * MS_PER_SECOND
@@ -59,19 +50,25 @@ def format_timestamp(timestamp_ms: int) -> str:
 class MonthCalendar:
     """The months of one zone from 1969-12 to 2199-12, and which of them an event time falls into.
 
+    A month begins when the clocks of the zone first show its first midnight, or pass it.
+
     Args:
         zone: IANA name of the zone, such as ``UTC`` or ``Europe/Berlin``.
     """
 
     def __init__(self, zone: str = "UTC") -> None:
-        self.zone = ZoneInfo(zone)
+        self.local = local_time(zone)
         self.months = ["1969-12"] + [f"{y:04d}-{m:02d}" for y in range(1970, END_YEAR) for m in range(1, 13)]
         self.starts_ms = [self._start_ms(month) for month in self.months]
 
     def _start_ms(self, month: str) -> int:
-        # At midnight in the zone; fold=0 takes the first of two midnights where clocks go back over it.
-        start = datetime(int(month[:4]), int(month[5:]), 1, tzinfo=self.zone)
-        return int(start.timestamp()) * MS_PER_SECOND
+        midnight = datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
+        return self.local.first_reach(int(midnight.timestamp()) * MS_PER_SECOND)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone."""
+        return self.local.zone
 
     @cached_property
     def _index(self) -> dict[str, int]:

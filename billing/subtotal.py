@@ -7,15 +7,18 @@ partials of all input partitions up, and reading a record twice changes nothing.
 key                                            value
 =============================================  =======================================================
 ``customer|{partition}|{month}|{customer}``    ``{"v": 1, "types": {type: [total_micros, count]}}``
-``hours|{partition}|{block_start_ms}``         ``{"v": 1, "hours": {hour: {type: [total_micros, count]}}}``
+``hours|{partition}|{block_start_ms}``         ``{"v": 2, "hours": {second: {type: [total_micros, count]}}}``
 ``progress|{partition}``                       :class:`Progress` as JSON, `v` included
 =============================================  =======================================================
 
-A month is ``YYYY-MM`` in the deployment's zone. A block is a quarter of a UTC day, its hours numbered from 0 to 5: so
-years of hours are a sixth of the records, and one that changes is still small. The customer comes last in its key and
-may hold any character. A value of another form gets another `v`, and so does progress when a partition's records get
-other keys: it is at 2, since version 1 had a record for each hour, ``hour|{partition}|{start_ms}``. Whoever meets a
-version it does not know raises :class:`UnknownVersionError` instead of guessing.
+Months, ``YYYY-MM``, and hours are those of the deployment's zone (:class:`billing.local_time.LocalTime`), so that the
+hours of a month add up to it wherever its edges lie. A block is a quarter of a UTC day, so that years of hours are a
+sixth of the records and one that changes is still small; an hour stands in the block that holds its start, by the
+seconds from the block's start to its own. The customer comes last in its key and may hold any character.
+
+A value of another form gets another `v`, and so does progress when a partition's records get other keys or another
+meaning: it is at 3, since version 1 had a record for each hour, ``hour|{partition}|{start_ms}``, and version 2 had the
+hours of UTC. Whoever meets a version it does not know raises :class:`UnknownVersionError` instead of guessing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,18 +29,20 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
-from billing.period import MS_PER_HOUR
+from billing.local_time import MS_PER_HOUR, MS_PER_SECOND
 from billing.sums import Sums, TypeTable
 
 # Of sums, which `billing.invoices` holds as well.
 VERSION = 1
+# Of blocks of hours.
+HOURS_VERSION = 2
 # Of progress, and so of all that is kept of an input partition.
-PROGRESS_VERSION = 2
+PROGRESS_VERSION = 3
 
 OLDER_VERSION_RUNBOOK = "docs/runbook.md#older-version"
 
-HOURS_PER_BLOCK = 6
-_HOUR_NUMBERS = {str(number): number for number in range(HOURS_PER_BLOCK)}
+BLOCK_MS = 6 * MS_PER_HOUR
+_BLOCK_SECONDS = BLOCK_MS // MS_PER_SECOND
 
 Value = TypeVar("Value")
 
@@ -71,7 +76,7 @@ class CustomerMonthKey:
 
 @dataclass(frozen=True, slots=True)
 class HourKey:
-    """Names the subtotals per type of one UTC hour (its start in milliseconds), from one input partition.
+    """Names the subtotals per type of one hour of the zone (its start in milliseconds), from one input partition.
 
     Hours are written by the block: see :class:`HourBlockKey`.
     """
@@ -87,9 +92,9 @@ class HourBlockKey:
     partition: int
     block_start_ms: int
 
-    def hour(self, number: int) -> HourKey:
-        """Return the name of an hour of the block, by its number."""
-        return HourKey(self.partition, self.block_start_ms + number * MS_PER_HOUR)
+    def hour(self, second: int) -> HourKey:
+        """Return the name of an hour of the block, by the seconds from the block's start to its own."""
+        return HourKey(self.partition, self.block_start_ms + second * MS_PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,7 @@ class Progress:
         newest_record_ms: record time of the newest record of the newest commit, in milliseconds.
         committed_ms: wall clock at the newest commit, in milliseconds.
         instance: the processor instance that made it.
+        time_zone: the zone whose months and hours the partition is counted by.
     """
 
     next_offset: int = 0
@@ -131,6 +137,7 @@ class Progress:
     newest_record_ms: int = -1
     committed_ms: int = -1
     instance: str = ""
+    time_zone: str = "UTC"
 
     @property
     def rejected_total(self) -> int:
@@ -179,9 +186,12 @@ def decode_key(data: bytes) -> SubtotalKey:
 
 
 def hour_block(hour_start_ms: int) -> tuple[int, int]:
-    """Return the block that holds an hour, by its start, and the number of the hour in it."""
-    start_ms = hour_start_ms - hour_start_ms % (HOURS_PER_BLOCK * MS_PER_HOUR)
-    return start_ms, (hour_start_ms - start_ms) // MS_PER_HOUR
+    """Return the start of the block that holds an hour, and the seconds from there to the hour's start.
+
+    Both starts are in milliseconds. No zone has changed its clocks within a second.
+    """
+    start_ms = hour_start_ms - hour_start_ms % BLOCK_MS
+    return start_ms, (hour_start_ms - start_ms) // MS_PER_SECOND
 
 
 def encode_sums(sums: TypeSums) -> bytes:
@@ -190,9 +200,9 @@ def encode_sums(sums: TypeSums) -> bytes:
 
 
 def encode_hours(hours: Mapping[int, TypeSums]) -> bytes:
-    """Return the record value of a block: number of the hour -> sums per type."""
-    texts = [f'"{number}":{_types_text(sums)}' for number, sums in sorted(hours.items())]
-    return f'{{"v":{VERSION},"hours":{{{",".join(texts)}}}}}'.encode()
+    """Return the record value of a block: second of the hour's start -> sums per type."""
+    texts = [f'"{second}":{_types_text(sums)}' for second, sums in sorted(hours.items())]
+    return f'{{"v":{HOURS_VERSION},"hours":{{{",".join(texts)}}}}}'.encode()
 
 
 def encode_changed(sums: Mapping[SumsKey, TypeSums], changed: Iterable[SumsKey]) -> Iterator[tuple[bytes, bytes]]:
@@ -200,18 +210,21 @@ def encode_changed(sums: Mapping[SumsKey, TypeSums], changed: Iterable[SumsKey])
 
     Args:
         sums: all there are.
-        changed: which of them have changed; the order of the records follows theirs.
+        changed: which of them have changed; customers come first, otherwise the order follows theirs.
     """
-    blocks = set()
+    blocks: dict[HourBlockKey, dict[int, TypeSums]] = {}
     for key in changed:
         if isinstance(key, CustomerMonthKey):
             yield encode_key(key), encode_sums(sums[key])
-            continue
-        block = HourBlockKey(key.partition, hour_block(key.hour_start_ms)[0])
-        if block not in blocks:
-            blocks.add(block)
-            hours = {number: sums[hour] for number in range(HOURS_PER_BLOCK) if (hour := block.hour(number)) in sums}
-            yield encode_key(block), encode_hours(hours)
+        else:
+            blocks[HourBlockKey(key.partition, hour_block(key.hour_start_ms)[0])] = {}
+    for key in sums if blocks else ():
+        if isinstance(key, HourKey):
+            start_ms, second = hour_block(key.hour_start_ms)
+            block = blocks.get(HourBlockKey(key.partition, start_ms))
+            if block is not None:
+                block[second] = sums[key]
+    yield from ((encode_key(block), encode_hours(hours)) for block, hours in blocks.items())
 
 
 def decode_subtotal(key: CustomerMonthKey | HourBlockKey, data: bytes) -> dict[SumsKey, TypeSums]:
@@ -223,7 +236,7 @@ def decode_subtotal(key: CustomerMonthKey | HourBlockKey, data: bytes) -> dict[S
     """
     if isinstance(key, CustomerMonthKey):
         return {key: decode_sums(data)}
-    return {key.hour(number): sums for number, sums in decode_hours(data).items()}
+    return {key.hour(second): sums for second, sums in decode_hours(data).items()}
 
 
 def _types_text(sums: TypeSums) -> str:
@@ -251,9 +264,9 @@ class SumsEncoder:
         return b'{"v":%d,"types":%b}' % (VERSION, self._types_text(sums))
 
     def encode_hours(self, hours: Mapping[int, Sums]) -> bytes:
-        """Return the record value of a block: number of the hour -> packed sums."""
-        texts = [b'"%d":%b' % (number, self._types_text(sums)) for number, sums in sorted(hours.items())]
-        return b'{"v":%d,"hours":{%b}}' % (VERSION, b",".join(texts))
+        """Return the record value of a block: second of the hour's start -> packed sums."""
+        texts = [b'"%d":%b' % (second, self._types_text(sums)) for second, sums in sorted(hours.items())]
+        return b'{"v":%d,"hours":{%b}}' % (HOURS_VERSION, b",".join(texts))
 
     def _types_text(self, sums: Sums) -> bytes:
         counts = sums[1::2]
@@ -278,35 +291,35 @@ def decode_sums(data: bytes) -> dict[str, tuple[int, int]]:
         UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
-    return _decode(data, _sums_of, "a subtotal")
+    return _decode(data, _sums_of, VERSION, "a subtotal")
 
 
 def decode_hours(data: bytes) -> dict[int, dict[str, tuple[int, int]]]:
-    """Return what :func:`encode_hours` encoded: number of the hour -> sums per type.
+    """Return what :func:`encode_hours` encoded: second of the hour's start -> sums per type.
 
     Raises:
         UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
-    return _decode(data, _hours_of, "a block of hours")
+    return _decode(data, _hours_of, HOURS_VERSION, "a block of hours")
 
 
-def _decode(data: bytes, read: Callable[[Mapping[str, Any]], Value | None], what: str) -> Value:
+def _decode(data: bytes, read: Callable[[Mapping[str, Any]], Value | None], version: int, what: str) -> Value:
     """Return what a value says, read the fast way if that is surely right, and else the exact one."""
-    value = _fast(data, read)
+    value = _fast(data, read, version)
     if value is None:
-        value = read(load_versioned(data, VERSION))
+        value = read(load_versioned(data, version))
     if value is None:
         raise RecordError(f"not the value of {what}: {data[:80]!r}")
     return value
 
 
-def _fast(data: bytes, read: Callable[[Mapping[str, Any]], Value | None]) -> Value | None:
+def _fast(data: bytes, read: Callable[[Mapping[str, Any]], Value | None], version: int) -> Value | None:
     """Return what an ordinary value says, three times as fast; None says that it is not for sure one."""
     try:
         record = orjson.loads(data)
         # What outgrows 64 bits comes as a float, and so is left to the exact way.
-        return read(record) if record["v"] == VERSION else None
+        return read(record) if record["v"] == version else None
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -314,12 +327,12 @@ def _fast(data: bytes, read: Callable[[Mapping[str, Any]], Value | None]) -> Val
 def _hours_of(record: Mapping[str, Any]) -> dict[int, dict[str, tuple[int, int]]] | None:
     hours = {}
     try:
-        for number, types in record["hours"].items():
+        for second, types in record["hours"].items():
             sums = _sums_of({"types": types})
-            if sums is None or number not in _HOUR_NUMBERS:
+            if sums is None or str(int(second)) != second or not 0 <= int(second) < _BLOCK_SECONDS:
                 return None
-            hours[_HOUR_NUMBERS[number]] = sums
-    except (KeyError, TypeError, AttributeError):
+            hours[int(second)] = sums
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
     return hours
 

@@ -12,7 +12,8 @@ from random import Random
 
 from billing.clock import Clock
 from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, BillableEvent, Reason
-from billing.period import FIRST_MS_TIMESTAMP, MS_PER_SECOND
+from billing.local_time import MS_PER_SECOND
+from billing.period import FIRST_MS_TIMESTAMP
 from billing.settings import EVENT_FORMATS
 from generator.malformed import Draft, draw_malformed
 from generator.names import NAMES, draw_customer

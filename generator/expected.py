@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from billing.event import BillableEvent
-from billing.period import MonthCalendar, hour_start_ms
+from billing.period import MonthCalendar
 from generator.events import GeneratedEvent
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass
@@ -52,7 +52,7 @@ class ExpectedTotals:
         month = self.calendar.month_of(event.timestamp_ms)
         for sums in (
             self.customers.setdefault((month, event.customer, event.type), [0, 0]),
-            self.hours.setdefault((hour_start_ms(event.timestamp_ms), event.type), [0, 0]),
+            self.hours.setdefault((self.calendar.local.hour_start_ms(event.timestamp_ms), event.type), [0, 0]),
         ):
             sums[0] += event.amount_micros
             sums[1] += 1

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from billing.clock import Clock, SystemClock
-from billing.period import END_YEAR, MonthCalendar
+from billing.local_time import END_YEAR
+from billing.period import MonthCalendar
 from invoicer.closer import Closer, Outcome
 from invoicer.due import ClosingRule, Decision, PartitionState, Verdict, decide
 from invoicer.input_watch import Bounds, InputWatch

@@ -141,7 +141,7 @@ class PartitionBook:
             key = encode_key(HourBlockKey(self.partition, block_start_ms))
             data = store.get(key)
             known = {} if data is None else decode_hours(data)
-            entry = key, {number: self._types.pack(sums) for number, sums in known.items()}
+            entry = key, {second: self._types.pack(sums) for second, sums in known.items()}
             self._hot_blocks[block_start_ms] = entry
         key, hours = entry
         _add(hours, added)
@@ -169,11 +169,11 @@ def _add(target: dict[Key, Sums], added: Mapping[Key, Sums]) -> None:
 
 
 def _by_block(hours: Mapping[int, Sums]) -> dict[int, dict[int, Sums]]:
-    """Return hours, known by their starts, as start of the block -> number of the hour -> sums."""
+    """Return hours, known by their starts, as start of the block -> second of the hour's start -> sums."""
     blocks: dict[int, dict[int, Sums]] = {}
     for hour_start_ms, sums in hours.items():
-        block_start_ms, number = hour_block(hour_start_ms)
-        blocks.setdefault(block_start_ms, {})[number] = sums
+        block_start_ms, second = hour_block(hour_start_ms)
+        blocks.setdefault(block_start_ms, {})[second] = sums
     return blocks
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from billing.event import BillableEvent, EventRules
-from billing.period import MS_PER_HOUR, MonthCalendar
+from billing.local_time import MS_PER_HOUR, LocalTime
+from billing.period import MonthCalendar
 from billing.sums import NO_SUMS, Sums
 
 # Up to so many month starts inside a batch, comparing with each is cheaper than searching.
@@ -20,7 +21,7 @@ class EventSums:
 
     Args:
         customers: by (month, customer).
-        hours: by the start of the UTC hour, in milliseconds.
+        hours: by the start of the hour of the zone, in milliseconds.
         all: of all events.
     """
 
@@ -71,10 +72,10 @@ class EventTable:
         if events.is_empty():
             return EventSums({}, {}, NO_SUMS)
         events = _narrowed(events)
-        months, hours = calendar.months, self._by_hour(events)
+        months, hours = calendar.months, self._by_hour(events, calendar.local)
         return EventSums(
             customers={(months[row[0]], row[1]): row[2:] for row in self._by_customer(events, calendar).iter_rows()},
-            hours={row[0] * MS_PER_HOUR: row[1:] for row in hours.iter_rows()},
+            hours={row[0]: row[1:] for row in hours.iter_rows()},
             all=hours.drop("hour").sum().row(0),
         )
 
@@ -90,10 +91,10 @@ class EventTable:
         )
         return self._packed(groups, ["month", "customer"])
 
-    def _by_hour(self, events: pl.DataFrame) -> pl.DataFrame:
-        """Return the column `hour` (hours since 1970), then the packed sums."""
+    def _by_hour(self, events: pl.DataFrame, local: LocalTime) -> pl.DataFrame:
+        """Return the column `hour` (its start in milliseconds), then the packed sums."""
         codes = len(self._slot_of_code)
-        groups = _summed(events, pl.col("ms") // MS_PER_HOUR * codes + _type_code()).with_columns(
+        groups = _summed(events, _hour_start(events["ms"], local) * codes + _type_code()).with_columns(
             (pl.col("key") // codes).alias("hour"), (pl.col("key") % codes).alias("code")
         )
         return self._packed(groups, ["hour"])
@@ -134,6 +135,18 @@ def _month_index(milliseconds: pl.Series, calendar: MonthCalendar) -> pl.Expr:
     for start_ms in calendar.starts_ms[first + 1 : last + 1]:
         month = month + (pl.col("ms") >= start_ms).cast(pl.Int64)
     return month
+
+
+def _hour_start(milliseconds: pl.Series, local: LocalTime) -> pl.Expr:
+    """Return the start of the hour of each event time: :meth:`LocalTime.hour_start_ms` for many."""
+    first, last = (local.segment(_int(edge)) for edge in (milliseconds.min(), milliseconds.max()))
+    if first == last:
+        start, offset = pl.lit(local.starts_ms[first], pl.Int64), pl.lit(local.offsets_ms[first], pl.Int64)
+    else:
+        segments = pl.Series(local.starts_ms).search_sorted(milliseconds, side="right").cast(pl.Int64) - 1
+        start, offset = (pl.lit(pl.Series(of)).gather(segments) for of in (local.starts_ms, local.offsets_ms))
+    ms = pl.col("ms")
+    return pl.max_horizontal(ms - (ms + offset) % MS_PER_HOUR, start)
 
 
 def _int(value: object) -> int:

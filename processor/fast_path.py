@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from billing.event import MAX_CUSTOMER_CHARACTERS, MAX_ID_CHARACTERS, EventRules
+from billing.local_time import MS_PER_SECOND
 from billing.money import FRACTION_DIGITS, MAX_UNIT_DIGITS
-from billing.period import FIRST_MS_TIMESTAMP, MS_PER_SECOND
+from billing.period import FIRST_MS_TIMESTAMP
 from processor.event_table import EventTable
 
 # A plain record: no quotes, no line ends, and each field in the form that the rules have for it. It is checked as text,

@@ -60,7 +60,7 @@ class Fold:
     Args:
         watermark_ms: the highest event time, this batch and before; -1 without any.
         customers: sums by (month, customer).
-        hours: sums by the start of the UTC hour, in milliseconds.
+        hours: sums by the start of the hour of the zone, in milliseconds.
         accepted: sums of all events billed.
         late: how many came further behind the watermark than `out_of_orderness_ms`.
         rejected: why records cannot be billed, in offset order.

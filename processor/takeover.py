@@ -12,10 +12,15 @@ from billing.subtotal import Progress
 
 STATE_RUNBOOK = "docs/runbook.md#state-and-offsets"
 INPUT_RUNBOOK = "docs/runbook.md#input-deleted"
+ZONE_RUNBOOK = "docs/runbook.md#time-zone-changed"
 
 
 class StateMismatchError(OperatorError):
     """State and offsets do not belong together; the message says how they differ and where to read on."""
+
+
+class ZoneChangedError(OperatorError):
+    """State is counted by another zone's months and hours; the message names both and where to read on."""
 
 
 class InputDeletedError(OperatorError):
@@ -59,6 +64,19 @@ def check_takeover(topic: str, takeover: Takeover, progress: Progress | None, st
         raise InputDeletedError(
             f"{name}: the oldest record has offset {takeover.oldest_offset}, those before it were deleted unread; "
             f"set start_from_retained to begin there all the same, see {INPUT_RUNBOOK}"
+        )
+
+
+def check_zone(topic: str, partition: int, progress: Progress | None, time_zone: str) -> None:
+    """Accept the State of an input partition if its months and hours are those of the zone that is set.
+
+    Raises:
+        ZoneChangedError: they are those of another zone.
+    """
+    if progress is not None and progress.time_zone != time_zone:
+        raise ZoneChangedError(
+            f"{topic}[{partition}]: State is counted by the months and hours of {progress.time_zone}, but time_zone is "
+            f"{time_zone}; set it back, or count again, see {ZONE_RUNBOOK}"
         )
 
 

@@ -15,7 +15,7 @@ from processor.gathered import Gathered
 from processor.metrics import ProcessorMetrics, Uncommitted
 from processor.quix_adapter import Produce
 from processor.rejected import produce_rejected
-from processor.takeover import Takeover, check_takeover
+from processor.takeover import Takeover, check_takeover, check_zone
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +68,10 @@ class BillingWorker:
         """
         progress = read_progress(store, takeover.partition)
         check_takeover(self._settings.input_topic, takeover, progress, self._settings.start_from_retained)
+        zone = self._settings.time_zone
+        check_zone(self._settings.input_topic, takeover.partition, progress, zone)
         self._books[takeover.partition] = PartitionBook(
-            takeover.partition, progress or Progress(), self._types, self._settings.hot_table_entries
+            takeover.partition, progress or Progress(time_zone=zone), self._types, self._settings.hot_table_entries
         )
         logger.info("partition taken over partition=%d next_offset=%s", takeover.partition, takeover.committed_offset)
 

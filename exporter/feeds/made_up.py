@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from random import Random
 
+from billing.local_time import MS_PER_HOUR
 from billing.money import MICROS_PER_CENT
-from billing.period import MS_PER_HOUR, MonthCalendar, hour_start_ms
+from billing.period import MonthCalendar
 
 CUSTOMERS = (
     "Alice", "Bob", "Charlie", "Dana", "Emil", "Frieda", "Gustav", "Hanna", "Ines", "Jonas",
@@ -72,7 +73,7 @@ def first_hour_ms(calendar: MonthCalendar, now_ms: int, months_back: int = 2) ->
     month = calendar.month_of(now_ms)
     for _ in range(months_back):
         month = calendar.month_of(calendar.bounds_ms(month)[0] - 1)
-    return max(0, hour_start_ms(calendar.bounds_ms(month)[0]))
+    return max(0, calendar.bounds_ms(month)[0])
 
 
 def _price_cents(place: int) -> int:

@@ -17,7 +17,7 @@ from billing.ledger import (
     encode_invoice,
 )
 from billing.ledger import encode_key as encode_ledger_key
-from billing.period import hour_start_ms, month_calendar
+from billing.period import month_calendar
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings
 from billing.subtotal import (
@@ -59,14 +59,14 @@ class MadeUpBook:
         self._closed: set[str] = set()
         self._carried: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
-    def sell(self, hour_ms: int, event_ms: int, sales: Iterable[Sale]) -> None:
+    def sell(self, event_ms: int, sales: Iterable[Sale]) -> None:
         """Enter sales of an hour, the newest of which happened at `event_ms`."""
         month = self._calendar.month_of(event_ms)
         sold: defaultdict[int, list[Sale]] = defaultdict(list)
         for sale in sales:
             partition = sale.customer % PARTITIONS
             self._add(CustomerMonthKey(partition, month, CUSTOMERS[sale.customer]), sale)
-            self._add(HourKey(partition, hour_start_ms(hour_ms)), sale)
+            self._add(HourKey(partition, self._calendar.local.hour_start_ms(event_ms)), sale)
             sold[partition].append(sale)
         for partition, counted in sold.items():
             self._count(partition, event_ms, counted)
@@ -138,6 +138,7 @@ class MadeUpBook:
             rejected=_reasons(rejected),
             late=accepted // 1_000,
             instance="standalone",
+            time_zone=self._settings.time_zone,
         )
 
 

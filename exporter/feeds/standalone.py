@@ -7,7 +7,8 @@ hours follow from the seed and the clock, so two starts at the same time tell th
 import threading
 from collections.abc import Iterable
 
-from billing.period import MS_PER_HOUR, month_calendar
+from billing.local_time import MS_PER_HOUR
+from billing.period import month_calendar
 from billing.settings import Settings
 from exporter.feeds.input_ends import InputEnds
 from exporter.feeds.made_up import EVENTS_PER_HOUR, Business, first_hour_ms
@@ -59,13 +60,13 @@ class StandaloneFeed:
         if self._events:
             self._happen(self._hour_ms, range(self._events, EVENTS_PER_HOUR))
         else:
-            self._book.sell(self._hour_ms, self._hour_ms + MS_PER_HOUR - 1, self._business.hour(self._hour_ms))
+            self._book.sell(self._hour_ms + MS_PER_HOUR - 1, self._business.hour(self._hour_ms))
         self._hour_ms, self._events = self._hour_ms + MS_PER_HOUR, 0
 
     def _happen(self, hour_ms: int, numbers: Iterable[int]) -> None:
         for number in numbers:
             event_ms = hour_ms + number * MS_PER_HOUR // EVENTS_PER_HOUR
-            self._book.sell(hour_ms, event_ms, [self._business.event(hour_ms, number)])
+            self._book.sell(event_ms, [self._business.event(hour_ms, number)])
 
     def _close_months(self, now_ms: int) -> None:
         due_ms = now_ms - int(self._settings.out_of_orderness_seconds * 1_000)

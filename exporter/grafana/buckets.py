@@ -1,11 +1,15 @@
 """Which hours a series shows, and in which buckets."""
 
-from billing.period import MS_PER_HOUR
+from billing.local_time import MS_PER_HOUR
 from exporter.grafana.asked import Asked
 from exporter.grafana.filters import passes
 from exporter.grafana.request import TimeRange
-from exporter.model.series import MS_PER_DAY, Buckets, bucket_start_ms, bucket_sums, choose_bucket_ms
+from exporter.model.grid import DAY, HOUR, Grid, Step, choose_step
+from exporter.model.series import Buckets, bucket_sums
 from exporter.web.problems import unprocessable
+
+# As many points as an hourly series of a year has are given, if hours or days are asked for by name.
+_MOST_NAMED = 24 * 366
 
 
 def asked_buckets(asked: Asked, from_month_start: bool) -> tuple[Buckets, int]:
@@ -17,34 +21,31 @@ def asked_buckets(asked: Asked, from_month_start: bool) -> tuple[Buckets, int]:
     """
     known = asked.view.hour_range()
     if known is None:
-        return Buckets(MS_PER_HOUR, [], []), 0
+        return Buckets(HOUR, [], []), 0
     first_ms, last_ms = known
     shown = asked.range or TimeRange(first_ms, last_ms + MS_PER_HOUR)
-    bucket_ms = _bucket_ms(asked, shown)
-    start_ms = bucket_start_ms(max(shown.from_ms, 0), bucket_ms)
-    from_ms = start_ms
-    if from_month_start:
-        from_ms = bucket_start_ms(asked.context.calendar.bounds_ms(_month(asked, start_ms))[0], bucket_ms)
+    calendar = asked.context.calendar
+    grid = Grid(_step(asked, shown), calendar)
+    # Where the range lies beyond all hours, there is nothing to be put into buckets.
+    start_ms, _ = grid.bounds_ms(min(max(shown.from_ms, first_ms), last_ms))
+    start_ms = max(start_ms, 0) if shown.from_ms <= last_ms else shown.from_ms
+    from_ms = calendar.bounds_ms(calendar.month_of(start_ms))[0] if from_month_start else start_ms
     hours = asked.view.hours(from_ms, min(shown.to_ms, last_ms + 1))
     if any(one.key == "month" for one in asked.filters):
-        hours = [hour for hour in hours if passes(asked.filters, "month", _month(asked, hour[0]))]
-    buckets = bucket_sums(hours, bucket_ms)
+        hours = [hour for hour in hours if passes(asked.filters, "month", calendar.month_of(hour[0]))]
+    buckets = bucket_sums(hours, grid)
     return buckets, sum(1 for at_ms in buckets.starts_ms if at_ms < start_ms)
 
 
-def _bucket_ms(asked: Asked, shown: TimeRange) -> int:
+def _step(asked: Asked, shown: TimeRange) -> Step:
     wanted = asked.target.payload.get("bucket") or "auto"
+    span_ms, points = shown.to_ms - shown.from_ms, asked.query.max_points
     match wanted:
         case "hour":
-            shortest, most = MS_PER_HOUR, max(asked.query.max_points, 24 * 366)
+            return choose_step(span_ms, max(points, _MOST_NAMED))
         case "day":
-            shortest, most = MS_PER_DAY, max(asked.query.max_points, 24 * 366)
+            return choose_step(span_ms, max(points, _MOST_NAMED), at_least=DAY)
         case "auto":
-            shortest, most = max(MS_PER_HOUR, asked.query.interval_ms), asked.query.max_points
+            return choose_step(span_ms, points, at_least_ms=asked.query.interval_ms)
         case _:
             raise unprocessable("bad_payload", f"bucket {str(wanted)[:40]!r} is none of hour, day, auto", "bucket")
-    return choose_bucket_ms(shown.to_ms - shown.from_ms, most, shortest)
-
-
-def _month(asked: Asked, timestamp_ms: int) -> str:
-    return asked.context.calendar.month_of(timestamp_ms)

@@ -61,7 +61,9 @@ def compare(view: View, calendar: MonthCalendar, month: str) -> Comparison:
     if as_of_ms is None or as_of_ms >= end_ms:
         return Comparison(previous, previous, known=True)
     to_date = NO_SUMS
-    until_ms = min(previous_end_ms, previous_start_ms + max(0, as_of_ms - start_ms))
+    local = calendar.local
+    into_month_ms = max(0, local.local_ms(as_of_ms) - local.local_ms(start_ms))
+    until_ms = min(previous_end_ms, local.first_reach(local.local_ms(previous_start_ms) + into_month_ms))
     for _, sums in view.hours(previous_start_ms, until_ms):
         to_date = plus(to_date, sums)
     return Comparison(previous, to_date, known=True)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import reduce
 
+from billing.subtotal import hour_block
 from billing.sums import NO_SUMS, Sums, TypeTable, minus, plus
 from exporter.model.names import NameIndex
 from exporter.model.ranking import Ranking
@@ -31,10 +32,13 @@ class Cube:
         self.types = types
         self.months: dict[str, MonthCube] = {}
         self.hours: dict[int, Sums] = {}
+        # Sorted when asked for: a new hour comes once per hour of event time.
+        self._hour_starts: list[int] | None = None
         self.names: dict[str, str] = {}
         self.name_index: NameIndex | None = None
         self._partials: defaultdict[tuple[int, str], dict[str, Sums]] = defaultdict(dict)
-        self._hour_partials: defaultdict[int, dict[int, Sums]] = defaultdict(dict)
+        # (input partition, start of a block) -> hour's start -> sums.
+        self._hour_partials: defaultdict[tuple[int, int], dict[int, Sums]] = defaultdict(dict)
 
     @property
     def sums(self) -> Sums:
@@ -47,7 +51,11 @@ class Cube:
 
     def hour_partial(self, partition: int, hour_start_ms: int) -> Sums | None:
         """Return what an input partition has for an hour."""
-        return self._hour_partials[partition].get(hour_start_ms)
+        return self._hour_partials[partition, hour_block(hour_start_ms)[0]].get(hour_start_ms)
+
+    def block_hours(self, partition: int, block_start_ms: int) -> list[int]:
+        """Return the starts of the hours of a block that an input partition has anything for."""
+        return list(self._hour_partials[partition, block_start_ms])
 
     def set_customer(self, partition: int, month: str, customer: str, sums: Sums | None) -> Sums | None:
         """Replace what an input partition has for a customer and month; None takes it away. Return what it had."""
@@ -71,18 +79,27 @@ class Cube:
 
     def set_hour(self, partition: int, hour_start_ms: int, sums: Sums | None) -> Sums | None:
         """Replace what an input partition has for an hour; None takes it away. Return what it had."""
-        partials = self._hour_partials[partition]
+        partials = self._hour_partials[partition, hour_block(hour_start_ms)[0]]
         old = partials.get(hour_start_ms)
         if sums is None:
             partials.pop(hour_start_ms, None)
         else:
             partials[hour_start_ms] = sums
-        after = plus(minus(self.hours.get(hour_start_ms, NO_SUMS), old or NO_SUMS), sums or NO_SUMS)
+        before = self.hours.get(hour_start_ms)
+        after = plus(minus(before or NO_SUMS, old or NO_SUMS), sums or NO_SUMS)
         if any(after):
             self.hours[hour_start_ms] = after
         else:
             self.hours.pop(hour_start_ms, None)
+        if (before is None) is (hour_start_ms in self.hours):
+            self._hour_starts = None
         return old
+
+    def hour_starts(self) -> list[int]:
+        """Return the starts of the hours with events, in their order. Read it, do not change it."""
+        if self._hour_starts is None:
+            self._hour_starts = sorted(self.hours)
+        return self._hour_starts
 
     def _replace(self, cube: MonthCube, month: str, customer: str, before: Sums | None, after: Sums | None) -> None:
         if after is not None and not any(after):

@@ -2,7 +2,7 @@
 
 from billing.runtime.topic_reader import Record
 from billing.subtotal import (
-    HOURS_PER_BLOCK,
+    CustomerMonthKey,
     HourBlockKey,
     Progress,
     ProgressKey,
@@ -13,8 +13,10 @@ from billing.subtotal import (
 )
 from billing.sums import Sums, TypeTable
 
-# A key and its newest value; None is a tombstone.
-Subtotal = tuple[SumsKey, Sums | None] | tuple[ProgressKey, Progress | None]
+# A key and its newest value; None is a tombstone, of a block that of all its hours.
+Subtotal = (
+    tuple[SumsKey, Sums | None] | tuple[ProgressKey, Progress | None] | tuple[CustomerMonthKey | HourBlockKey, None]
+)
 
 
 def decode(record: Record, types: TypeTable) -> list[Subtotal]:
@@ -29,6 +31,4 @@ def decode(record: Record, types: TypeTable) -> list[Subtotal]:
         return [(key, None if record.value is None else decode_progress(record.value))]
     if record.value is not None:
         return [(of, types.pack(sums)) for of, sums in decode_subtotal(key, record.value).items()]
-    if isinstance(key, HourBlockKey):
-        return [(key.hour(number), None) for number in range(HOURS_PER_BLOCK)]
     return [(key, None)]

@@ -9,7 +9,7 @@ is verified rather than assumed: compaction may take records out of a commit tha
 
 from dataclasses import dataclass, field
 
-from billing.subtotal import CustomerMonthKey, Progress, SumsKey
+from billing.subtotal import CustomerMonthKey, HourBlockKey, HourKey, Progress, SumsKey, hour_block
 from billing.sums import Sums, event_count, total_micros
 from exporter.model.cube import Cube
 
@@ -115,6 +115,18 @@ class Intake:
         self.staged[key] = sums
         if self.waiting_since is None:
             self.waiting_since = now_seconds
+
+    def block_hours(self, key: HourBlockKey) -> list[HourKey]:
+        """Return the hours of a block that anything is known of, shown or not."""
+        staged = {
+            of
+            for of in self.staged
+            if isinstance(of, HourKey) and hour_block(of.hour_start_ms)[0] == key.block_start_ms
+        }
+        return [
+            *staged,
+            *(HourKey(self.partition, at) for at in self.cube.block_hours(self.partition, key.block_start_ms)),
+        ]
 
     def stage_progress(self, progress: Progress | None, now_seconds: float) -> None:
         """Keep the newest progress record back, and enter it in the books. A tombstone starts it anew."""

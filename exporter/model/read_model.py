@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import cast
 
 from billing.runtime.topic_reader import Record
-from billing.subtotal import Progress, ProgressKey, RecordError, UnknownVersionError
+from billing.subtotal import HourBlockKey, Progress, ProgressKey, RecordError, SumsKey, UnknownVersionError
 from billing.sums import Sums, TypeTable
 from exporter.model.cube import Cube
 from exporter.model.decoding import Subtotal, decode
@@ -194,10 +194,11 @@ class ReadModel:
                 intake = self.intakes[key.partition] = Intake(key.partition, self.cube)
             if isinstance(key, ProgressKey):
                 intake.stage_progress(cast("Progress | None", value), now)
-            elif looked_at:
-                intake.stage(key, cast("Sums | None", value), now)
+            elif isinstance(key, HourBlockKey):
+                for hour in intake.block_hours(key):
+                    _enter(intake, hour, None, now if looked_at else None)
             else:
-                intake.load(key, cast("Sums | None", value))
+                _enter(intake, key, cast("Sums | None", value), now if looked_at else None)
             if not looked_at:
                 loaded.add(key.partition)
             elif intake.whole:
@@ -253,3 +254,11 @@ class ReadModel:
     def _sample(self) -> None:
         shown = (intake.shown_progress for intake in self.intakes.values())
         self._rate.add(self._clock(), sum(progress.consumed for progress in shown if progress is not None))
+
+
+def _enter(intake: Intake, key: SumsKey, sums: Sums | None, now_seconds: float | None) -> None:
+    """Take sums in: at once while nobody looks yet, else kept back since a time."""
+    if now_seconds is None:
+        intake.load(key, sums)
+    else:
+        intake.stage(key, sums, now_seconds)

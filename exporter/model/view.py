@@ -1,11 +1,11 @@
 """What can be asked of the read model while it is held still."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from billing.event import Reason
-from billing.period import MS_PER_HOUR
 from billing.subtotal import Progress
 from billing.sums import Sums, event_count, of_slot, total_micros
 from exporter.model.cube import Cube, MonthCube
@@ -151,18 +151,14 @@ class View:
 
     def hour_range(self) -> tuple[int, int] | None:
         """Return the first and the newest hour with events, by their starts; None if there is none."""
-        hours = self.cube.hours
-        return (min(hours), max(hours)) if hours else None
+        starts = self.cube.hour_starts()
+        return (starts[0], starts[-1]) if starts else None
 
     def hours(self, from_ms: int, to_ms: int) -> list[tuple[int, Sums]]:
         """Return the hours with events whose start lies in [from, to), in their order."""
-        known = self.cube.hours
-        first = -(-from_ms // MS_PER_HOUR) * MS_PER_HOUR
-        steps: Iterable[int] = range(first, to_ms, MS_PER_HOUR)
-        # Whichever is shorter: all hours of the range, or all hours there are.
-        if len(known) < (to_ms - first) // MS_PER_HOUR:
-            steps = sorted(hour for hour in known if from_ms <= hour < to_ms)
-        return [(hour, known[hour]) for hour in steps if hour in known]
+        known, starts = self.cube.hours, self.cube.hour_starts()
+        chosen = starts[bisect_left(starts, from_ms) : bisect_left(starts, to_ms)]
+        return [(hour, known[hour]) for hour in chosen]
 
 
 def measure_of(sort: Sort, slot: int | None) -> Measure:

@@ -5,12 +5,14 @@ from itertools import islice
 from typing import Any
 
 from billing.clock import SystemClock
+from billing.local_time import MS_PER_HOUR
 from billing.money import format_micros
-from billing.period import MS_PER_HOUR, format_timestamp
+from billing.period import format_timestamp
 from billing.sums import event_count, of_slot, total_micros
 from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
 from exporter.model.figures import average_micros, share_of
-from exporter.model.series import Buckets, bucket_sums, choose_bucket_ms
+from exporter.model.grid import Grid, choose_step
+from exporter.model.series import bucket_sums
 from exporter.model.state import NotKnownError
 from exporter.model.view import Sort, View
 from exporter.rest.documents import Document, Documents, timestamp
@@ -136,13 +138,13 @@ def _top(view: View, month: str, whole: int) -> list[Document]:
 
 def _series(context: Context, view: View, month: str) -> Document:
     hours = view.hours(*context.calendar.bounds_ms(month))
-    bucket_ms = choose_bucket_ms(hours[-1][0] - hours[0][0] + MS_PER_HOUR if hours else 0, MAX_BUCKETS)
-    buckets: Buckets = bucket_sums(hours, bucket_ms)
+    step = choose_step(hours[-1][0] - hours[0][0] + MS_PER_HOUR if hours else 0, MAX_BUCKETS)
+    buckets = bucket_sums(hours, Grid(step, context.calendar))
     types = {}
     for slot, name in enumerate(view.cube.types.names):
         pairs = [of_slot(sums, slot) for sums in buckets.sums]
         types[name] = {"total": [format_micros(total) for total, _ in pairs], "count": [count for _, count in pairs]}
-    return {"bucket_seconds": bucket_ms // 1_000, "times": buckets.starts_ms, "types": types}
+    return {"bucket_seconds": step.length_ms // 1_000, "times": buckets.starts_ms, "types": types}
 
 
 def _events(context: Context, view: View) -> Document:

@@ -6,8 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
+from billing.local_time import MS_PER_HOUR
 from billing.money import format_micros, micros_to_float
-from billing.period import MS_PER_HOUR, format_timestamp
+from billing.period import format_timestamp
 from billing.sums import event_count, of_slot, total_micros
 from exporter.grafana.annotations import marks
 from exporter.grafana.asked import Asked

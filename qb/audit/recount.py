@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, decode_event
 from billing.period import MonthCalendar
@@ -14,7 +16,6 @@ from qb.audit.verdicts import Verdict, VerdictCursor, VerdictTable, digest_of
 # How long before the rejected record was written its verdict may have been given.
 VERDICT_AGE_MS = 60_000
 
-_HOUR_MS = 3_600_000
 _FLUSH_KEYS = 50_000
 
 # (kind, input partition, period, customer, type): period is a month, or the start of an hour in milliseconds.
@@ -73,11 +74,28 @@ class PartitionTally:
 
 def keys_of(event: BillableEvent, partition: int, calendar: MonthCalendar) -> tuple[SumKey, SumKey]:
     """Return what an event is counted under: its customer and month, and its hour."""
-    hour_ms = event.timestamp_ms // _HOUR_MS * _HOUR_MS
+    hour_ms = hour_start_ms(event.timestamp_ms, calendar.zone)
     return (
         (CUSTOMER, partition, calendar.month_of(event.timestamp_ms), event.customer, event.type),
         (HOUR, partition, str(hour_ms), "", event.type),
     )
+
+
+def hour_start_ms(timestamp_ms: int, zone: ZoneInfo) -> int:
+    """Return the start of the hour of a zone that holds an instant, by the standard library's clocks alone.
+
+    An hour begins where they show a full hour, and where they are changed.
+    """
+    second = timestamp_ms // 1_000
+    shown = datetime.fromtimestamp(second, zone)
+    start = second - shown.minute * 60 - shown.second
+    if datetime.fromtimestamp(start, zone).utcoffset() != shown.utcoffset():
+        start = next(at for at in range(start, second + 1) if _same_offset(at, shown))
+    return start * 1_000
+
+
+def _same_offset(second: int, shown: datetime) -> bool:
+    return datetime.fromtimestamp(second, shown.tzinfo).utcoffset() == shown.utcoffset()
 
 
 class Recount:

@@ -18,7 +18,7 @@ from billing.ledger import (
     encode_invoice,
 )
 from billing.ledger import encode_key as encode_ledger_key
-from billing.period import hour_start_ms, month_calendar
+from billing.period import month_calendar
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings, load_settings
 from billing.subtotal import (
@@ -109,7 +109,7 @@ class World:
             else:
                 keys: tuple[SumsKey, ...] = (
                     CustomerMonthKey(record.partition, CALENDAR.month_of(event.timestamp_ms), event.customer),
-                    HourKey(record.partition, hour_start_ms(event.timestamp_ms)),
+                    HourKey(record.partition, CALENDAR.local.hour_start_ms(event.timestamp_ms)),
                 )
                 for key in keys:
                     micros, number = sums[key][event.type]

@@ -11,7 +11,6 @@ from billing.period import (
     MonthCalendar,
     add_months,
     format_timestamp,
-    hour_start_ms,
     month_calendar,
     parse_month,
     to_milliseconds,
@@ -157,14 +156,6 @@ def test_an_event_time_survives_being_written(timestamp_ms: int) -> None:
     moment = datetime.fromisoformat(text)
     assert int(moment.replace(microsecond=0).timestamp()) * 1_000 + moment.microsecond // 1_000 == timestamp_ms
     assert ("." in text) == (timestamp_ms % 1_000 != 0)
-
-
-@given(event_times)
-def test_an_hour_holds_its_events(timestamp_ms: int) -> None:
-    """Hours are whole in UTC and half-open."""
-    start_ms = hour_start_ms(timestamp_ms)
-    assert start_ms % 3_600_000 == 0
-    assert start_ms <= timestamp_ms < start_ms + 3_600_000
 
 
 @given(st.integers(1970, 2198), st.integers(1, 12), st.integers(-12, 12))

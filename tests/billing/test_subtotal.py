@@ -111,26 +111,28 @@ def test_packed_sums_are_encoded_the_same(values: list[dict[str, tuple[int, int]
 
 @given(st.dictionaries(st.integers(0, 5), sums))
 def test_hours_survive(hours: dict[int, dict[str, tuple[int, int]]]) -> None:
-    """The hours of a block are read back exactly, each under its number."""
+    """The hours of a block are read back exactly, each under the second at which it begins."""
     assert decode_hours(encode_hours(hours)) == hours
 
 
 def test_the_hours_on_the_wire() -> None:
-    """The form is the documented one: a quarter of a UTC day, its hours numbered from its start."""
+    """The form is the documented one: a quarter of a UTC day, its hours by the seconds from its start."""
     hour_ms, block_ms = 1_488_142_800_000, 1_488_132_000_000  # 2017-02-26T21:00Z, 18:00Z
-    assert hour_block(hour_ms) == (block_ms, 3)
+    assert hour_block(hour_ms) == (block_ms, 3 * 3_600)
     key = HourBlockKey(2, block_ms)
-    assert key.hour(3) == HourKey(2, hour_ms)
+    assert key.hour(3 * 3_600) == HourKey(2, hour_ms)
     ((name, value),) = encode_changed({HourKey(2, hour_ms): {"MISC": (199_990_000, 1)}}, [HourKey(2, hour_ms)])
     assert name == b"hours|2|1488132000000"
-    assert value == b'{"v":1,"hours":{"3":{"MISC":[199990000,1]}}}'
+    assert value == b'{"v":2,"hours":{"10800":{"MISC":[199990000,1]}}}'
     assert decode_subtotal(key, value) == {HourKey(2, hour_ms): {"MISC": (199_990_000, 1)}}
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"[]", b"{}", b'{"v":1}', b'{"v":1,"hours":[]}', b'{"v":1,"hours":{"6":{}}}', b'{"v":1,"hours":{"01":{}}}',
-     b'{"v":1,"hours":{"1":{"MISC":[1.5,1]}}}', b'{"v":1,"hours":{"1":null}}', b'{"v":1,"types":{}}'],
+    [b"", b"[]", b"{}", b'{"v":2}', b'{"v":2,"hours":[]}', b'{"v":2,"hours":{"21600":{}}}',
+     b'{"v":2,"hours":{"-1":{}}}', b'{"v":2,"hours":{"01":{}}}', b'{"v":2,"hours":{"1.5":{}}}',
+     b'{"v":2,"hours":{"1":{"MISC":[1.5,1]}}}',
+     b'{"v":2,"hours":{"1":null}}', b'{"v":2,"types":{}}'],
 )  # fmt: skip
 def test_what_is_no_block_of_hours_is_refused(data: bytes) -> None:
     """Nothing is guessed."""
@@ -141,7 +143,7 @@ def test_what_is_no_block_of_hours_is_refused(data: bytes) -> None:
 def test_a_newer_block_of_hours_says_so() -> None:
     """It is not half understood."""
     with pytest.raises(UnknownVersionError):
-        decode_hours(b'{"v":2,"hours":{}}')
+        decode_hours(b'{"v":3,"hours":{}}')
 
 
 @given(st.dictionaries(st.builds(HourKey, st.integers(0, 2), st.integers(0, 30).map(lambda n: n * 3_600_000)), sums))
@@ -174,7 +176,7 @@ def test_consumed_is_accepted_and_rejected(progress: Progress) -> None:
     assert progress.consumed == progress.accepted + sum(progress.rejected.values())
 
 
-@pytest.mark.parametrize("data", [b'{"v":3}', b'{"v":99,"types":{}}', b'{"v":"next"}', b'{"v":null}'])
+@pytest.mark.parametrize("data", [b'{"v":4}', b'{"v":99,"types":{}}', b'{"v":"next"}', b'{"v":null}'])
 def test_a_newer_version_says_so(data: bytes) -> None:
     """A reader that is too old says what to do."""
     for decode in (decode_sums, decode_progress):
@@ -184,9 +186,13 @@ def test_a_newer_version_says_so(data: bytes) -> None:
 
 def test_an_older_version_says_so() -> None:
     """Records of hours one by one: they are not read as no hours at all."""
-    progress = encode_progress(Progress()).replace(b'"v":2', b'"v":1')
-    for decode, data in ((decode_progress, progress), (decode_key, b"hour|0|3600000")):
-        with pytest.raises(UnknownVersionError, match=r"version 1 .* older than 2: count again, see .*#older-version"):
+    progress = encode_progress(Progress()).replace(b'"v":3', b'"v":1')
+    for decode, data in (
+        (decode_progress, progress),
+        (decode_key, b"hour|0|3600000"),
+        (decode_hours, b'{"v":1,"hours":{"3":{"MISC":[1,1]}}}'),
+    ):
+        with pytest.raises(UnknownVersionError, match=r"version 1 .* older than .: count again, see .*#older-version"):
             decode(data)
 
 
@@ -205,7 +211,7 @@ def test_what_are_no_sums_is_refused(data: bytes) -> None:
         decode_sums(data)
 
 
-@pytest.mark.parametrize("data", [*GARBAGE, b'{"v":2,"next":1}'])
+@pytest.mark.parametrize("data", [*GARBAGE, b'{"v":3,"next":1}'])
 def test_what_is_no_progress_is_refused(data: bytes) -> None:
     """A field that nobody knows is no progress of this version."""
     with pytest.raises(RecordError):

@@ -12,7 +12,8 @@ from billing import ledger
 from billing.clock import FixedClock
 from billing.invoice import Invoice
 from billing.ledger import ClosedKey, InvoiceKey
-from billing.period import MS_PER_HOUR, add_months, month_calendar
+from billing.local_time import MS_PER_HOUR
+from billing.period import add_months, month_calendar
 from billing.runtime.topic_reader import TopicReader
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals

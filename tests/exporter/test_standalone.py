@@ -1,7 +1,7 @@
 """``--standalone``: a made-up business that follows from the seed and the clock, on every path."""
 
 from billing.clock import FixedClock
-from billing.period import MS_PER_HOUR
+from billing.local_time import MS_PER_HOUR
 from billing.settings import Settings
 from billing.sums import Sums, event_count
 from exporter.feeds.made_up import EVENTS_PER_HOUR

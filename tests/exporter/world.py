@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from billing.invoice import Invoice, MonthClose, make_invoice, not_billed
 from billing.ledger import BilledKey, CarriedKey, ClosedKey, InvoiceKey, encode_carried, encode_close, encode_invoice
 from billing.ledger import encode_key as encode_ledger_key
-from billing.period import hour_start_ms, month_calendar
+from billing.period import month_calendar
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings
 from billing.subtotal import (
@@ -71,10 +71,11 @@ class Books:
         count: int = 1,
     ) -> None:
         """Accept events that happened at one time."""
-        month = month_calendar(self.zone).month_of(at_ms)
+        calendar = month_calendar(self.zone)
+        month = calendar.month_of(at_ms)
         keys: tuple[SumsKey, ...] = (
             CustomerMonthKey(partition, month, customer),
-            HourKey(partition, hour_start_ms(at_ms)),
+            HourKey(partition, calendar.local.hour_start_ms(at_ms)),
         )
         for key in keys:
             total, number = self.sums.setdefault(key, {}).get(type_, (0, 0))
@@ -91,6 +92,7 @@ class Books:
             newest_record_ms=at_ms,
             committed_ms=at_ms + 1_200,
             instance="test",
+            time_zone=self.zone,
         )
         self.changed_progress.add(partition)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from billing.local_time import MS_PER_HOUR
 from billing.money import MICROS_PER_CENT
-from billing.period import MS_PER_HOUR, add_months, month_calendar
+from billing.period import add_months, month_calendar
 from tests.conftest import Kafka
 from tests.invoicer.kafka_world import Event, KafkaWorld
 from tests.pipeline import wait_until

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.event import EventRejectedError, EventRules, Reason, decode_event
-from billing.period import MonthCalendar, hour_start_ms
+from billing.period import MonthCalendar
 from billing.sums import NO_SUMS, TypeTable, plus, total_micros
 from processor.event_table import EventTable
 from processor.fast_path import read_plain_csv
@@ -29,7 +29,7 @@ def recount(payloads: Sequence[bytes | None], watermark_ms: int = -1) -> Fold:
         one = table.pack({event.type: (event.amount_micros, 1)})
         period = RULES.calendar.month_of(event.timestamp_ms), event.customer
         result.customers[period] = plus(result.customers.get(period, NO_SUMS), one)
-        hour = hour_start_ms(event.timestamp_ms)
+        hour = RULES.calendar.local.hour_start_ms(event.timestamp_ms)
         result.hours[hour] = plus(result.hours.get(hour, NO_SUMS), one)
         result.accepted = plus(result.accepted, one)
         result.late += event.timestamp_ms < result.watermark_ms - RULES.out_of_orderness_ms

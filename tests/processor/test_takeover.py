@@ -11,12 +11,12 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 from prometheus_client import CollectorRegistry
 
-from billing.settings import load_settings
+from billing.settings import Settings, load_settings
 from billing.subtotal import Progress, ProgressKey, RecordError, encode_key, encode_progress
 from processor.app import make_worker
 from processor.failures import explain
 from processor.metrics import ProcessorMetrics
-from processor.takeover import InputDeletedError, StateMismatchError, Takeover, check_takeover
+from processor.takeover import InputDeletedError, StateMismatchError, Takeover, ZoneChangedError, check_takeover
 from tests.conftest import Kafka
 from tests.memory_store import MemoryStore
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
@@ -63,8 +63,8 @@ def test_a_first_start_behind_deleted_records_is_refused_unless_it_is_wanted() -
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (encode_progress(Progress(7)).replace(b'"v":2', b'"v":1'), r"older than 2: count again, .*#older-version"),
-        (encode_progress(Progress(7)).replace(b'"v":2', b'"v":3'), "newer than 2: update this program"),
+        (encode_progress(Progress(7)).replace(b'"v":3', b'"v":2'), r"older than 3: count again, .*#older-version"),
+        (encode_progress(Progress(7)).replace(b'"v":3', b'"v":4'), "newer than 3: update this program"),
         (b"{", "not a versioned JSON object"),
     ],
 )
@@ -76,6 +76,15 @@ def test_state_that_cannot_be_read_is_for_the_operator(state: bytes, said: str) 
         worker.take_over(Takeover(3, 7, 0, True), MemoryStore({encode_key(ProgressKey(3)): state}))
     explained = explain(caught.value, settings)
     assert re.search(f"^billableevents.incoming: State cannot be read: .*{said}", str(explained))
+    assert worker.books == {}
+
+
+def test_state_of_another_zone_is_for_the_operator() -> None:
+    """Its months and hours begin elsewhere: counting on would mix the two."""
+    worker = make_worker(Settings(time_zone="Asia/Kolkata"), 1, ProcessorMetrics(CollectorRegistry(), ("MISC",)))
+    state = {encode_key(ProgressKey(3)): encode_progress(Progress(7, time_zone="UTC"))}
+    with pytest.raises(ZoneChangedError, match=r"t.*\[3\].* UTC, but time_zone is Asia/Kolkata.*#time-zone-changed"):
+        worker.take_over(Takeover(3, 7, 0, True), MemoryStore(state))
     assert worker.books == {}
 
 

@@ -163,7 +163,7 @@ export class RevenueChart {
     const { bucket_seconds: seconds, times } = this.#doc.series;
     const style = { second: undefined, year: undefined, weekday: "short" };
     const at = (moment) => time(moment, this.#doc.time_zone, style);
-    return running ? `Up to ${at(times[index] + seconds * 1_000)}` : `From ${at(times[index])}, ${bucketName(seconds)}`;
+    return running ? `Up to ${at(bucketEnd(this.#doc, index))}` : `From ${at(times[index])}, ${bucketName(seconds)}`;
   }
 
   #summary() {
@@ -196,15 +196,19 @@ function readSeries({ types, series }) {
   };
 }
 
+/** Return where a bucket ends: where the next one begins, or the month ends, which cuts the last one short. */
+function bucketEnd({ series: { bucket_seconds: seconds, times }, month_end: monthEnd }, index) {
+  return times[index + 1] ?? Math.min(times[index] + seconds * 1_000, Date.parse(monthEnd));
+}
+
 function plotData({ times }, shown, mode, doc) {
-  const seconds = doc.series.bucket_seconds;
   if (mode === "stacked") {
     const heights = times.map(() => 0n);
     const stack = shown.map(({ micros }) => micros.map((one, index) => toCoordinate(heights[index] += one)));
     return [times.map((moment) => moment / 1_000), ...stack.reverse()];
   }
   if (mode === "running") {
-    return [times.map((moment) => moment / 1_000 + seconds), ...shown.map(({ sums }) => sums.map(toCoordinate))];
+    return [times.map((_, index) => bucketEnd(doc, index) / 1_000), ...shown.map(({ sums }) => sums.map(toCoordinate))];
   }
   return [times.map((moment) => moment / 1_000), ...shown.map(({ micros }) => micros.map(toCoordinate))];
 }
