@@ -1,7 +1,6 @@
 """Fetching jar files through the library `jgo`, several at once, each checked before it counts."""
 
 import hashlib
-import logging
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from billing.runtime.logs import get_logger
 from broker.errors import BrokerError
 from broker.jar_lock import Jar
 
-log = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 PARTIAL_PREFIX = ".partial-"
 _PARALLEL_DOWNLOADS = 6
@@ -70,7 +70,7 @@ class JarDownload:
                 self._try_to_fetch(jar)
             except _CannotFetchError as error:
                 failure = str(error)
-                log.info("Download failed: jar=%s error=%s", jar.file_name, failure)
+                logger.info("download failed", jar=jar.file_name, error=failure)
             else:
                 with self._lock:
                     self._jars_done += 1

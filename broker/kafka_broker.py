@@ -1,7 +1,6 @@
 """The embedded broker: a cluster of one node or three, started and stopped as one."""
 
 import json
-import logging
 import os
 import secrets
 import time
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from billing.runtime.file_lock import HeldElsewhereError, file_lock
+from billing.runtime.logs import get_logger
 from broker.errors import BrokerError
 from broker.guard import Guard
 from broker.jar_download import ReportProgress
@@ -22,7 +22,7 @@ from broker.node import KafkaNode, Launch
 from broker.ports import HOST, free_port, require_free
 from broker.readiness import wait_until_ready
 
-log = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 DEFAULT_PORT = 9092
 _STOP_TIMEOUT_SECONDS = 15.0
@@ -101,12 +101,12 @@ class KafkaBroker:
         for node in self._nodes:
             node.start(self._launch)
         self._wait_until_ready(self._nodes, timeout_seconds)
-        log.info(
-            "Broker ready: servers=%s dir=%s java=%d seconds=%.1f",
-            self.bootstrap_servers,
-            self.directory,
-            self._launch.java.version,
-            time.monotonic() - started,
+        logger.info(
+            "broker ready",
+            servers=self.bootstrap_servers,
+            dir=self.directory,
+            java=self._launch.java.version,
+            seconds=round(time.monotonic() - started, 1),
         )
 
     def stop(self, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> None:
@@ -120,9 +120,7 @@ class KafkaBroker:
         deadline = time.monotonic() + timeout_seconds
         for node in running:
             if not node.wait(max(0.0, deadline - time.monotonic())):
-                log.warning(
-                    "Broker did not stop in time and is killed: node=%d seconds=%g", node.index, timeout_seconds
-                )
+                logger.warning("broker did not stop in time and is killed", node=node.index, seconds=timeout_seconds)
                 node.kill()
         self._resources.close()
 

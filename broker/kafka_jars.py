@@ -1,18 +1,18 @@
 """The class path of Apache Kafka: the locked jars, in a cache folder of the user."""
 
 import hashlib
-import logging
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from billing.runtime.file_lock import file_lock
+from billing.runtime.logs import get_logger
 from broker.errors import BrokerError
 from broker.jar_download import PARTIAL_PREFIX, JarDownload, ReportProgress
 from broker.jar_lock import Jar, kafka_version, locked_jars
 
-log = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -51,9 +51,9 @@ def _fetch_missing(folder: Path, report: ReportProgress | None) -> None:
         for leftover in folder.glob(f"{PARTIAL_PREFIX}*"):
             shutil.rmtree(leftover, ignore_errors=True)
         if missing := _not_whole(folder):
-            log.info("Download starts: kafka=%s jars=%d folder=%s", kafka_version(), len(missing), folder)
+            logger.info("download starts", kafka=kafka_version(), jars=len(missing), folder=folder)
             JarDownload(missing, folder, report).run()
-            log.info("Download done: kafka=%s jars=%d folder=%s", kafka_version(), len(missing), folder)
+            logger.info("download done", kafka=kafka_version(), jars=len(missing), folder=folder)
 
 
 def _not_whole(folder: Path) -> list[Jar]:

@@ -6,7 +6,6 @@ The folder holds `data/` (what must last), `server.properties` and `log4j2.prope
 """
 
 import contextlib
-import logging
 import os
 import shutil
 import signal
@@ -16,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from billing.runtime.logs import get_logger
 from broker.errors import BrokerError
 from broker.guard import Guard, is_running, stop_processes
 from broker.java import Java
 from broker.kafka_config import NodePorts, log4j_properties, server_properties
 
-log = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _FORMAT_TIMEOUT_SECONDS = 60
 # From this version on Java prints a warning for each library that loads native code, unless told that it may.
@@ -125,7 +125,7 @@ class KafkaNode:
         with contextlib.suppress(FileNotFoundError, ValueError):
             pid = int(self._pid_file.read_text("ascii"))
             if is_running(pid) and str(self._properties_file) in _command_line(pid):
-                log.warning("Broker left by a process that died: stopping it: node=%d pid=%d", self.index, pid)
+                logger.warning("broker left by a process that died is stopped", node=self.index, pid=pid)
                 stop_processes({pid})
 
     def log_tail(self, lines: int) -> list[str]:

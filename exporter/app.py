@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import errno
-import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 
@@ -12,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from billing.clock import SystemClock
 from billing.errors import OperatorError
+from billing.runtime.logs import get_logger
 from billing.settings import Settings
 from billing.subtotal import Progress
 from exporter.feeds.background import Background, Job
@@ -23,7 +23,7 @@ from exporter.model.read_model import ReadModel
 from exporter.web.application import create_app
 from exporter.web.context import Context
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _SHUTDOWN_SECONDS = 3.0
 
@@ -56,7 +56,7 @@ async def _serve(settings: Settings, standalone: bool) -> int:
     try:
         await runner.setup()
         port = await _listen(runner, settings)
-        logger.info("exporter ready url=http://localhost:%d standalone=%s", port, standalone)
+        logger.info("exporter ready", url=f"http://localhost:{port}", standalone=standalone)
         await stop.wait()
     finally:
         await runner.cleanup()

@@ -1,7 +1,6 @@
 """`qb generate`: makes events at a steady rate until it has made enough or is told to stop."""
 
 import argparse
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from billing.errors import OperatorError
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics
+from billing.runtime.logs import get_logger
 from billing.runtime.signals import Stop, stop_on_signals
 from billing.settings import Settings
 from generator.clock import event_clock, simulate_months
@@ -19,7 +19,7 @@ from generator.expected import ExpectedTotals
 from generator.pace import Pace, events_a_second
 from generator.sender import EventSender
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 BATCH = 1_000
 POLL_SECONDS = 0.02
@@ -44,7 +44,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     finally:
         if totals is not None:
             _write(totals, Path(settings.expected_file))
-    logger.info("stopped events=%d", sender.confirmed)
+    logger.info("stopped", events=sender.confirmed)
     return 0
 
 
@@ -99,7 +99,7 @@ class _Report:
         if now - self.since < REPORT_SECONDS:
             return
         rate = (confirmed - self.confirmed) / (now - self.since)
-        logger.info("events sent total=%d rate_per_second=%.1f", confirmed, rate)
+        logger.info("events sent", total=confirmed, rate_per_second=round(rate, 1))
         self.since, self.confirmed = now, confirmed
 
 
@@ -107,11 +107,10 @@ def _tell_simulation(settings: Settings) -> None:
     """Say what the other parts must be given: without the same clock they would reject the simulated future."""
     if settings.simulation_speed:
         logger.info(
-            "simulated time, to be given to every part: "
-            "QB_SIMULATION_SPEED=%r QB_SIMULATION_START_MS=%d QB_SIMULATION_ANCHOR_MS=%d",
-            settings.simulation_speed,
-            settings.simulation_start_ms,
-            settings.simulation_anchor_ms,
+            "simulated time, to be given to every part",
+            QB_SIMULATION_SPEED=settings.simulation_speed,
+            QB_SIMULATION_START_MS=settings.simulation_start_ms,
+            QB_SIMULATION_ANCHOR_MS=settings.simulation_anchor_ms,
         )
 
 

@@ -1,6 +1,5 @@
 """Sends generated events to Kafka and counts each one when the broker has confirmed it."""
 
-import logging
 import time
 from functools import partial
 from typing import Any
@@ -9,11 +8,12 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from billing.errors import OperatorError
 from billing.runtime.kafka import client_config
+from billing.runtime.logs import get_logger
 from billing.settings import Settings
 from generator.events import GeneratedEvent
 from generator.expected import ExpectedTotals
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 FLUSH_SECONDS = 30.0
 # Short enough for a second Ctrl-C to be heard.
@@ -114,7 +114,7 @@ class EventSender:
         elif error.code() != self._trouble:
             # The client tries again by itself; one line for each kind of trouble is enough.
             self._trouble = error.code()
-            logger.warning("broker trouble error=%s", error.str())
+            logger.warning("broker trouble", error=error.str())
 
     def _check(self) -> None:
         if self._failure is not None:

@@ -1,7 +1,6 @@
 """Starts the invoicer: as a service that closes months as they become due, for one month by hand, or to preview."""
 
 import argparse
-import logging
 import time
 from dataclasses import dataclass
 from typing import Self
@@ -13,6 +12,7 @@ from billing.clock import Clock
 from billing.errors import OperatorError
 from billing.period import format_timestamp, month_calendar, parse_month
 from billing.runtime.kafka import KafkaUnavailableError
+from billing.runtime.logs import get_logger
 from billing.runtime.metrics_server import metrics_served
 from billing.runtime.signals import Stop, stop_on_signals
 from billing.settings import Settings
@@ -28,7 +28,7 @@ from invoicer.schedule import next_month
 from invoicer.session import Listeners, Session, open_preview, open_session
 from invoicer.steps import Steps, ignore_step
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -110,7 +110,7 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
                 BackgroundFiles(session.files, lambda: stop.requested) as files,
             ):
                 has_run = True
-                logger.info("invoicer runs ledger=%s output=%s", settings.invoices_topic, settings.output)
+                logger.info("invoicer runs", ledger=settings.invoices_topic, output=settings.output)
                 while not stop.requested:
                     session.months.close_due(lambda: stop.requested)
                     files.look(session.book.closes)
@@ -118,7 +118,7 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
         except (LedgerLostError, KafkaUnavailableError, KafkaException) as error:
             if isinstance(error, KafkaException) and not has_run:
                 raise
-            logger.warning("session lost, starting anew error=%s", error)
+            logger.warning("session lost, starting anew", error=error)
             _wait(PAUSE_AFTER_LOSS_SECONDS, stop)
     logger.info("invoicer stopped")
     return EXIT_DONE
@@ -156,10 +156,10 @@ def preview(settings: Settings, month: str | None, stop: Stop) -> int:
     with open_preview(settings, PreviewWriter(), lambda: stop.requested) as session:
         last = month or next_month(session.book)
         if last is None or (next_month(session.book) or LAST_MONTH) > last:
-            logger.info("nothing to bill month=%s", last or "any")
+            logger.info("nothing to bill", month=last or "any")
             return EXIT_DONE
         verdict = session.months.decision(last).verdict
-        logger.info("preview month=%s due=%s", last, "yes" if verdict is Verdict.DUE else f"no, {verdict.value}")
+        logger.info("preview", month=last, due="yes" if verdict is Verdict.DUE else f"no, {verdict.value}")
         while not stop.requested and (following := next_month(session.book)) and following <= last:
             session.months.closer.close(following, lambda: stop.requested)
         return EXIT_FAILED if stop.requested else EXIT_DONE
@@ -194,11 +194,11 @@ def _require_begun(month: str, settings: Settings) -> None:
     if clock.now_ms() < start_ms:
         raise OperatorError(f"{month} has not begun: it starts at {format_timestamp(start_ms)}")
     if clock.now_ms() < end_ms:
-        logger.warning("month is not over, what comes for it later will be adjustments month=%s", month)
+        logger.warning("month is not over, what comes for it later will be adjustments", month=month)
 
 
 def _tell_closed(session: Session, month: str) -> None:
     if month in session.book.closes:
-        logger.info("month is closed month=%s", month)
+        logger.info("month is closed", month=month)
     else:
-        logger.info("nothing to bill, not closed month=%s", month)
+        logger.info("nothing to bill, not closed", month=month)

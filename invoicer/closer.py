@@ -1,6 +1,5 @@
 """Closing a month: its invoices are issued in chunks, each of them one transaction, and the marker comes last."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -10,11 +9,12 @@ from billing import ledger
 from billing.clock import Clock
 from billing.invoice import Closing, Invoice, MonthClose, make_invoice
 from billing.ledger import BilledKey, CarriedKey, ClosedKey, ClosingKey, InvoiceKey
+from billing.runtime.logs import get_logger
 from billing.subtotal import encode_sums
 from invoicer.book import Book
 from invoicer.steps import Step, Steps, ignore_step
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 KeyValue = tuple[bytes, bytes]
 
@@ -102,7 +102,7 @@ class Closer:
                 closing = self._issue(closing, chunk)
             self.report(CloseProgress(month, done, len(candidates), closing))
             if stop_requested():
-                logger.info("closing interrupted month=%s issued=%d", month, closing.invoices)
+                logger.info("closing interrupted", month=month, issued=closing.invoices)
                 return Outcome.INTERRUPTED
         self.steps(Step.ALL_ISSUED)
         # Step 3.

@@ -1,6 +1,5 @@
 """Writes the ledger: each call is one Kafka transaction under the one transactional id of the deployment."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -9,11 +8,12 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from billing.errors import OperatorError
 from billing.runtime.kafka import client_config
+from billing.runtime.logs import get_logger
 from billing.settings import Settings
 from invoicer.closer import KeyValue
 from invoicer.steps import Step, Steps, ignore_step
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # The ledger is written in one order, so that the invoices of a month lie in the order of their numbers.
 LEDGER_PARTITION = 0
@@ -55,8 +55,7 @@ class KafkaLedgerWriter:
         self._steps = steps
         self._stop_requested = stop_requested
         self._producer = Producer(
-            {**client_config(settings), "transactional.id": self._id, "linger.ms": 20, "compression.type": "lz4"},
-            logger=logging.getLogger(f"{__name__}.client"),
+            {**client_config(settings), "transactional.id": self._id, "linger.ms": 20, "compression.type": "lz4"}
         )
 
     def take_over(self) -> None:
@@ -115,7 +114,7 @@ class KafkaLedgerWriter:
                 over = time.monotonic() > deadline or self._stop_requested()
                 if not error.args[0].retriable() or over:
                     raise
-                logger.debug("the broker is asked again error=%s", error.args[0].str())
+                logger.debug("the broker is asked again", error=error.args[0].str())
 
     def _failure(self, error: KafkaException) -> OperatorError:
         fault = error.args[0]

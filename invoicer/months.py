@@ -1,6 +1,5 @@
 """Closes the months whose time has come, one after the other."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,13 +7,14 @@ from dataclasses import dataclass, field
 from billing.clock import Clock, SystemClock
 from billing.local_time import END_YEAR
 from billing.period import MonthCalendar
+from billing.runtime.logs import get_logger
 from invoicer.closer import Closer, Outcome
 from invoicer.due import ClosingRule, Decision, PartitionState, Verdict, decide
 from invoicer.input_watch import Bounds, InputWatch
 from invoicer.metrics import InvoicerMetrics
 from invoicer.schedule import next_month
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 StopRequested = Callable[[], bool]
 
@@ -109,7 +109,7 @@ class Months:
         """Log what holds a month up, once."""
         if decision.verdict is Verdict.HELD_UP and self._told != (month, decision):
             partitions = ",".join(map(str, decision.held_up_by))
-            logger.info("month is held up month=%s input_partitions=%s", month, partitions)
+            logger.info("month is held up", month=month, input_partitions=partitions)
         self._told = (month, decision)
 
     def _is_begun(self, month: str) -> bool:
@@ -128,9 +128,13 @@ class Months:
             self.metrics.months_closed.inc()
             self.metrics.close_duration.observe(seconds)
             logger.info(
-                "month closed month=%s invoices=%d total_cents=%d currency=%s seconds=%.1f",
-                month, close.invoices, close.total_cents, close.currency, seconds,
-            )  # fmt: skip
+                "month closed",
+                month=month,
+                invoices=close.invoices,
+                total_cents=close.total_cents,
+                currency=close.currency,
+                seconds=round(seconds, 1),
+            )
         now = self.closer.book.closes.get(month) or self.closer.book.half_closed
         self.metrics.invoices_issued.inc((now.invoices if now else 0) - (before.invoices if before else 0))
         return outcome

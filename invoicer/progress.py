@@ -1,6 +1,5 @@
 """Shows how far the closing of a month has come: a bar on a terminal, a log line now and then otherwise."""
 
-import logging
 import sys
 import time
 from types import TracebackType
@@ -8,9 +7,10 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from billing.runtime.logs import get_logger
 from invoicer.closer import CloseProgress
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 LOG_EVERY_SECONDS = 5.0
 
@@ -40,9 +40,12 @@ class CloseReporter:
         elif progress.done == 0 or time.monotonic() - self._logged_at >= LOG_EVERY_SECONDS:
             self._logged_at = time.monotonic()
             logger.info(
-                "closing month=%s customers=%d of=%d issued=%d",
-                progress.month, progress.done, progress.candidates, progress.closing.invoices,
-            )  # fmt: skip
+                "closing",
+                month=progress.month,
+                customers=progress.done,
+                of=progress.candidates,
+                issued=progress.closing.invoices,
+            )
 
     def _show(self, bar: Progress, progress: CloseProgress) -> None:
         if self._task is None:

@@ -1,6 +1,5 @@
 """A session of the invoicer: all that it holds from taking the ledger over to leaving or losing it."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics
+from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from invoicer.book import Book
@@ -24,7 +24,7 @@ from invoicer.months import Months, StopRequested
 from invoicer.sources import LedgerPlaces, LogEnds, SubtotalsFeed, read_ledger
 from invoicer.steps import Steps, ignore_step
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _CATCH_UP_SECONDS = 30.0
 
@@ -106,8 +106,8 @@ def _build(
     places = read_ledger(settings, book, partitions["invoices"])
     feed = resources.enter_context(closing(SubtotalsFeed(settings, book, partitions["subtotals"], ends)))
     while not feed.catch_up(_CATCH_UP_SECONDS, stop_requested) and not stop_requested():
-        logger.info("subtotals are being read records=%d", feed.records)
-    logger.info("subtotals read records=%d customers=%d", feed.records, len(book.customers))
+        logger.info("subtotals are being read", records=feed.records)
+    logger.info("subtotals read", records=feed.records, customers=len(book.customers))
     rule = ClosingRule(
         out_of_orderness_ms=int(settings.out_of_orderness_seconds * 1_000),
         grace_ms=int(settings.grace_seconds * 1_000),

@@ -1,6 +1,5 @@
 """Where the book is filled from: the ledger, read once, and the subtotals, read as they come."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,12 +8,13 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from billing.runtime.kafka import KafkaUnavailableError, admin_client
+from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import TopicReader
 from billing.settings import Settings
 from invoicer.book import Book
 from invoicer.ledger_writer import LEDGER_PARTITION
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _ANSWER_SECONDS = 5.0
 
@@ -86,7 +86,7 @@ def read_ledger(settings: Settings, book: Book, partitions: int) -> LedgerPlaces
                 book.read_ledger(record.key, record.value)
                 places.note(record.key or b"", record.offset)
             count += len(batch)
-    logger.info("ledger read records=%d seconds=%.1f closed=%d", count, time.monotonic() - began, len(book.closes))
+    logger.info("ledger read", records=count, seconds=round(time.monotonic() - began, 1), closed=len(book.closes))
     return places
 
 

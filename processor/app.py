@@ -2,13 +2,13 @@
 
 import argparse
 import gc
-import logging
 import time
 
 from prometheus_client import CollectorRegistry
 
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics, reader_config
+from billing.runtime.logs import get_logger
 from billing.runtime.metrics_server import metrics_served
 from billing.runtime.signals import stop_on_signals
 from billing.settings import Settings
@@ -19,7 +19,7 @@ from processor.metrics import PartitionStatus, ProcessorMetrics, Status, StatusC
 from processor.quix_adapter import BatchingApplication
 from processor.worker import BillingWorker
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # The collector of Python's garbage otherwise walks every gathered record again and again.
 GC_THRESHOLDS = (200_000, 50, 100)
@@ -53,12 +53,12 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
         while failures < MOST_FAILURES:
             commits_before = metrics.commits
             if _run_once(settings, partitions["subtotals"], metrics, collector):
-                logger.info("processor stopped instance=%s", settings.instance)
+                logger.info("processor stopped", instance=settings.instance)
                 return 0
             failures = 1 if metrics.commits > commits_before else failures + 1
             if _told_to_stop_within(min(failures, MOST_PAUSE_SECONDS)):
                 return 0
-    logger.error("processor gives up instance=%s failures_without_commit=%d", settings.instance, failures)
+    logger.error("processor gives up", instance=settings.instance, failures_without_commit=failures)
     return 1
 
 
@@ -66,7 +66,7 @@ def _run_once(
     settings: Settings, subtotals_partitions: int, metrics: ProcessorMetrics, collector: StatusCollector
 ) -> bool:
     """Run the application until it is told to stop (True) or fails in a way that may pass (False)."""
-    logger.info("processor starts instance=%s topic=%s", settings.instance, settings.input_topic)
+    logger.info("processor starts", instance=settings.instance, topic=settings.input_topic)
     try:
         worker = make_worker(settings, subtotals_partitions, metrics)
         application = make_application(settings, worker)
@@ -75,7 +75,7 @@ def _run_once(
     except Exception as error:
         if explained := explain(error, settings):
             raise explained from error
-        logger.exception("processor failed, it goes on from its last commit instance=%s", settings.instance)
+        logger.exception("processor failed, it goes on from its last commit", instance=settings.instance)
         return False
     finally:
         collector.status = None

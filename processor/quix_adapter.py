@@ -17,7 +17,6 @@ interrupted is dropped and read again from the offset the group holds.
 Written against quixstreams 3.28.1, which pyproject.toml pins.
 """
 
-import logging
 import os
 import time
 import warnings
@@ -31,6 +30,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
+from billing.runtime.logs import get_logger
 from processor.book import Store
 from processor.takeover import Takeover
 
@@ -60,7 +60,7 @@ __all__ = [
     "Topic",
 ]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # How long one call waits for more records when few are coming: latency at low rates, idle wake-ups at none.
 BATCH_WAIT_SECONDS = 0.05
@@ -397,7 +397,7 @@ class BatchingApplication(Application):
         try:
             yield
         except Exception as error:
-            logger.warning("rebalance failed, stopping error=%r", error)
+            logger.warning("rebalance failed, stopping", error=repr(error))
             self._context.failure = self._context.failure or error
 
     def _let_go(self, partitions: list[TopicPartition]) -> None:
@@ -457,9 +457,7 @@ def _leaving_after(seconds: float, held_up: str) -> Iterator[None]:
 
 
 def _leave(held_up: str) -> None:
-    logger.error(
-        "the broker does not answer and holds up %s: leaving, the next start goes on from the last commit", held_up
-    )
+    logger.error("the broker does not answer: leaving, the next start goes on from the last commit", held_up=held_up)
     os._exit(1)
 
 

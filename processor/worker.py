@@ -1,10 +1,10 @@
 """Brings fold and book together around Quix's commit: gathers records, folds them, writes what they change."""
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from billing.clock import Clock, SystemClock
+from billing.runtime.logs import get_logger
 from billing.settings import Settings
 from billing.subtotal import Progress
 from billing.sums import TypeTable
@@ -17,7 +17,7 @@ from processor.quix_adapter import Produce
 from processor.rejected import produce_rejected
 from processor.takeover import Takeover, check_takeover, check_zone
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 # How many read events may wait to be summed: some 30 bytes each.
@@ -73,7 +73,7 @@ class BillingWorker:
         self._books[takeover.partition] = PartitionBook(
             takeover.partition, progress or Progress(time_zone=zone), self._types, self._settings.hot_table_entries
         )
-        logger.info("partition taken over partition=%d next_offset=%s", takeover.partition, takeover.committed_offset)
+        logger.info("partition taken over", partition=takeover.partition, next_offset=takeover.committed_offset)
 
     def gather(self, partition: int, messages: Sequence[Any]) -> None:
         """Keep the records, and read them when there are enough of them."""
@@ -113,7 +113,7 @@ class BillingWorker:
         self._rejected = [(message, why) for message, why in self._rejected if message.partition() in self._books]
         self._uncommitted = Uncommitted()
         if partitions:
-            logger.info("partitions let go partitions=%s", sorted(partitions))
+            logger.info("partitions let go", partitions=sorted(partitions))
 
     def _fold_all(self) -> None:
         for partition, gathered in self._gathered.items():

@@ -1,6 +1,7 @@
 """The parts meet at a topic or over HTTP and never in an import: read from the sources."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +83,76 @@ def test_every_module_says_what_it_is_for() -> None:
         if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     }
     assert not silent
+
+
+def log_calls(path: Path) -> Iterator[ast.Call]:
+    """Whatever is called on a `logger` in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "logger"
+        ):
+            yield node
+
+
+def is_constant_with_facts(call: ast.Call) -> bool:
+    """Whether the message is a text that nothing is put into, and all else has a name."""
+    message = call.args[0] if len(call.args) == 1 else None
+    if not isinstance(message, ast.Constant) or not isinstance(message.value, str):
+        return False
+    return not set("%{}\n=") & set(message.value) and all(fact.arg for fact in call.keywords)
+
+
+def test_log_messages_are_constant() -> None:
+    """What changes is a fact with a name: lines of one kind can be counted, and no value is read as a template."""
+    calls = [(path, call) for folder in MAY_IMPORT for path in sources(folder) for call in log_calls(path)]
+    assert len(calls) > 40
+    assert not [f"{path.relative_to(ROOT)}:{call.lineno}" for path, call in calls if not is_constant_with_facts(call)]
+
+
+@pytest.mark.parametrize(
+    ("code", "right"),
+    [
+        ('logger.info("month closed", month=month)', True),
+        ('logger.info("month closed")', True),
+        ('logger.info(f"month {month} closed")', False),
+        ('logger.info("month %s closed", month)', False),
+        ('logger.info("month closed month=%s" % month)', False),
+        ('logger.info("month {} closed".format(month))', False),
+        ('logger.info("month closed " + month)', False),
+        ('logger.info("month closed", **facts)', False),
+        ("logger.info(text)", False),
+    ],
+)
+def test_a_message_that_is_not_constant_is_seen(code: str, right: bool) -> None:
+    """The check above can fail."""
+    call = ast.parse(code, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert is_constant_with_facts(call) is right
+
+
+def test_there_is_one_way_to_log() -> None:
+    """Loggers come from billing.runtime.logs and are called `logger`; nobody else knows a logging library."""
+    strays = {
+        str(path.relative_to(ROOT))
+        for folder in MAY_IMPORT
+        for path in sources(folder)
+        if {"logging", "structlog"} & {top(module) for module in imports(path)}
+        or re.search(r"^(?!logger\b)\w+ = get_logger\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert strays == {"billing/runtime/logs.py"}
+
+
+def test_every_kafka_client_logs_in_the_one_form() -> None:
+    """The options of all clients come from client_config, which holds the logger; the others are named here."""
+    made_elsewhere = {
+        str(path.relative_to(ROOT))
+        for folder in MAY_IMPORT
+        for path in sources(folder)
+        for text in [path.read_text(encoding="utf-8")]
+        if re.search(r"\b(?:Consumer|Producer|AdminClient)\(\{?", text)
+        and not re.search(r"client_config|reader_config|_config\(|reader_options|logger=", text)
+    }
+    assert not made_elsewhere

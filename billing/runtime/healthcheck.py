@@ -10,8 +10,9 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from billing.errors import OperatorError
+from billing.runtime.kafka import admin_client
 from billing.settings import load_settings
 
 _TIMEOUT_SECONDS = 5.0
@@ -24,9 +25,8 @@ def main(arguments: Sequence[str]) -> int:
             urlopen(arguments[0], timeout=_TIMEOUT_SECONDS).close()
         else:
             settings = load_settings({})
-            client = AdminClient({"bootstrap.servers": settings.bootstrap_servers, **settings.kafka})
-            client.list_topics(timeout=_TIMEOUT_SECONDS)
-    except (URLError, TimeoutError, KafkaException) as error:
+            admin_client(settings, log_level=0).list_topics(timeout=_TIMEOUT_SECONDS)
+    except (URLError, TimeoutError, KafkaException, OperatorError) as error:
         print(f"not well: {error}")
         return 1
     return 0

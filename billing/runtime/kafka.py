@@ -1,6 +1,5 @@
 """Kafka clients as every part makes them, and the topics they need."""
 
-import logging
 import time
 from collections.abc import Iterable
 
@@ -8,10 +7,11 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from billing.errors import OperatorError
+from billing.runtime.logs import client_logger, get_logger
 from billing.settings import Settings
 from billing.topics import TopicSpec, topic_specs
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class KafkaUnavailableError(OperatorError):
@@ -24,6 +24,7 @@ def client_config(settings: Settings) -> dict[str, object]:
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": f"qb-{settings.instance}",
         "log_level": 3,
+        "logger": client_logger(),
         **settings.kafka,
     }
 
@@ -101,7 +102,7 @@ def _partitions(admin: AdminClient, deadline: float, servers: str) -> dict[str, 
                 raise KafkaUnavailableError(
                     f"no Kafka broker answers at {servers}: start one (qb broker) or set bootstrap_servers"
                 ) from error
-            logger.debug("broker not available yet address=%s error=%s", servers, error)
+            logger.debug("broker not available yet", address=servers, error=error)
 
 
 def _create(
@@ -118,7 +119,7 @@ def _create(
     for name, future in admin.create_topics(wanted, operation_timeout=10.0).items():
         try:
             future.result()
-            logger.info("topic created topic=%s", name)
+            logger.info("topic created", topic=name)
         except KafkaException as error:
             # Another part may have made it in between.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:

@@ -1,14 +1,14 @@
 """Serves the metrics of a part to Prometheus."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
 from billing.errors import OperatorError
+from billing.runtime.logs import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def metrics_served(registry: CollectorRegistry, host: str, port: int, setting: s
     except OSError as error:
         raise OperatorError(f"{setting} {port} cannot be served: {error.strerror}; set another one") from None
     try:
-        logger.info("metrics served port=%d", server.server_port)
+        logger.info("metrics served", port=server.server_port)
         yield server.server_port
     finally:
         server.shutdown()

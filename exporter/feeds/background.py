@@ -1,13 +1,13 @@
 """Threads that must not die in silence."""
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Protocol
 
 from billing.errors import OperatorError
+from billing.runtime.logs import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _JOIN_SECONDS = 3.0
 
@@ -50,7 +50,7 @@ class Background:
             job.run(self._stop)
         except Exception as error:
             if isinstance(error, OperatorError):
-                logger.error("background job failed job=%s error=%s", type(job).__name__, error)
+                logger.error("background job failed", job=type(job).__name__, error=error)
             else:
-                logger.exception("background job failed job=%s", type(job).__name__)
+                logger.exception("background job failed", job=type(job).__name__)
             self._on_failure(error)

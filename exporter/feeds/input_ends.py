@@ -1,6 +1,5 @@
 """How far the input topic reaches, as the broker last told: lag is measured against it."""
 
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +9,11 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from billing.errors import OperatorError
 from billing.runtime.kafka import admin_client
+from billing.runtime.logs import get_logger
 from billing.settings import Settings
 from exporter.feeds.input_tails import InputTails
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 INTERVAL_SECONDS = 1.0
 _TIMEOUT_SECONDS = 2.0
@@ -73,9 +73,7 @@ class InputEndsPoller:
                 self.newest = InputEnds(True, "a broker answers", ends, empty_from)
             except KafkaException as error:
                 if self.newest.up:
-                    logger.warning(
-                        "broker does not answer address=%s error=%s", self._settings.bootstrap_servers, error
-                    )
+                    logger.warning("broker does not answer", address=self._settings.bootstrap_servers, error=error)
                 message = f"no broker answers at {self._settings.bootstrap_servers}"
                 self.newest = InputEnds(False, message, self.newest.offsets, self.newest.empty_from)
 

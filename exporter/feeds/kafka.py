@@ -1,15 +1,15 @@
 """The feed from Kafka: reads the subtotals and the invoices whole, then live."""
 
-import logging
 import threading
 
 from billing.runtime.kafka import ensure_topics
+from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import TopicReader
 from billing.settings import Settings
 from exporter.feeds.input_ends import InputEndsPoller
 from exporter.model.read_model import ReadModel
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 START_TIMEOUT_SECONDS = 30.0
 

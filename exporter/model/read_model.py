@@ -5,13 +5,13 @@ commits of the processor (see :mod:`exporter.model.intake`). If a partition's bo
 `patience_seconds`, it is shown all the same, and the difference is told: hiding new money for ever would be worse.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
+from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record
 from billing.subtotal import HourBlockKey, Progress, ProgressKey, RecordError, SumsKey, UnknownVersionError
 from billing.sums import Sums, TypeTable
@@ -23,7 +23,7 @@ from exporter.model.rate import Rate
 from exporter.model.state import NotKnownError, State
 from exporter.model.view import Sort, View
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 PATIENCE_SECONDS = 1.0
 RATE_WINDOW_SECONDS = 10.0
@@ -182,9 +182,8 @@ class ReadModel:
                 return
             self._state, self._why = State.UNKNOWN_VERSION, f"in {topic}, {error}"
         logger.error(
-            "record cannot be read topic=%s partition=%d offset=%d error=%s",
-            topic, record.partition, record.offset, error,
-        )  # fmt: skip
+            "record cannot be read", topic=topic, partition=record.partition, offset=record.offset, error=error
+        )
 
     def _receive(self, subtotals: Iterable[Subtotal]) -> None:
         now, looked_at, loaded = self._clock(), self._state is State.READY, set[int]()
@@ -221,7 +220,7 @@ class ReadModel:
 
     def _give_up_waiting(self, intake: Intake) -> None:
         if not intake.books.agree:
-            logger.warning("books do not agree partition=%d difference=%s", intake.partition, intake.books.difference())
+            logger.warning("books do not agree", partition=intake.partition, difference=intake.books.difference())
         self._show(intake)
 
     def _become_ready(self, now: float) -> None:
@@ -237,9 +236,12 @@ class ReadModel:
             self.version += 1
             self._sample()
         logger.info(
-            "read model ready customers=%d months=%d partitions=%d balanced=%s",
-            len(self.cube.names), len(self.cube.months), len(self.intakes), balanced,
-        )  # fmt: skip
+            "read model ready",
+            customers=len(self.cube.names),
+            months=len(self.cube.months),
+            partitions=len(self.intakes),
+            balanced=balanced,
+        )
 
     def _warm_up(self) -> None:
         """Sort the newest customers before anybody asks: of a million that takes seconds, the first time.

@@ -1,16 +1,16 @@
 """What happens around every request: errors get their shape, answers their headers, and the clock is looked at."""
 
-import logging
 import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
+from billing.runtime.logs import get_logger
 from exporter.model.state import NotKnownError
 from exporter.web.context import context_of
 from exporter.web.problems import ProblemError, not_known, problem_response
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -30,9 +30,7 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     # A stream lasts as long as somebody watches: that is no time to answer.
     if response.content_type != "text/event-stream":
         context_of(request).own.observe_request(route, method, response.status, seconds)
-    logger.debug(
-        "request method=%s path=%s status=%d seconds=%.4f", request.method, request.path, response.status, seconds
-    )
+    logger.debug("request", method=request.method, path=request.path, status=response.status, seconds=round(seconds, 4))
     return response
 
 
@@ -50,7 +48,7 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
             return web.Response(status=error.status, headers=error.headers)
         return problem_response(_from_http(request, error))
     except Exception:
-        logger.exception("request failed method=%s path=%s", request.method, request.path)
+        logger.exception("request failed", method=request.method, path=request.path)
         return problem_response(ProblemError(500, "internal", "something went wrong here; the log has the details"))
 
 

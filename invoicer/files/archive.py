@@ -1,6 +1,5 @@
 """The folder of all months: finds those that are missing or damaged, and writes them from the ledger."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,12 +9,13 @@ from billing import ledger
 from billing.invoice import MonthClose
 from billing.ledger import ClosedKey, InvoiceKey
 from billing.runtime.file_lock import HeldElsewhereError, file_lock
+from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record
 from invoicer.files.manifest import is_complete, looks_complete
 from invoicer.files.month_folder import LedgerFaultError, MonthFolder
 from invoicer.steps import Steps, ignore_step
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 LOG_EVERY_SECONDS = 10.0
 
@@ -59,7 +59,7 @@ class Archive:
         for month in sorted(closes):
             folder = self.output / month
             if month in self._complete and not looks_complete(folder):
-                logger.warning("files are gone month=%s folder=%s", month, folder)
+                logger.warning("files are gone", month=month, folder=folder)
                 self._complete.discard(month)
             if month not in self._complete and is_complete(folder, closes[month]):
                 self._complete.add(month)
@@ -112,11 +112,9 @@ class Archive:
         """Log now and then how far a long one has come."""
         if time.monotonic() - self._told_at >= LOG_EVERY_SECONDS:
             self._told_at = time.monotonic()
-            logger.info("files are being written month=%s invoices=%d", folder.month, folder.invoices)
+            logger.info("files are being written", month=folder.month, invoices=folder.invoices)
 
     def _finish(self, folder: MonthFolder, close: MonthClose) -> None:
         folder.finish(close)
         self._complete.add(close.month)
-        logger.info(
-            "files written month=%s invoices=%d folder=%s", close.month, close.invoices, self.output / close.month
-        )
+        logger.info("files written", month=close.month, invoices=close.invoices, folder=self.output / close.month)

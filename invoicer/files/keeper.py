@@ -1,14 +1,14 @@
 """Keeps the files complete whatever the disk does: what can't be written now is tried again later."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 
 from billing.invoice import MonthClose
+from billing.runtime.logs import get_logger
 from invoicer.files.archive import Archive, StoppedError
 from invoicer.metrics import InvoicerMetrics
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 MAX_PAUSE_SECONDS = 60.0
 
@@ -58,7 +58,7 @@ class FileKeeper:
             self._archive.write(unwritten, stop_requested)
             unwritten = []
         except StoppedError:
-            logger.info("writing of files interrupted months=%s", ",".join(unwritten))
+            logger.info("writing of files interrupted", months=",".join(unwritten))
         except OSError as error:
             self._failed(unwritten, error)
         else:
@@ -69,12 +69,11 @@ class FileKeeper:
     def _failed(self, unwritten: list[str], error: OSError) -> None:
         self._metrics.file_failures.inc()
         logger.error(
-            "files cannot be written folder=%s months=%s error=%r retry_in_seconds=%g;"
-            " the invoices are issued and safe in the ledger: make room or mend the folder",
-            self._archive.output,
-            ",".join(unwritten),
-            error.strerror or str(error),
-            self._pause_seconds,
+            "files cannot be written, the invoices are issued and safe in the ledger: make room or mend the folder",
+            folder=self._archive.output,
+            months=",".join(unwritten),
+            error=error.strerror or str(error),
+            retry_in_seconds=self._pause_seconds,
         )
         self._not_before = self._monotonic() + self._pause_seconds
         self._pause_seconds = min(MAX_PAUSE_SECONDS, 2 * self._pause_seconds)

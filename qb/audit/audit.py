@@ -1,6 +1,5 @@
 """The audit itself: the steps that :mod:`qb.audit` lists, over whatever the records are read from."""
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from sqlite3 import Connection
@@ -9,6 +8,7 @@ from typing import Protocol
 from billing.event import BillableEvent, Reason
 from billing.money import format_micros
 from billing.period import month_calendar
+from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings
 from billing.subtotal import Progress
@@ -20,7 +20,7 @@ from qb.audit.scratch import AmountTable, LatestTable
 from qb.audit.subtotals_check import ProgressBook, check_progress, differing_sums, load_subtotals, report_sums
 from qb.audit.verdicts import VerdictCursor, VerdictError, VerdictTable, read_verdict
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class TopicSource(Protocol):
@@ -104,12 +104,12 @@ class Audit:
         """
         # Step 1.
         self._read_ledger()
-        logger.info("ledger read closed_months=%d", len(self._ledger.closes))
+        logger.info("ledger read", closed_months=len(self._ledger.closes))
         # Steps 2 and 3.
         cut = self._read_subtotals()
         # Step 4.
         self._read_rejected()
-        logger.info("subtotals and rejected records read, recounting records=%d", sum(cut.offsets.values()))
+        logger.info("subtotals and rejected records read, recounting", records=sum(cut.offsets.values()))
         # Step 5.
         clock = self._settings.clock
         since_ms = self._settings.simulation_anchor_ms

@@ -1,7 +1,6 @@
 """Runs the demo: looks before it starts anything, starts everything, shows it, and stops it in order."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from billing.errors import OperatorError
 from billing.runtime.kafka import ensure_topics
+from billing.runtime.logs import log_to_file
 from billing.runtime.signals import interrupted_once_by_signals
 from billing.settings import Settings
 from broker.download_display import show_download
@@ -120,6 +120,4 @@ def _kafka(folder: Folder, port: int, own_kafka: bool, console: Console) -> Iter
 
 def _log_to(folder: Folder) -> None:
     """Write this process's own log to a file as well: on the terminal it would tear the table apart."""
-    handler = logging.FileHandler(folder.logs / "demo.log", "w")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.getLogger().handlers[:] = [handler]
+    log_to_file(folder.logs / "demo.log")
