@@ -30,12 +30,12 @@ from billing.subtotal import (
     encode_sums,
     hour_block,
 )
-from exporter.feeds.input_ends import InputEnds
 from exporter.metrics.collector import BillingCollector
 from exporter.metrics.endpoint import Exposition
-from exporter.metrics.own import OwnMetrics
+from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
 from exporter.web.context import Context
+from exporter.web.own_metrics import OwnMetrics
 
 HOUR_MS = 1_767_225_600_000
 MONTH = "2026-01"

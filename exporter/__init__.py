@@ -9,7 +9,7 @@ topics only.
 :mod:`exporter.feeds`    where it comes from: Kafka, or a data set made up for ``--standalone``
 :mod:`exporter.web`      what every endpoint shares: routes, parameters, errors, health, the OpenAPI document
 :mod:`exporter.rest`     the REST paths, the overview and its live stream
-:mod:`exporter.grafana`  the JSON data source, as both plugins speak it
+:mod:`exporter.datasource`  the JSON data source, as both plugins speak it
 :mod:`exporter.metrics`  the Prometheus exposition
 ``exporter/page``        the page for people: HTML, CSS and JavaScript as the browser gets them, nothing to build
 =======================  ==========================================================================================

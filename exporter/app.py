@@ -14,14 +14,15 @@ from billing.errors import OperatorError
 from billing.runtime.logs import get_logger
 from billing.settings import Settings
 from billing.subtotal import Progress
+from exporter.application import create_app
 from exporter.feeds.background import Background, Job
-from exporter.feeds.input_ends import InputEnds, InputEndsPoller
+from exporter.feeds.input_ends import InputEndsPoller
 from exporter.feeds.kafka import KafkaFeed
 from exporter.feeds.standalone import StandaloneFeed
-from exporter.metrics.own import OwnMetrics
+from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
-from exporter.web.application import create_app
 from exporter.web.context import Context
+from exporter.web.own_metrics import OwnMetrics
 
 logger = get_logger(__name__)
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from billing.local_time import MS_PER_HOUR
 from billing.period import month_calendar
 from billing.settings import Settings
-from exporter.feeds.input_ends import InputEnds
 from exporter.feeds.made_up import EVENTS_PER_HOUR, Business, first_hour_ms
 from exporter.feeds.made_up_book import TICK_SECONDS, MadeUpBook
+from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from billing.subtotal import Progress
 from billing.sums import of_slot
-from exporter.feeds.input_ends import InputEnds
 from exporter.metrics.family import Family, Row, counter, gauge, single
+from exporter.model.input_ends import InputEnds
 from exporter.model.view import View
 
 _PARTITION = ("partition",)

@@ -1,4 +1,4 @@
-"""The overview, once and as a live stream of server-sent events."""
+"""The overview as a live stream of server-sent events."""
 
 import asyncio
 import contextlib
@@ -6,14 +6,12 @@ import contextlib
 from aiohttp import web
 
 from exporter.model.state import NotKnownError
-from exporter.rest.answer import answering, state_headers
 from exporter.rest.documents import Documents
 from exporter.rest.overview import overview, waiting
 from exporter.web.context import Context, context_of
-from exporter.web.json_body import dump, json_response
+from exporter.web.json_body import dump
 from exporter.web.middleware import common_headers
 from exporter.web.parameters import MONTH, read_month
-from exporter.web.problems import ProblemError
 from exporter.web.routes import Route
 
 # Not more often than a person can read, and often enough that silence means trouble.
@@ -63,17 +61,6 @@ class Broadcast:
 BROADCAST = web.AppKey("broadcast", Broadcast)
 
 
-async def get_overview(request: web.Request) -> web.Response:
-    """Answer with the overview of a month."""
-    month = read_month(request)
-    with answering(request) as documents:
-        if month is not None and documents.view.month_sums(month) is None:
-            raise ProblemError(404, "unknown_month", f"there are no events in {month}")
-        headers = {**state_headers(documents), "Cache-Control": "no-store"}
-        del headers["ETag"]
-        return json_response(overview(documents, month), headers=headers)
-
-
 async def stream(request: web.Request) -> web.StreamResponse:
     """Send the overview at once, then when it changes."""
     month, broadcast = read_month(request), request.config_dict[BROADCAST]
@@ -107,8 +94,6 @@ async def _until_changed(broadcast: Broadcast, seen: int) -> None:
 
 
 ROUTES = (
-    Route("GET", "/api/v1/overview", get_overview, "All that the page shows of a month.", (MONTH,), "Overview",
-          errors=(400, 404, 503)),
     Route("GET", "/api/v1/live", stream, "The overview as server-sent events: at once, then on each change.",
           (MONTH,), "text/event-stream", errors=(400,)),
 )  # fmt: skip

@@ -4,6 +4,8 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+from aiohttp import web
+
 from billing.clock import SystemClock
 from billing.local_time import MS_PER_HOUR
 from billing.money import format_micros
@@ -15,9 +17,14 @@ from exporter.model.grid import Grid, choose_step
 from exporter.model.series import bucket_sums
 from exporter.model.state import NotKnownError
 from exporter.model.view import Sort, View
+from exporter.rest.answer import answering, state_headers
 from exporter.rest.documents import Document, Documents, timestamp
 from exporter.web.context import Context
 from exporter.web.health import checks
+from exporter.web.json_body import json_response
+from exporter.web.parameters import MONTH, read_month
+from exporter.web.problems import ProblemError
+from exporter.web.routes import Route
 
 TOP_CUSTOMERS = 10
 MAX_BUCKETS = 200
@@ -172,3 +179,20 @@ def _freshness(context: Context, view: View) -> Document:
         "commit_age_seconds": None if committed_ms is None else (SystemClock().now_ms() - committed_ms) / 1_000,
         "delay_seconds": None if delay is None else round(delay, 3),
     }
+
+
+async def get_overview(request: web.Request) -> web.Response:
+    """Answer with the overview of a month."""
+    month = read_month(request)
+    with answering(request) as documents:
+        if month is not None and documents.view.month_sums(month) is None:
+            raise ProblemError(404, "unknown_month", f"there are no events in {month}")
+        headers = {**state_headers(documents), "Cache-Control": "no-store"}
+        del headers["ETag"]
+        return json_response(overview(documents, month), headers=headers)
+
+
+ROUTES = (
+    Route("GET", "/api/v1/overview", get_overview, "All that the page shows of a month.", (MONTH,), "Overview",
+          errors=(400, 404, 503)),
+)  # fmt: skip

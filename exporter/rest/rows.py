@@ -10,11 +10,11 @@ from billing.local_time import MS_PER_HOUR
 from billing.money import format_micros, micros_to_float
 from billing.period import format_timestamp
 from billing.sums import event_count, of_slot, total_micros
-from exporter.grafana.annotations import marks
-from exporter.grafana.asked import Asked
-from exporter.grafana.request import Query, Target, TimeRange, read_time
 from exporter.model.figures import only_slot
 from exporter.model.view import Sort
+from exporter.query.asked import Asked
+from exporter.query.marks import marks
+from exporter.query.time_range import TimeRange, read_time
 from exporter.rest.answer import answering, state_headers
 from exporter.rest.cursor import Selection
 from exporter.rest.customers import find
@@ -139,8 +139,7 @@ def _asked(request: web.Request, documents: Documents) -> Asked:
     for name in ("month", "type", "customer"):
         values = request.query.getall(name, [])
         payload[name] = values if len(values) > 1 else next(iter(values), None)
-    query = Query([], None, 1, 1, [])
-    return Asked(documents.context, documents.view, query, Target("subtotals", "A", payload, "table"))
+    return Asked(documents.context, documents.view, "subtotals", payload)
 
 
 def _by_customer(asked: Asked, wanted: list[str]) -> Iterator[Document]:

@@ -1,4 +1,4 @@
-"""One type's month, all types of a month, and all months."""
+"""One type's month, and all types of a month."""
 
 from aiohttp import web
 
@@ -42,13 +42,6 @@ async def list_types(request: web.Request) -> web.Response:
         return answer(documents, {"types": rows, "month": month, "as_of": documents.as_of})
 
 
-async def list_months(request: web.Request) -> web.Response:
-    """Answer with all months that have events, oldest first."""
-    with answering(request) as documents:
-        months = [documents.month(month) for month in documents.view.months()]
-        return answer(documents, {"months": months, "as_of": documents.as_of})
-
-
 ROUTES = (
     Route(
         "GET", "/types", list_types, "All event types of a month.", (MONTH,), "Types", errors=(400, 404, 503)
@@ -57,5 +50,4 @@ ROUTES = (
         "GET", "/types/{type}", one_type, "One event type's month.",
         (Parameter("type", "its name, in any case", in_path=True), MONTH), "Type", errors=(400, 404, 503),
     ),
-    Route("GET", "/months", list_months, "All months with events, oldest first.", (), "Months"),
 )  # fmt: skip

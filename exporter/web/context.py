@@ -9,9 +9,9 @@ from aiohttp import web
 
 from billing.period import MonthCalendar, month_calendar
 from billing.settings import Settings
-from exporter.feeds.input_ends import InputEnds
-from exporter.metrics.own import OwnMetrics
+from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
+from exporter.web.own_metrics import OwnMetrics
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from exporter.grafana.asked import Asked
-from exporter.grafana.choices import KINDS
-from exporter.grafana.filters import KEYS
-from exporter.grafana.request import Query, Target
-from exporter.grafana.targets import TARGETS
+from exporter.datasource.choices import KINDS
+from exporter.datasource.request import Query, Target
+from exporter.datasource.targets import TARGETS
 from exporter.model.state import State
+from exporter.query.asked import Asked
+from exporter.query.filters import KEYS
 from exporter.rest.live import LONGEST_SECONDS, RETRY_MS, SHORTEST_SECONDS
 from exporter.rest.overview import MAX_BUCKETS, TOP_CUSTOMERS
 from exporter.web.parameters import MAX_LIMIT

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from billing.runtime.topic_reader import Record
+from exporter.application import MAX_BODY_BYTES, ROUTES
 from exporter.model.view import View
-from exporter.web.application import MAX_BODY_BYTES, ROUTES
 from exporter.web.openapi import openapi_path
 from exporter.web.routes import Route
 from tests.exporter.client import Answer

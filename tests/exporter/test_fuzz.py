@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.grafana.targets import TARGETS
-from exporter.web.application import ROUTES
+from exporter.application import ROUTES
+from exporter.datasource.targets import TARGETS
 from tests.exporter.client import Client
 from tests.exporter.world import two_months
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from exporter.grafana.filters import passes, read_filters
-from exporter.grafana.values import Choice, read_choice
+from exporter.query.filters import passes, read_filters
+from exporter.query.values import Choice, read_choice
 from exporter.web.problems import ProblemError
 
 KNOWN = {"a.b", "c", "x-1", "Smith, Jones", "{curly}", "(round)", "back\\slash", "a,b|c", "All", "[1]", "50"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from exporter.feeds.input_ends import InputEnds
+from exporter.model.input_ends import InputEnds
 from tests.exporter.world import DAY_MS, FEBRUARY_MS, HOUR_MS, World, charlie, two_months
 
 

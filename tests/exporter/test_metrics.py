@@ -19,11 +19,11 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.feeds.input_ends import InputEnds
 from exporter.metrics.collector import BillingCollector
 from exporter.metrics.endpoint import Exposition
 from exporter.metrics.family import Family, Kind
 from exporter.metrics.rendering import Renderer
+from exporter.model.input_ends import InputEnds
 from tests.exporter.world import World, charlie, two_months
 
 GOLDEN = Path(__file__).parent / "golden_metrics.txt"

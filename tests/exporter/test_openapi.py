@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from exporter.web.application import ROUTES
+from exporter.application import ROUTES
 from exporter.web.openapi import openapi_path
 from tests.exporter.client import Client
 from tests.exporter.world import CHARLIE_MS, charlie, two_months

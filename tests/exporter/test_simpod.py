@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exporter.grafana.targets import TARGETS
+from exporter.datasource.targets import TARGETS
 from tests.exporter.client import Client
 from tests.exporter.world import DAY_MS, FEBRUARY_MS, HOUR_MS, World, two_months
 

@@ -26,11 +26,11 @@ from billing.subtotal import (
     encode_progress,
     encode_sums,
 )
-from exporter.feeds.input_ends import InputEnds
-from exporter.metrics.own import OwnMetrics
+from exporter.application import create_app
+from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
-from exporter.web.application import create_app
 from exporter.web.context import Context
+from exporter.web.own_metrics import OwnMetrics
 from tests.exporter.client import Client, serve
 
 CHARLIE_S = 1_488_142_855

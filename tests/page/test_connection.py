@@ -1,7 +1,7 @@
 """What the page says when the numbers are not known, not real, or no longer told."""
 
 from broker.ports import free_port
-from exporter.feeds.input_ends import InputEnds
+from exporter.model.input_ends import InputEnds
 from tests.exporter.world import World, two_months
 from tests.page.browser import Tab
 from tests.page.page import LIVE, banners, open_page, standalone, total

@@ -1,8 +1,8 @@
 """The tables about the flow of events: rejected records, and how fresh each input partition is."""
 
-from exporter.grafana.asked import Asked
-from exporter.grafana.frames import Frame
-from exporter.grafana.units import count_field, text_field, time_field
+from exporter.datasource.frames import Frame
+from exporter.datasource.units import count_field, text_field, time_field
+from exporter.query.asked import Asked
 
 
 def rejected(asked: Asked) -> list[Frame]:

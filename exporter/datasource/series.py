@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from billing.sums import event_count, of_slot, total_micros
-from exporter.grafana.asked import Asked
-from exporter.grafana.buckets import asked_buckets
-from exporter.grafana.frames import Field, Frame
-from exporter.grafana.units import money_field, time_field
+from exporter.datasource.frames import Field, Frame
+from exporter.datasource.units import money_field, time_field
 from exporter.model.figures import average_micros
+from exporter.query.asked import Asked
+from exporter.query.buckets import asked_buckets
 
 MAX_CUSTOMER_SERIES = 100
 
@@ -96,7 +96,7 @@ def _frames(asked: Asked, make: Callable[[Points], Field], from_month_start: boo
 
 
 def _points(asked: Asked, starts_ms: list[int], sums: list[tuple[int, ...]]) -> list[Points]:
-    if asked.target.payload.get("combined") in (True, "true"):
+    if asked.payload.get("combined") in (True, "true"):
         counted = [asked.counted(one) for one in sums]
         totals, counts = [total_micros(one) for one in counted], [event_count(one) for one in counted]
         return [Points("total", starts_ms, totals, counts)]

@@ -1,11 +1,11 @@
 """Which hours a series shows, and in which buckets."""
 
 from billing.local_time import MS_PER_HOUR
-from exporter.grafana.asked import Asked
-from exporter.grafana.filters import passes
-from exporter.grafana.request import TimeRange
 from exporter.model.grid import DAY, HOUR, Grid, Step, choose_step
 from exporter.model.series import Buckets, bucket_sums
+from exporter.query.asked import Asked
+from exporter.query.filters import passes
+from exporter.query.time_range import TimeRange
 from exporter.web.problems import unprocessable
 
 # As many points as an hourly series of a year has are given, if hours or days are asked for by name.
@@ -38,14 +38,14 @@ def asked_buckets(asked: Asked, from_month_start: bool) -> tuple[Buckets, int]:
 
 
 def _step(asked: Asked, shown: TimeRange) -> Step:
-    wanted = asked.target.payload.get("bucket") or "auto"
-    span_ms, points = shown.to_ms - shown.from_ms, asked.query.max_points
+    wanted = asked.payload.get("bucket") or "auto"
+    span_ms, points = shown.to_ms - shown.from_ms, asked.max_points
     match wanted:
         case "hour":
             return choose_step(span_ms, max(points, _MOST_NAMED))
         case "day":
             return choose_step(span_ms, max(points, _MOST_NAMED), at_least=DAY)
         case "auto":
-            return choose_step(span_ms, points, at_least_ms=asked.query.interval_ms)
+            return choose_step(span_ms, points, at_least_ms=asked.interval_ms)
         case _:
             raise unprocessable("bad_payload", f"bucket {str(wanted)[:40]!r} is none of hour, day, auto", "bucket")

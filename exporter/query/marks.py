@@ -1,4 +1,4 @@
-"""Annotations: where a month ends, and when its invoices were issued."""
+"""Marks on the axis of time: where a month ends, and when its invoices were issued."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,7 @@ from billing.invoice import MonthClose
 from billing.money import format_cents, format_rounded
 from billing.period import MonthCalendar
 from billing.sums import total_micros
-from exporter.grafana.asked import Asked
-from exporter.grafana.frames import Frame
-from exporter.grafana.units import text_field, time_field
 from exporter.model.view import View
-from exporter.web.problems import unprocessable
 
 
 @dataclass(frozen=True)
@@ -46,28 +42,6 @@ def marks(view: View, calendar: MonthCalendar, currency: str, at: str = "month_e
             text = f"{total} {currency} so far; the invoices are not issued yet"
             found.append(Mark(end_ms, f"{month} has ended", text, ("month", "open")))
     return found
-
-
-def annotations(asked: Asked) -> list[Frame]:
-    """Return the annotations in the time shown, as the one frame that Grafana wants."""
-    at = asked.target.payload.get("at") or "month_end"
-    if at not in ("month_end", "closed"):
-        raise unprocessable("bad_payload", f"at {str(at)[:40]!r} is neither month_end nor closed", "at")
-    shown = asked.range
-    found = [
-        mark
-        for mark in marks(asked.view, asked.context.calendar, asked.currency, at)
-        if shown is None or shown.from_ms <= mark.time_ms <= shown.to_ms
-    ]
-    times = [mark.time_ms for mark in found]
-    fields = [
-        time_field("time", times),
-        time_field("timeEnd", times),
-        text_field("title", [mark.title for mark in found]),
-        text_field("text", [mark.text for mark in found]),
-        text_field("tags", [",".join(mark.tags) for mark in found]),
-    ]
-    return [Frame("annotations", fields)]
 
 
 def _closed(close: MonthClose, at_ms: int) -> Mark:

@@ -5,13 +5,14 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from exporter.grafana.annotations import marks
-from exporter.grafana.choices import KINDS, tag_values, values, variable
-from exporter.grafana.filters import KEYS, read_filters
-from exporter.grafana.frames import Json, as_datapoints, as_fields, as_table
-from exporter.grafana.request import Query, Target, read_payload, read_query, read_range
-from exporter.grafana.targets import TARGETS, answer
+from exporter.datasource.choices import KINDS, tag_values, values, variable
+from exporter.datasource.frames import Json, as_datapoints, as_fields, as_table
+from exporter.datasource.request import Query, Target, read_payload, read_query
+from exporter.datasource.targets import TARGETS, answer
 from exporter.model.view import View
+from exporter.query.filters import KEYS, read_filters
+from exporter.query.marks import marks
+from exporter.query.time_range import read_range
 from exporter.web.context import Context, context_of
 from exporter.web.json_body import json_response, read_json
 from exporter.web.problems import ProblemError

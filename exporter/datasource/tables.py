@@ -5,12 +5,12 @@ from heapq import nsmallest
 from itertools import islice
 
 from billing.sums import NO_SUMS, Sums, event_count, of_slot, total_micros
-from exporter.grafana.asked import Asked
-from exporter.grafana.columns import Row, table
-from exporter.grafana.frames import Frame
+from exporter.datasource.columns import Row, table
+from exporter.datasource.frames import Frame
 from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
 from exporter.model.figures import share_of
 from exporter.model.view import Sort, measure_of
+from exporter.query.asked import Asked
 from exporter.web.problems import unprocessable
 
 MAX_ROWS = 10_000
@@ -90,7 +90,7 @@ def customer(asked: Asked) -> list[Frame]:
 
 def read_limit(asked: Asked, default: int) -> int:
     """Return how many rows are asked for at most."""
-    raw = asked.target.payload.get("limit")
+    raw = asked.payload.get("limit")
     if raw is None or raw == "":
         return default
     text = str(raw)
@@ -113,7 +113,7 @@ def _months(asked: Asked, default: str) -> list[Frame]:
             customers=_active(asked, month, only), comparison=_comparison(asked, month),
         ))  # fmt: skip
     columns = ("month", "month_start", "month_end", *_MONEY, "customers", *_COMPARED, "status")
-    return [table(asked, asked.target.name, columns, rows, wanted)]
+    return [table(asked, asked.name, columns, rows, wanted)]
 
 
 def _comparison(asked: Asked, month: str) -> Comparison:
@@ -132,7 +132,7 @@ def _active(asked: Asked, month: str, slot: int | None) -> int:
 
 
 def _top(asked: Asked, month: str, size: int) -> Sequence[tuple[str, Sums]]:
-    sort, prefix = _sort(asked), str(asked.target.payload.get("prefix") or "")
+    sort, prefix = _sort(asked), str(asked.payload.get("prefix") or "")
     everybody = asked.view.customers(month)
     if sort is Sort.CUSTOMER:
         found = ((name, asked.counted(everybody[name])) for name in asked.view.named(prefix, month))
@@ -152,7 +152,7 @@ def _passes(asked: Asked, name: str) -> bool:
 
 
 def _sort(asked: Asked) -> Sort:
-    raw = asked.target.payload.get("sort") or Sort.TOTAL.value
+    raw = asked.payload.get("sort") or Sort.TOTAL.value
     try:
         return Sort(raw)
     except ValueError:

@@ -1,16 +1,17 @@
-"""One query against one state: which months, types and customers it is about."""
+"""One question about one state: which months, types and customers it is about."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from billing.period import add_months, parse_month
 from billing.sums import NO_SUMS, Sums, event_count, plus
-from exporter.grafana.filters import Filter, listed, passes
-from exporter.grafana.request import Query, Target, TimeRange
-from exporter.grafana.values import Choice, read_choice
 from exporter.model.figures import only_slots
 from exporter.model.view import View
+from exporter.query.filters import Filter, listed, passes
+from exporter.query.time_range import TimeRange
+from exporter.query.values import Choice, read_choice
 from exporter.web.context import Context
 from exporter.web.problems import unprocessable
 
@@ -19,40 +20,38 @@ _WORDS = ("newest", "previous", "range")
 
 @dataclass(frozen=True)
 class Asked:
-    """A target with everything that its answer needs.
+    """A question with everything that its answer needs.
 
     Args:
         context: of the application.
         view: what is known.
-        query: the request it is part of.
-        target: the query itself.
+        name: what is asked for, for errors.
+        payload: which months, types, customers and so on; a value takes every form that Grafana's variables have.
+        range: the time shown; None if none is.
+        filters: the ad hoc filters.
+        max_points: how many points a series may have.
+        interval_ms: the shortest bucket worth showing.
     """
 
     context: Context
     view: View
-    query: Query
-    target: Target
-
-    @property
-    def filters(self) -> list[Filter]:
-        """The ad hoc filters."""
-        return self.query.filters
+    name: str
+    payload: Mapping[str, Any]
+    range: TimeRange | None = None
+    filters: Sequence[Filter] = ()
+    max_points: int = 1
+    interval_ms: int = 1
 
     @property
     def currency(self) -> str:
         """The currency of all amounts."""
         return self.context.settings.currency
 
-    @property
-    def range(self) -> TimeRange | None:
-        """The time shown."""
-        return self.query.range
-
     @cached_property
     def slots(self) -> list[int]:
         """The slots of the types asked for, in their order."""
         names = self.view.cube.types.names
-        choice = read_choice("type", self.target.payload.get("type"), lambda text: text.upper() in names)
+        choice = read_choice("type", self.payload.get("type"), lambda text: text.upper() in names)
         chosen = None if choice.values is None else {value.upper() for value in choice.values}
         for name in sorted((chosen or set()) - set(names)):
             raise unprocessable("bad_payload", f"type {name[:40]!r} is none of {', '.join(names)}", "type")
@@ -73,7 +72,7 @@ class Asked:
         Args:
             default: what an absent or empty key means: ``newest`` or ``all``.
         """
-        choice = read_choice("month", self.target.payload.get("month"), lambda text: text in _WORDS)
+        choice = read_choice("month", self.payload.get("month"), lambda text: text in _WORDS)
         filtered = any(one.key == "month" for one in self.filters)
         if not choice.given and default == "newest" and not filtered:
             choice = Choice(("newest",), given=True)
@@ -91,11 +90,11 @@ class Asked:
         Raises:
             ProblemError: the key is absent or empty, as when Grafana loses a payload.
         """
-        choice = read_choice("customer", self.target.payload.get("customer"), self.view.cube.names.__contains__)
+        choice = read_choice("customer", self.payload.get("customer"), self.view.cube.names.__contains__)
         if not choice.given:
             raise unprocessable(
                 "missing_payload",
-                f"{self.target.name} needs payload.customer: a name, several, or * for all; the payload may have been "
+                f"{self.name} needs payload.customer: a name, several, or * for all; the payload may have been "
                 "lost on its way, use ${customer:csv} or ${customer:json} in it",
                 "customer",
             )

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from exporter.grafana import annotations, invoices, operations, series, tables
-from exporter.grafana.asked import Asked
-from exporter.grafana.filters import KEYS, require_keys
-from exporter.grafana.frames import Frame
-from exporter.grafana.request import Query, Target
+from exporter.datasource import annotations, invoices, operations, series, tables
+from exporter.datasource.frames import Frame
+from exporter.datasource.request import Query, Target
 from exporter.model.view import View
+from exporter.query.asked import Asked
+from exporter.query.filters import KEYS, require_keys
 from exporter.web.context import Context
 from exporter.web.problems import unprocessable
 
@@ -26,7 +26,7 @@ class TargetSpec:
         label: what a person is shown.
         make: answers it.
         keys: what its payload may hold.
-        filters: the keys of ad hoc filters that it can follow.
+        filters: the keys of ad hoc filters that it can follow; None takes all and follows none.
         series: whether it is a series.
     """
 
@@ -34,7 +34,7 @@ class TargetSpec:
     label: str
     make: Callable[[Asked], list[Frame]]
     keys: tuple[str, ...] = ()
-    filters: tuple[str, ...] = ()
+    filters: tuple[str, ...] | None = ()
     series: bool = False
 
 
@@ -57,7 +57,7 @@ TARGETS = {spec.name: spec for spec in (
     TargetSpec("invoices", "Issued invoices", invoices.invoices, ("month", "customer", "limit"), ("customer", "month")),
     TargetSpec("rejected", "Rejected records by reason", operations.rejected),
     TargetSpec("freshness", "How far each input partition is counted", operations.freshness),
-    TargetSpec("annotations", "Where months end", annotations.annotations, ("at",)),
+    TargetSpec("annotations", "Where months end", annotations.annotations, ("at",), None),
 )}  # fmt: skip
 
 
@@ -70,9 +70,12 @@ def answer(context: Context, view: View, query: Query, target: Target) -> list[F
     spec = TARGETS.get(target.name)
     if spec is None:
         raise unprocessable("unknown_target", f"{target.name[:60]!r} is none of {', '.join(TARGETS)}", "target")
-    if spec.make is not annotations.annotations:
+    if spec.filters is not None:
         require_keys(query.filters, spec.filters, spec.name)
-    frames = spec.make(Asked(context, view, query, target))
+    asked = Asked(
+        context, view, target.name, target.payload, query.range, query.filters, query.max_points, query.interval_ms
+    )
+    frames = spec.make(asked)
     told = [*_unused_keys(spec, target), *([_MADE_UP] if context.standalone else [])]
     if told and frames:
         frames[0] = replace(frames[0], notices=[*frames[0].notices, *told])

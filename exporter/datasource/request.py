@@ -1,12 +1,12 @@
 """What Grafana sends to /query, read tolerantly: unknown keys are ignored, and a lost payload is noticed."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
 
-from exporter.grafana.filters import Filter, read_filters
+from exporter.query.filters import Filter, read_filters
+from exporter.query.time_range import TimeRange, read_range
 from exporter.web.problems import unprocessable
 
 MAX_TARGETS = 100
@@ -14,14 +14,6 @@ MAX_POINTS = 50_000
 _DEFAULT_POINTS = 1_000
 
 Form = Literal["fields", "timeserie", "table"]
-
-
-@dataclass(frozen=True)
-class TimeRange:
-    """A range of time in milliseconds: inclusive at `from_ms`, exclusive at `to_ms`."""
-
-    from_ms: int
-    to_ms: int
 
 
 @dataclass(frozen=True)
@@ -107,41 +99,6 @@ def read_payload(raw: object) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise unprocessable("bad_payload", "the payload is not a JSON object", "payload")
     return raw
-
-
-def read_range(raw: object) -> TimeRange | None:
-    """Return a range of time, None if there is none.
-
-    Raises:
-        ProblemError: a time that is none, or a range that ends before it begins.
-    """
-    if not isinstance(raw, dict) or not raw.get("from") or not raw.get("to"):
-        return None
-    found = TimeRange(read_time(raw["from"], "range.from"), read_time(raw["to"], "range.to"))
-    if found.to_ms < found.from_ms:
-        raise unprocessable("bad_range", "the range ends before it begins", "range")
-    return found
-
-
-def read_time(raw: object, name: str) -> int:
-    """Return a time in milliseconds: a number of them, or RFC 3339.
-
-    Raises:
-        ProblemError: it is neither.
-    """
-    if isinstance(raw, str) and raw.isascii() and raw.isdigit() and len(raw) < 16:
-        raw = int(raw)
-    if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 10**15:
-        return raw
-    if isinstance(raw, str):
-        try:
-            moment = datetime.fromisoformat(raw)
-        except ValueError:
-            pass
-        else:
-            aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return int(aware.replace(microsecond=0).timestamp()) * 1_000 + aware.microsecond // 1_000
-    raise unprocessable("bad_range", f"{name} is neither RFC 3339 nor a number of milliseconds", name)
 
 
 def _positive(raw: object, default: int) -> int:

@@ -5,12 +5,12 @@ from itertools import islice
 
 from billing.invoice import Invoice
 from billing.money import MICROS_PER_CENT
-from exporter.grafana.asked import Asked
-from exporter.grafana.filters import passes
-from exporter.grafana.frames import Frame
-from exporter.grafana.tables import DEFAULT_ROWS, read_limit
-from exporter.grafana.units import count_field, exact_field, money_field, text_field, time_field
-from exporter.grafana.values import read_choice
+from exporter.datasource.frames import Frame
+from exporter.datasource.tables import DEFAULT_ROWS, read_limit
+from exporter.datasource.units import count_field, exact_field, money_field, text_field, time_field
+from exporter.query.asked import Asked
+from exporter.query.filters import passes
+from exporter.query.values import read_choice
 
 
 def invoices(asked: Asked) -> list[Frame]:
@@ -38,7 +38,7 @@ def invoices(asked: Asked) -> list[Frame]:
 
 def _chosen(asked: Asked) -> Iterator[Invoice]:
     book = asked.view.invoices
-    choice = read_choice("customer", asked.target.payload.get("customer"), asked.view.cube.names.__contains__)
+    choice = read_choice("customer", asked.payload.get("customer"), asked.view.cube.names.__contains__)
     for month in _months(asked):
         if choice.values is None:
             invoices = book.page(month, 0)
@@ -49,7 +49,7 @@ def _chosen(asked: Asked) -> Iterator[Invoice]:
 
 def _months(asked: Asked) -> list[str]:
     issued = sorted(month for month, one in asked.view.invoices.months.items() if one.values)
-    if asked.target.payload.get("month") in (None, "", "newest"):
+    if asked.payload.get("month") in (None, "", "newest"):
         filtered = [month for month in issued if passes(asked.filters, "month", month)]
         return filtered[-1:]
     wanted = asked.months(default="all")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from billing.money import format_micros, micros_to_float
-from exporter.grafana.frames import Field
+from exporter.datasource.frames import Field
 
 _SYMBOLS = MappingProxyType({"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "PLN": "zł"})
 

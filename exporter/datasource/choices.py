@@ -6,9 +6,9 @@ from typing import Any
 
 from billing.event import Reason
 from billing.sums import of_slot
-from exporter.grafana.filters import KEYS, Filter, passes
-from exporter.grafana.values import read_choice
 from exporter.model.view import View
+from exporter.query.filters import KEYS, Filter, passes
+from exporter.query.values import read_choice
 from exporter.web.problems import unprocessable
 
 KINDS = ("customers", "types", "months", "reasons")

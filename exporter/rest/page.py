@@ -1,4 +1,4 @@
-"""The front door: a page to a browser, JSON to a program."""
+"""The page for people: its files."""
 
 import hashlib
 from importlib.resources import files
@@ -6,10 +6,6 @@ from importlib.resources.abc import Traversable
 
 from aiohttp import web
 
-from exporter.model.state import State
-from exporter.rest.overview import is_simulated
-from exporter.web.context import context_of
-from exporter.web.json_body import json_response
 from exporter.web.problems import ProblemError
 from exporter.web.routes import Parameter, Route
 
@@ -41,23 +37,12 @@ def page_folder() -> Traversable:
     return files("exporter") / "page"
 
 
-async def front(request: web.Request) -> web.Response:
-    """Answer with the page, or with what this is."""
-    if "text/html" in request.headers.get("Accept", ""):
-        return _page()
-    context = context_of(request)
-    settings = context.settings
-    body = {
-        "name": "queryable-billing",
-        "version": context.version,
-        "ready": context.model.state is State.READY,
-        "standalone": context.standalone,
-        "simulated": is_simulated(context),
-        "currency": settings.currency,
-        "time_zone": settings.time_zone,
-        "links": {**context.links, "openapi": "/openapi.json", "metrics": "/metrics", "overview": "/api/v1/overview"},
-    }
-    return json_response(body, headers={"Cache-Control": "no-store", "Vary": "Accept"})
+def page_response() -> web.Response:
+    """Return the page itself."""
+    index = page_folder() / "index.html"
+    text = index.read_text("utf-8") if index.is_file() else _FALLBACK
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept", **_PAGE_HEADERS}
+    return web.Response(text=text, content_type="text/html", headers=headers)
 
 
 async def static(request: web.Request) -> web.Response:
@@ -85,19 +70,11 @@ async def static(request: web.Request) -> web.Response:
     return response
 
 
-def _page() -> web.Response:
-    index = page_folder() / "index.html"
-    text = index.read_text("utf-8") if index.is_file() else _FALLBACK
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept", **_PAGE_HEADERS}
-    return web.Response(text=text, content_type="text/html", headers=headers)
-
-
 def _no_file(name: str) -> ProblemError:
     return ProblemError(404, "not_found", f"there is no file {name[:100]!r}")
 
 
 ROUTES = (
-    Route("GET", "/", front, "What this is; the page for people to a browser.", (), "Front", strict=False, errors=()),
     Route("GET", "/static/{file:.+}", static, "The page's files.",
           (Parameter("file", "its path", in_path=True),), "application/octet-stream", strict=False, errors=(404,)),
 )  # fmt: skip

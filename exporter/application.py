@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from aiohttp import web
 
-from exporter.grafana.routes import ROUTES as GRAFANA
+from exporter.datasource.routes import ROUTES as DATASOURCE
 from exporter.metrics.endpoint import ROUTES as METRICS
 from exporter.metrics.endpoint import install as install_metrics
 from exporter.rest.customers import ROUTES as CUSTOMERS
+from exporter.rest.front import ROUTES as FRONT
 from exporter.rest.invoices import ROUTES as INVOICES
 from exporter.rest.live import BROADCAST, Broadcast
 from exporter.rest.live import ROUTES as LIVE
-from exporter.rest.root import ROUTES as ROOT
+from exporter.rest.months import ROUTES as MONTHS
+from exporter.rest.overview import ROUTES as OVERVIEW
+from exporter.rest.page import ROUTES as PAGE
 from exporter.rest.rows import ROUTES as ROWS
 from exporter.rest.types import ROUTES as TYPES
 from exporter.web.context import CONTEXT, Context
@@ -26,7 +29,7 @@ MAX_BODY_BYTES = 1024 * 1024
 OPENAPI = web.AppKey("openapi", bytes)
 
 ROUTES: tuple[Route, ...] = (
-    *ROOT, *CUSTOMERS, *TYPES, *INVOICES, *LIVE, *ROWS, *GRAFANA, *METRICS, *HEALTH,
+    *FRONT, *PAGE, *CUSTOMERS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS, *DATASOURCE, *METRICS, *HEALTH,
     Route("GET", "/openapi.json", endpoint_of(OPENAPI), "This description.", strict=False, errors=()),
 )  # fmt: skip
 

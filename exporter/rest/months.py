@@ -1,0 +1,16 @@
+"""All months."""
+
+from aiohttp import web
+
+from exporter.rest.answer import answer, answering
+from exporter.web.routes import Route
+
+
+async def list_months(request: web.Request) -> web.Response:
+    """Answer with all months that have events, oldest first."""
+    with answering(request) as documents:
+        months = [documents.month(month) for month in documents.view.months()]
+        return answer(documents, {"months": months, "as_of": documents.as_of})
+
+
+ROUTES = (Route("GET", "/months", list_months, "All months with events, oldest first.", (), "Months"),)
