@@ -34,6 +34,7 @@ from exporter.metrics.collector import BillingCollector
 from exporter.metrics.endpoint import Exposition
 from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
+from exporter.model.visible_delay import VisibleDelay
 from exporter.web.context import Context
 from exporter.web.own_metrics import OwnMetrics
 
@@ -84,7 +85,8 @@ def make_context(customers: int) -> Context:
     model = ReadModel(settings.types)
     model.apply(records(customers, number=1))
     model.caught_up()
-    return Context(settings, model, InputEnds, OwnMetrics(CollectorRegistry()))
+    own = OwnMetrics(CollectorRegistry())
+    return Context(settings, model, InputEnds, own, VisibleDelay(own.observe_delay))
 
 
 def mover(context: Context, customers: int) -> Callable[[], None]:

@@ -77,13 +77,13 @@ def timed(work: Callable[[], object]) -> float:
 
 def top(model: ReadModel, skip: int = 0) -> list[str]:
     """Return ten customers, highest first, behind the first `skip`."""
-    with model.look() as view:
+    with model.reading() as view:
         return list(islice(view.ranked(MONTH, Sort.TOTAL), skip, skip + 10))
 
 
 def prefix(model: ReadModel) -> list[str]:
     """Return ten customers whose names begin alike."""
-    with model.look() as view:
+    with model.reading() as view:
         return list(islice(view.named("customer-0001", MONTH), 10))
 
 

@@ -23,7 +23,7 @@ NUMBER_DIGITS = 6
 Residues = Mapping[str, int]
 
 
-class Document(StrEnum):
+class InvoiceKind(StrEnum):
     """What an invoice is to the customer."""
 
     INVOICE = "invoice"
@@ -104,9 +104,9 @@ class Invoice:
         return sum(line.count for line in self.all_lines)
 
     @property
-    def document(self) -> Document:
+    def document(self) -> InvoiceKind:
         """Whether the customer owes the total or gets it back."""
-        return Document.CREDIT_NOTE if self.total_cents < 0 else Document.INVOICE
+        return InvoiceKind.CREDIT_NOTE if self.total_cents < 0 else InvoiceKind.INVOICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +140,12 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class MonthClose:
-    """The marker that ends a month: all its invoices are issued, and no more will be.
+    """The record that ends a month: all its invoices are issued, and no more will be.
 
     Args:
         month: the invoice month.
         currency: ISO 4217 code of its amounts.
-        closed_at_ms: when the marker was written, in milliseconds.
+        closed_at_ms: when the month close was written, in milliseconds.
         invoices: how many were issued; they are numbered from 1 to this.
         total_cents: the sum of their totals.
         exact_micros: the sum of what they bill, unrounded.

@@ -17,7 +17,8 @@ key                                value
 The invoices of a month are written in the order of their numbers, a chunk of them in one transaction together with
 the `billed`, `carried` and `closing` records that they change, all to partition 0. So a reader of committed records
 sees, for any customer, that the sum of the invoices' exact amounts equals what is billed so far. A month with a
-`closing` record and without a marker is being closed. The customer comes last in its key and may hold any character.
+`closing` record and without a month close is being closed. The customer comes last in its key and may hold any
+character.
 
 Values only ever grow in meaning by a new `v`: a reader that meets one it does not know raises
 :class:`~billing.subtotal.UnknownVersionError` instead of guessing.
@@ -65,13 +66,13 @@ class ClosingKey:
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedKey:
-    """Names the marker of a closed month."""
+class MonthCloseKey:
+    """Names the month close."""
 
     month: str
 
 
-LedgerKey = InvoiceKey | BilledKey | CarriedKey | ClosingKey | ClosedKey
+LedgerKey = InvoiceKey | BilledKey | CarriedKey | ClosingKey | MonthCloseKey
 
 
 def encode_key(key: LedgerKey) -> bytes:
@@ -85,7 +86,7 @@ def encode_key(key: LedgerKey) -> bytes:
             return f"carried|{customer}".encode()
         case ClosingKey(month):
             return f"closing|{month}".encode()
-        case ClosedKey(month):
+        case MonthCloseKey(month):
             return f"closed|{month}".encode()
 
 
@@ -106,7 +107,7 @@ def decode_key(data: bytes) -> LedgerKey:
         if kind == "closing":
             return ClosingKey(rest)
         if kind == "closed":
-            return ClosedKey(rest)
+            return MonthCloseKey(rest)
     except (ValueError, TypeError):
         pass
     raise RecordError(f"not a key of a ledger record: {data[:80]!r}")
@@ -197,7 +198,7 @@ def decode_closing(data: bytes) -> Closing:
 
 
 def encode_close(close: MonthClose) -> bytes:
-    """Return the record value of a month's marker."""
+    """Return the record value of a month close."""
     record = {
         "v": VERSION,
         "month": close.month,
@@ -230,7 +231,7 @@ def decode_close(data: bytes) -> MonthClose:
             offsets=_offsets(record["offsets"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise RecordError(f"not the value of a month's marker: {data[:80]!r}") from None
+        raise RecordError(f"not the value of a month close: {data[:80]!r}") from None
 
 
 def _line_fields(line: Line) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Settings(BaseModel):
     kafka: KafkaOptions = setting({}, "more librdkafka options, handed on as they are (SASL, TLS): a YAML map")
     input_topic: str = setting("billableevents.incoming", "topic of the billable events")
     subtotals_topic: str = setting("billing.subtotals", "topic of the partial subtotals", min_length=1)
-    rejected_topic: str = setting("billing.rejected", "dead-letter topic", min_length=1)
+    rejected_topic: str = setting("billing.rejected", "topic of rejected records", min_length=1)
     invoices_topic: str = setting("billing.invoices", "topic of the invoices, the ledger", min_length=1)
     input_partitions: int = setting(4, "partitions of a topic that is made because it does not exist", ge=1, le=10_000)
     replication_factor: int = setting(-1, "replicas of a topic that is made; -1: the broker's default", ge=-1, le=15)

@@ -37,8 +37,8 @@ def run_broker(directory: Path = DEFAULT_DIRECTORY, port: int = DEFAULT_PORT, no
     broker = KafkaBroker(directory, port, nodes)
     with interrupted_once_by_signals():
         try:
-            with show_download(sys.stderr) as progress:
-                broker.start(progress=progress)
+            with show_download(sys.stderr) as report:
+                broker.start(report=report)
             print(_greeting(broker), flush=True)
             _watch(broker)
         except KeyboardInterrupt:

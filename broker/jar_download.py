@@ -23,7 +23,7 @@ _REQUEST_TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
-class DownloadProgress:
+class Downloaded:
     """How far a download is: whole files, and bytes of whole and unfinished ones."""
 
     jars_done: int
@@ -31,13 +31,13 @@ class DownloadProgress:
     bytes_done: int
 
 
-ReportProgress = Callable[[DownloadProgress], None]
+ReportDownload = Callable[[Downloaded], None]
 
 
 class JarDownload:
     """One download of several jars into a folder that exists; it is used once."""
 
-    def __init__(self, jars: Sequence[Jar], folder: Path, report: ReportProgress | None = None) -> None:
+    def __init__(self, jars: Sequence[Jar], folder: Path, report: ReportDownload | None = None) -> None:
         self._jars = jars
         self._folder = folder
         self._report = report or (lambda _: None)
@@ -139,7 +139,7 @@ class JarDownload:
 
     def _tell(self) -> None:
         with self._lock:
-            self._report(DownloadProgress(self._jars_done, len(self._jars), self._bytes_done))
+            self._report(Downloaded(self._jars_done, len(self._jars), self._bytes_done))
 
 
 class _CannotFetchError(Exception):

@@ -14,7 +14,7 @@ from billing.runtime.file_lock import HeldElsewhereError, file_lock
 from billing.runtime.logs import get_logger
 from broker.errors import BrokerError
 from broker.guard import Guard
-from broker.jar_download import ReportProgress
+from broker.jar_download import ReportDownload
 from broker.java import find_java
 from broker.kafka_config import NodePorts
 from broker.kafka_jars import ensure_jars
@@ -63,17 +63,17 @@ class KafkaBroker:
         """The process id of each node, None for one that does not run."""
         return [node.pid for node in self._nodes]
 
-    def start(self, timeout_seconds: float = 60.0, progress: ReportProgress | None = None) -> None:
+    def start(self, timeout_seconds: float = 60.0, report: ReportDownload | None = None) -> None:
         """Start all nodes, and return when they answer clients.
 
-        The first start for a user downloads 45 MB, which `progress` hears of; `timeout_seconds` counts from when the
+        The first start for a user downloads 45 MB, which `report` hears of; `timeout_seconds` counts from when the
         nodes start, not the download.
 
         Raises:
             BrokerError: it did not work. Then nothing is left running.
         """
         try:
-            self._start(timeout_seconds, progress)
+            self._start(timeout_seconds, report)
         except OSError as error:
             self.stop()
             reason = error.strerror or str(error)
@@ -82,11 +82,11 @@ class KafkaBroker:
             self.stop()
             raise
 
-    def _start(self, timeout_seconds: float, progress: ReportProgress | None) -> None:
+    def _start(self, timeout_seconds: float, report: ReportDownload | None) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._take_directory()
         cluster_id = self._cluster_id()
-        self._launch = Launch(find_java(self._java), ensure_jars(progress))
+        self._launch = Launch(find_java(self._java), ensure_jars(report))
         guard = Guard()
         self._resources.callback(guard.close)
         self._nodes = [KafkaNode(i, self.directory / f"node-{i}", guard) for i in range(len(self._client_ports))]

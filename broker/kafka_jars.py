@@ -9,7 +9,7 @@ from pathlib import Path
 from billing.runtime.file_lock import file_lock
 from billing.runtime.logs import get_logger
 from broker.errors import BrokerError
-from broker.jar_download import PARTIAL_PREFIX, JarDownload, ReportProgress
+from broker.jar_download import PARTIAL_PREFIX, JarDownload, ReportDownload
 from broker.jar_lock import Jar, kafka_version, locked_jars
 
 logger = get_logger(__name__)
@@ -21,7 +21,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return base / "queryable-billing" / f"kafka-{kafka_version()}"
 
 
-def ensure_jars(report: ReportProgress | None = None, folder: Path | None = None) -> list[Path]:
+def ensure_jars(report: ReportDownload | None = None, folder: Path | None = None) -> list[Path]:
     """Return the class path: every locked jar, present in `folder` (default: the user's cache) and verified.
 
     Fetches only what is missing or does not have its checksum, so after a failure or a kill the next call goes on
@@ -43,7 +43,7 @@ def ensure_jars(report: ReportProgress | None = None, folder: Path | None = None
     return [folder / jar.file_name for jar in locked_jars()]
 
 
-def _fetch_missing(folder: Path, report: ReportProgress | None) -> None:
+def _fetch_missing(folder: Path, report: ReportDownload | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # Whoever comes second waits here, and then finds the files of the first.
     with file_lock(folder / ".lock"):

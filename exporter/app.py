@@ -9,11 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from billing.clock import SystemClock
 from billing.errors import OperatorError
 from billing.runtime.logs import get_logger
 from billing.settings import Settings
-from billing.subtotal import Progress
 from exporter.application import create_app
 from exporter.feeds.background import Background, Job
 from exporter.feeds.input_ends import InputEndsPoller
@@ -21,6 +19,7 @@ from exporter.feeds.kafka import KafkaFeed
 from exporter.feeds.standalone import StandaloneFeed
 from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
+from exporter.model.visible_delay import VisibleDelay
 from exporter.web.context import Context
 from exporter.web.own_metrics import OwnMetrics
 
@@ -74,7 +73,8 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         on_failure: called from another thread when a feed fails.
     """
     own = OwnMetrics(CollectorRegistry())
-    model = ReadModel(settings.types, on_shown=_delay_meter(own))
+    delay = VisibleDelay(own.observe_delay)
+    model = ReadModel(settings.types, on_shown=delay.note)
     newest_ends: Callable[[], InputEnds]
     jobs: list[Job]
     if standalone:
@@ -95,15 +95,7 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         yield
         await asyncio.to_thread(background.stop)
 
-    return create_app(Context(settings, model, newest_ends, own, standalone), [feeds])
-
-
-def _delay_meter(own: OwnMetrics) -> Callable[[Progress], None]:
-    def observe(progress: Progress) -> None:
-        if progress.oldest_record_ms >= 0:
-            own.observe_delay(max(0, SystemClock().now_ms() - progress.oldest_record_ms) / 1_000)
-
-    return observe
+    return create_app(Context(settings, model, newest_ends, own, delay, standalone), [feeds])
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> int:

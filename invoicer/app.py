@@ -17,13 +17,13 @@ from billing.runtime.metrics_server import metrics_served
 from billing.runtime.signals import Stop, stop_on_signals
 from billing.settings import Settings
 from billing.subtotal import RecordError
-from invoicer.due import Verdict
+from invoicer.close_display import CloseReporter
+from invoicer.due import DueState
 from invoicer.files.background import BackgroundFiles
 from invoicer.ledger_writer import LedgerLostError
 from invoicer.metrics import InvoicerMetrics
 from invoicer.months import LAST_MONTH
 from invoicer.preview import PreviewWriter
-from invoicer.progress import CloseReporter
 from invoicer.schedule import next_month
 from invoicer.session import Listeners, Session, open_preview, open_session
 from invoicer.steps import Steps, ignore_step
@@ -113,7 +113,7 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
                 logger.info("invoicer runs", ledger=settings.invoices_topic, output=settings.output)
                 while not stop.requested:
                     session.months.close_due(lambda: stop.requested)
-                    files.look(session.book.closes)
+                    files.start_if_due(session.accounts.closes)
                     _read_until(session, time.monotonic() + settings.check_interval_seconds, stop)
         except (LedgerLostError, KafkaUnavailableError, KafkaException) as error:
             if isinstance(error, KafkaException) and not has_run:
@@ -140,7 +140,7 @@ def close_by_hand(settings: Settings, month: str, now: bool, listeners: Listener
     with open_session(settings, listeners, lambda: stop.requested) as session:
         while not stop.requested:
             done = _close_now(session, month, stop) if now else _close_if_due(session, month, stop)
-            if session.files.keep(session.book.closes, lambda: stop.requested) and done:
+            if session.files.keep(session.accounts.closes, lambda: stop.requested) and done:
                 _tell_closed(session, month)
                 return EXIT_DONE
             _read_until(session, time.monotonic() + settings.check_interval_seconds, stop)
@@ -154,13 +154,13 @@ def preview(settings: Settings, month: str | None, stop: Stop) -> int:
         OperatorError: something that a person has to mend.
     """
     with open_preview(settings, PreviewWriter(), lambda: stop.requested) as session:
-        last = month or next_month(session.book)
-        if last is None or (next_month(session.book) or LAST_MONTH) > last:
+        last = month or next_month(session.accounts)
+        if last is None or (next_month(session.accounts) or LAST_MONTH) > last:
             logger.info("nothing to bill", month=last or "any")
             return EXIT_DONE
-        verdict = session.months.decision(last).verdict
-        logger.info("preview", month=last, due="yes" if verdict is Verdict.DUE else f"no, {verdict.value}")
-        while not stop.requested and (following := next_month(session.book)) and following <= last:
+        state = session.months.decision(last).state
+        logger.info("preview", month=last, due="yes" if state is DueState.DUE else f"no, {state.value}")
+        while not stop.requested and (following := next_month(session.accounts)) and following <= last:
             session.months.closer.close(following, lambda: stop.requested)
         return EXIT_FAILED if stop.requested else EXIT_DONE
 
@@ -171,12 +171,12 @@ def _close_now(session: Session, month: str, stop: Stop) -> bool:
 
 def _close_if_due(session: Session, month: str, stop: Stop) -> bool:
     session.months.close_due(lambda: stop.requested, month)
-    following = next_month(session.book)
-    return session.book.last_closed >= month or following is None or following > month
+    following = next_month(session.accounts)
+    return session.accounts.last_closed >= month or following is None or following > month
 
 
 def _read_until(session: Session, deadline: float, stop: Stop) -> None:
-    """Keep the book up to date until a time of :func:`time.monotonic`, or until asked to stop."""
+    """Keep the accounts up to date until a time of :func:`time.monotonic`, or until asked to stop."""
     while not stop.requested and (left := deadline - time.monotonic()) > 0:
         session.feed.poll(min(0.2, left))
 
@@ -198,7 +198,7 @@ def _require_begun(month: str, settings: Settings) -> None:
 
 
 def _tell_closed(session: Session, month: str) -> None:
-    if month in session.book.closes:
+    if month in session.accounts.closes:
         logger.info("month is closed", month=month)
     else:
         logger.info("nothing to bill, not closed", month=month)

@@ -1,4 +1,4 @@
-"""Closing a month: its invoices are issued in chunks, each of them one transaction, and the marker comes last."""
+"""Closing a month: its invoices are issued in chunks, each of them one transaction, and the month close comes last."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from typing import Protocol
 from billing import ledger
 from billing.clock import Clock
 from billing.invoice import Closing, Invoice, MonthClose, make_invoice
-from billing.ledger import BilledKey, CarriedKey, ClosedKey, ClosingKey, InvoiceKey
+from billing.ledger import BilledKey, CarriedKey, ClosingKey, InvoiceKey, MonthCloseKey
 from billing.runtime.logs import get_logger
 from billing.subtotal import encode_sums
-from invoicer.book import Book
+from invoicer.accounts import Accounts
 from invoicer.steps import Step, Steps, ignore_step
 
 logger = get_logger(__name__)
@@ -35,14 +35,14 @@ class Outcome(Enum):
     """How the closing of a month ended."""
 
     CLOSED = "closed"
-    """All its invoices are issued and the marker is written."""
+    """All its invoices are issued and the month close is written."""
 
     INTERRUPTED = "interrupted"
     """It was asked to stop; the next closing goes on after the last invoice issued."""
 
 
 @dataclass(frozen=True)
-class CloseProgress:
+class CloseReport:
     """How far the closing of a month has come: customers looked at, of those that may have something to bill."""
 
     month: str
@@ -53,10 +53,10 @@ class CloseProgress:
 
 @dataclass(frozen=True)
 class Closer:
-    """Closes months of a book.
+    """Closes months of a accounts.
 
     Args:
-        book: totals and ledger; what is written is taken into it.
+        accounts: totals and ledger; what is written is taken into it.
         writer: where the ledger is written.
         clock: what the invoices are dated by.
         currency: ISO 4217 code.
@@ -65,21 +65,21 @@ class Closer:
         steps: told of each step.
     """
 
-    book: Book
+    accounts: Accounts
     writer: LedgerWriter
     clock: Clock
     currency: str
     chunk_invoices: int
-    report: Callable[[CloseProgress], None] = lambda _progress: None
+    report: Callable[[CloseReport], None] = lambda _progress: None
     steps: Steps = ignore_step
 
     def close(self, month: str, stop_requested: Callable[[], bool] = lambda: False) -> Outcome:
-        """Issue the invoices of a month that are not issued yet, then write its marker.
+        """Issue the invoices of a month that are not issued yet, then write its month close.
 
         1. List the customers that may have something to bill, by name, after the one invoiced last.
-        2. For each chunk of them: make the invoices from what the book holds, and commit them together with what
-           is billed and carried now and how far the closing has come; then take the same records into the book.
-        3. Commit the marker and take it in.
+        2. For each chunk of them: make the invoices from what the accounts holds, and commit them together with what
+           is billed and carried now and how far the closing has come; then take the same records into the accounts.
+        3. Commit the month close and take it in.
 
         Since the cursor is the last customer's name and the number the count of invoices, both of them in the
         ledger, a closing that was cut short anywhere goes on without a gap and without billing anyone twice.
@@ -95,28 +95,28 @@ class Closer:
         closing = self._resumed(month)
         # Step 1.
         candidates = self._candidates(closing)
-        self.report(CloseProgress(month, 0, len(candidates), closing))
+        self.report(CloseReport(month, 0, len(candidates), closing))
         # Step 2.
         for done, chunk in self._chunks(closing, candidates):
             if chunk:
                 closing = self._issue(closing, chunk)
-            self.report(CloseProgress(month, done, len(candidates), closing))
+            self.report(CloseReport(month, done, len(candidates), closing))
             if stop_requested():
                 logger.info("closing interrupted", month=month, issued=closing.invoices)
                 return Outcome.INTERRUPTED
         self.steps(Step.ALL_ISSUED)
         # Step 3.
-        self._write_marker(closing)
+        self._write_close(closing)
         self.steps(Step.CLOSED)
         return Outcome.CLOSED
 
     def _resumed(self, month: str) -> Closing:
-        half_closed = self.book.half_closed
+        half_closed = self.accounts.half_closed
         return half_closed if half_closed and half_closed.month == month else Closing(month)
 
     def _candidates(self, closing: Closing) -> list[int]:
-        name_of = self.book.customers.name_of
-        numbers = self.book.maybe_open(closing.month)
+        name_of = self.accounts.customers.name_of
+        numbers = self.accounts.maybe_open(closing.month)
         if closing.invoices:
             numbers = [number for number in numbers if name_of(number) > closing.last_customer]
         return numbers
@@ -126,19 +126,19 @@ class Closer:
     ) -> Iterator[tuple[int, list[tuple[Invoice, list[KeyValue]]]]]:
         """Yield, chunk by chunk, how many candidates are done and their invoices with the records of each."""
         now_ms = self.clock.now_ms()
-        offsets = self.book.offsets
+        offsets = self.accounts.offsets
         ordinal = closing.invoices
         chunk: list[tuple[Invoice, list[KeyValue]]] = []
         for done, number in enumerate(candidates, 1):
-            to_bill = self.book.to_bill(number, closing.month)
+            to_bill = self.accounts.to_bill(number, closing.month)
             if to_bill:
                 ordinal += 1
                 invoice, residues = make_invoice(
                     ordinal,
-                    self.book.customers.name_of(number),
+                    self.accounts.customers.name_of(number),
                     closing.month,
                     to_bill,
-                    self.book.carried(number),
+                    self.accounts.carried(number),
                     currency=self.currency,
                     issued_at_ms=now_ms,
                     offsets=offsets,
@@ -156,11 +156,11 @@ class Closer:
         records = [
             (ledger.encode_key(InvoiceKey(invoice.month, customer)), ledger.encode_invoice(invoice)),
             *(
-                (ledger.encode_key(BilledKey(month, customer)), encode_sums(self.book.total(month, number)))
+                (ledger.encode_key(BilledKey(month, customer)), encode_sums(self.accounts.total(month, number)))
                 for month in sorted({line.month for line in invoice.all_lines})
             ),
         ]
-        if residues != self.book.carried(number):
+        if residues != self.accounts.carried(number):
             records.append((ledger.encode_key(CarriedKey(customer)), ledger.encode_carried(residues)))
         return records
 
@@ -174,7 +174,7 @@ class Closer:
         self.steps(Step.CHUNK_ISSUED)
         return closing
 
-    def _write_marker(self, closing: Closing) -> None:
+    def _write_close(self, closing: Closing) -> None:
         close = MonthClose(
             month=closing.month,
             currency=self.currency,
@@ -182,11 +182,11 @@ class Closer:
             invoices=closing.invoices,
             total_cents=closing.total_cents,
             exact_micros=closing.exact_micros,
-            offsets=self.book.offsets,
+            offsets=self.accounts.offsets,
         )
-        self._commit([(ledger.encode_key(ClosedKey(close.month)), ledger.encode_close(close))])
+        self._commit([(ledger.encode_key(MonthCloseKey(close.month)), ledger.encode_close(close))])
 
     def _commit(self, records: Sequence[KeyValue]) -> None:
         self.writer.commit(records)
         for key, value in records:
-            self.book.read_ledger(key, value)
+            self.accounts.read_ledger(key, value)

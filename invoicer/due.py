@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Verdict(Enum):
+class DueState(Enum):
     """Whether a month can be closed."""
 
     OPEN = "open"
@@ -54,7 +54,7 @@ class PartitionState:
 class Decision:
     """Whether a month can be closed, and which input partitions hold it up if they do."""
 
-    verdict: Verdict
+    state: DueState
     held_up_by: tuple[int, ...] = ()
 
 
@@ -75,11 +75,11 @@ def decide(month_end_ms: int, partitions: Collection[PartitionState], now_ms: in
     closes_ms = month_end_ms + rule.grace_ms
     passed = {p.partition for p in partitions if p.highest_event_ms - rule.out_of_orderness_ms >= closes_ms}
     if not passed and now_ms < closes_ms:
-        return Decision(Verdict.OPEN)
+        return Decision(DueState.OPEN)
     held_up_by = [p.partition for p in partitions if p.partition not in passed and not _is_idle(p, rule)]
     if held_up_by:
-        return Decision(Verdict.HELD_UP, tuple(sorted(held_up_by)))
-    return Decision(Verdict.DUE)
+        return Decision(DueState.HELD_UP, tuple(sorted(held_up_by)))
+    return Decision(DueState.DUE)
 
 
 def _is_idle(partition: PartitionState, rule: ClosingRule) -> bool:

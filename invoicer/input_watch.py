@@ -36,7 +36,7 @@ class InputWatch:
         # Input partition -> (events billed, wall clock of the commit that first had that many, in milliseconds).
         self._billed: dict[int, tuple[int, int]] = {}
 
-    def look(
+    def observe(
         self, progress: Mapping[int, Progress], bounds: Mapping[int, Bounds], wall_ms: int
     ) -> list[PartitionState]:
         """Return the state of each partition.

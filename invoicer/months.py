@@ -9,7 +9,7 @@ from billing.local_time import END_YEAR
 from billing.period import MonthCalendar
 from billing.runtime.logs import get_logger
 from invoicer.closer import Closer, Outcome
-from invoicer.due import ClosingRule, Decision, PartitionState, Verdict, decide
+from invoicer.due import ClosingRule, Decision, DueState, PartitionState, decide
 from invoicer.input_watch import Bounds, InputWatch
 from invoicer.metrics import InvoicerMetrics
 from invoicer.schedule import next_month
@@ -32,7 +32,7 @@ class Months:
         clock: what counts as now.
         watch: tells the state of the input partitions.
         input_bounds: asks where they begin and end.
-        catch_up: reads what the processor has committed into the book; says whether that succeeded in time.
+        catch_up: reads what the processor has committed into the accounts; says whether that succeeded in time.
         before_close: told of each month before anything of it is written.
         metrics: told of each close.
         wall_clock: what silence is measured by.
@@ -57,13 +57,13 @@ class Months:
             OperatorError: the ledger could not be written, the broker does not answer, or totals are lost.
         """
         states = self._look()
-        while not stop_requested() and (month := next_month(self.closer.book)) and month <= last:
+        while not stop_requested() and (month := next_month(self.closer.accounts)) and month <= last:
             if not self._is_begun(month):
                 decision = self._decide(month, states)
                 self._tell(month, decision)
-                if decision.verdict is not Verdict.DUE or not self.catch_up(stop_requested):
+                if decision.state is not DueState.DUE or not self.catch_up(stop_requested):
                     return
-                if next_month(self.closer.book) != month:
+                if next_month(self.closer.accounts) != month:
                     continue
             if self._close(month, stop_requested) is Outcome.INTERRUPTED:
                 return
@@ -77,7 +77,7 @@ class Months:
         if not self.catch_up(stop_requested):
             return False
         while not stop_requested():
-            month = next_month(self.closer.book)
+            month = next_month(self.closer.accounts)
             if month is None or month > last:
                 return True
             self._close(month, stop_requested)
@@ -93,10 +93,10 @@ class Months:
 
     def _look(self) -> list[PartitionState]:
         wall_ms = self.wall_clock.now_ms()
-        states = self.watch.look(self.closer.book.progress, self.input_bounds(), wall_ms)
-        book = self.closer.book
-        open_months = [month for month in book.months if month > book.last_closed]
-        due = [month for month in open_months if self._decide(month, states).verdict is not Verdict.OPEN]
+        states = self.watch.observe(self.closer.accounts.progress, self.input_bounds(), wall_ms)
+        accounts = self.closer.accounts
+        open_months = [month for month in accounts.months if month > accounts.last_closed]
+        due = [month for month in open_months if self._decide(month, states).state is not DueState.OPEN]
         self.metrics.months_due.set(len(due))
         self.metrics.last_check.set(wall_ms / 1_000)
         return states
@@ -107,23 +107,23 @@ class Months:
 
     def _tell(self, month: str, decision: Decision) -> None:
         """Log what holds a month up, once."""
-        if decision.verdict is Verdict.HELD_UP and self._told != (month, decision):
+        if decision.state is DueState.HELD_UP and self._told != (month, decision):
             partitions = ",".join(map(str, decision.held_up_by))
             logger.info("month is held up", month=month, input_partitions=partitions)
         self._told = (month, decision)
 
     def _is_begun(self, month: str) -> bool:
-        half_closed = self.closer.book.half_closed
+        half_closed = self.closer.accounts.half_closed
         return half_closed is not None and half_closed.month == month
 
     def _close(self, month: str, stop_requested: StopRequested) -> Outcome:
         began = time.monotonic()
-        before = self.closer.book.half_closed
+        before = self.closer.accounts.half_closed
         self.before_close(month)
         with self.metrics.closing.track_inprogress():
             outcome = self.closer.close(month, stop_requested)
         if outcome is Outcome.CLOSED:
-            close = self.closer.book.closes[month]
+            close = self.closer.accounts.closes[month]
             seconds = time.monotonic() - began
             self.metrics.months_closed.inc()
             self.metrics.close_duration.observe(seconds)
@@ -135,6 +135,6 @@ class Months:
                 currency=close.currency,
                 seconds=round(seconds, 1),
             )
-        now = self.closer.book.closes.get(month) or self.closer.book.half_closed
+        now = self.closer.accounts.closes.get(month) or self.closer.accounts.half_closed
         self.metrics.invoices_issued.inc((now.invoices if now else 0) - (before.invoices if before else 0))
         return outcome

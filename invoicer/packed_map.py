@@ -1,4 +1,4 @@
-"""A map from small integers to bytes in little memory: the book keeps millions of entries that rarely change."""
+"""A map from small integers to bytes in little memory: the accounts keeps millions of entries that rarely change."""
 
 from array import array
 from bisect import bisect_left

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from billing import ledger
 from billing.invoice import Invoice, MonthClose
-from billing.ledger import ClosedKey, InvoiceKey
+from billing.ledger import InvoiceKey, MonthCloseKey
 from billing.money import format_cents
 from invoicer.closer import KeyValue
 from invoicer.files.rows import INVOICE_COLUMNS, invoice_row
@@ -40,7 +40,7 @@ class PreviewWriter:
             match ledger.decode_key(key):
                 case InvoiceKey():
                     self._show(ledger.decode_invoice(value))
-                case ClosedKey():
+                case MonthCloseKey():
                     self._end(ledger.decode_close(value))
 
     def _show(self, invoice: Invoice) -> None:

@@ -11,8 +11,8 @@ from billing.runtime.kafka import ensure_topics
 from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
-from invoicer.book import Book
-from invoicer.closer import CloseProgress, Closer, LedgerWriter
+from invoicer.accounts import Accounts
+from invoicer.closer import Closer, CloseReport, LedgerWriter
 from invoicer.due import ClosingRule
 from invoicer.files.archive import Archive
 from invoicer.files.keeper import FileKeeper
@@ -33,7 +33,7 @@ _CATCH_UP_SECONDS = 30.0
 class Session:
     """What the parts of a session are to the one who runs it."""
 
-    book: Book
+    accounts: Accounts
     feed: SubtotalsFeed
     months: Months
     files: FileKeeper
@@ -44,7 +44,7 @@ class Listeners:
     """Who is told of what: figures, the progress of a close, and each step."""
 
     metrics: InvoicerMetrics
-    report: Callable[[CloseProgress], None] = lambda _progress: None
+    report: Callable[[CloseReport], None] = lambda _progress: None
     steps: Steps = ignore_step
 
 
@@ -101,13 +101,13 @@ def _build(
     resources: ExitStack,
     stop_requested: StopRequested,
 ) -> Session:
-    book = Book()
+    accounts = Accounts()
     ends = LogEnds(settings)
-    places = read_ledger(settings, book, partitions["invoices"])
-    feed = resources.enter_context(closing(SubtotalsFeed(settings, book, partitions["subtotals"], ends)))
+    places = read_ledger(settings, accounts, partitions["invoices"])
+    feed = resources.enter_context(closing(SubtotalsFeed(settings, accounts, partitions["subtotals"], ends)))
     while not feed.catch_up(_CATCH_UP_SECONDS, stop_requested) and not stop_requested():
         logger.info("subtotals are being read", records=feed.records)
-    logger.info("subtotals read", records=feed.records, customers=len(book.customers))
+    logger.info("subtotals read", records=feed.records, customers=len(accounts.customers))
     rule = ClosingRule(
         out_of_orderness_ms=int(settings.out_of_orderness_seconds * 1_000),
         grace_ms=int(settings.grace_seconds * 1_000),
@@ -115,7 +115,7 @@ def _build(
     )
     months = Months(
         closer=Closer(
-            book=book,
+            accounts=accounts,
             writer=writer,
             clock=settings.clock,
             currency=settings.currency,
@@ -136,7 +136,7 @@ def _build(
         settings.output, lambda month: _ledger_from(settings, partitions["invoices"], places, month), listeners.steps
     )
     files = FileKeeper(archive, listeners.metrics, settings.check_interval_seconds)
-    return Session(book, feed, months, files)
+    return Session(accounts, feed, months, files)
 
 
 def _bounds(ends: LogEnds, topic: str, partitions: int) -> dict[int, Bounds]:

@@ -1,4 +1,4 @@
-"""Where the book is filled from: the ledger, read once, and the subtotals, read as they come."""
+"""Where the accounts is filled from: the ledger, read once, and the subtotals, read as they come."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import TopicReader
 from billing.settings import Settings
-from invoicer.book import Book
+from invoicer.accounts import Accounts
 from invoicer.ledger_writer import LEDGER_PARTITION
 
 logger = get_logger(__name__)
@@ -70,8 +70,8 @@ class LedgerPlaces:
         self.starts.setdefault(month, ends[LEDGER_PARTITION])
 
 
-def read_ledger(settings: Settings, book: Book, partitions: int) -> LedgerPlaces:
-    """Read the ledger to its end into the book and return where its months begin.
+def read_ledger(settings: Settings, accounts: Accounts, partitions: int) -> LedgerPlaces:
+    """Read the ledger to its end into the accounts and return where its months begin.
 
     Raises:
         RecordError: a record that this program can't read.
@@ -83,32 +83,32 @@ def read_ledger(settings: Settings, book: Book, partitions: int) -> LedgerPlaces
     with TopicReader(settings, settings.invoices_topic, partitions) as reader:
         for batch in reader.read_to_end():
             for record in batch:
-                book.read_ledger(record.key, record.value)
+                accounts.read_ledger(record.key, record.value)
                 places.note(record.key or b"", record.offset)
             count += len(batch)
-    logger.info("ledger read", records=count, seconds=round(time.monotonic() - began, 1), closed=len(book.closes))
+    logger.info("ledger read", records=count, seconds=round(time.monotonic() - began, 1), closed=len(accounts.closes))
     return places
 
 
 class SubtotalsFeed:
-    """Feeds the book from the subtotals topic.
+    """Feeds the accounts from the subtotals topic.
 
     Args:
         settings: where the broker is, and the topic.
-        book: what is fed.
+        accounts: what is fed.
         partitions: how many partitions the topic has.
         ends: who knows where they end.
     """
 
-    def __init__(self, settings: Settings, book: Book, partitions: int, ends: LogEnds) -> None:
-        self._book = book
+    def __init__(self, settings: Settings, accounts: Accounts, partitions: int, ends: LogEnds) -> None:
+        self._accounts = accounts
         self._partitions = partitions
         self._ends = ends
         self._reader = TopicReader(settings, settings.subtotals_topic, partitions)
         self.records = 0
 
     def poll(self, timeout_seconds: float = 0.2) -> int:
-        """Read what is waiting into the book and return how many records it was.
+        """Read what is waiting into the accounts and return how many records it was.
 
         Raises:
             RecordError: a record that this program can't read.
@@ -116,14 +116,14 @@ class SubtotalsFeed:
         """
         records = self._reader.poll(timeout_seconds=timeout_seconds)
         for record in records:
-            self._book.read_subtotal(record.key, record.value)
+            self._accounts.read_subtotal(record.key, record.value)
         self.records += len(records)
         return len(records)
 
     def catch_up(self, timeout_seconds: float, stop_requested: Callable[[], bool]) -> bool:
         """Read all that was written before this call and is committed, and say whether that succeeded in time.
 
-        It waits for the transactions that are open now. So the book has, of each transaction whose progress it
+        It waits for the transactions that are open now. So the accounts has, of each transaction whose progress it
         knew, everything.
 
         Raises:

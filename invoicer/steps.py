@@ -20,13 +20,13 @@ class Step(StrEnum):
     """It is committed; the program has not taken note of it yet."""
 
     CHUNK_ISSUED = "chunk_issued"
-    """The chunk is in the book."""
+    """The chunk is in the accounts."""
 
     ALL_ISSUED = "all_issued"
-    """All invoices are issued; the marker is not written."""
+    """All invoices are issued; the month close is not written."""
 
     CLOSED = "closed"
-    """The marker is committed; there are no files."""
+    """The month close is committed; there are no files."""
 
     FILES_BEGUN = "files_begun"
     """The temporary folder is there, and empty."""

@@ -15,7 +15,7 @@ from billing.settings import Settings
 from billing.topics import LARGEST_RECORD_BYTES
 from processor.failures import explain
 from processor.fold import FoldRules
-from processor.metrics import PartitionStatus, ProcessorMetrics, Status, StatusCollector
+from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
 from processor.quix_adapter import BatchingApplication
 from processor.worker import BillingWorker
 
@@ -141,11 +141,11 @@ def make_application(settings: Settings, worker: BillingWorker) -> BatchingAppli
     )
 
 
-def status_of(application: BatchingApplication, worker: BillingWorker) -> Status:
+def status_of(application: BatchingApplication, worker: BillingWorker) -> ProcessorStatus:
     """Return the processor as it is now; may be asked from another thread."""
     partitions = []
     for partition, book in sorted(worker.books.copy().items()):
         end = application.end_offset(partition)
         lag = None if end is None else max(0, end - book.progress.next_offset)
         partitions.append(PartitionStatus(partition, book.progress.watermark_ms, lag, book.hot_entries))
-    return Status(tuple(partitions), application.recovering, application.restore_remaining_records)
+    return ProcessorStatus(tuple(partitions), application.recovering, application.restore_remaining_records)

@@ -109,7 +109,7 @@ class PartitionStatus:
 
 
 @dataclass(frozen=True)
-class Status:
+class ProcessorStatus:
     """The processor as it is now."""
 
     partitions: tuple[PartitionStatus, ...]
@@ -124,7 +124,7 @@ class StatusCollector(Collector):
     """
 
     def __init__(self) -> None:
-        self.status: Callable[[], Status] | None = None
+        self.status: Callable[[], ProcessorStatus] | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: asking for the status at registration would be too early."""

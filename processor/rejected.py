@@ -1,4 +1,4 @@
-"""Hands a record that cannot be billed to the dead-letter topic: unchanged, with the reason and its origin."""
+"""Hands a record that cannot be billed to the topic of rejected records: unchanged, with the reason and its origin."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def produce_rejected(produce: Produce, topic: str, message: Any, rejection: Reje
 
     Args:
         produce: produces in the open transaction.
-        topic: the dead-letter topic.
+        topic: the topic of rejected records.
         message: the record as it was read.
         rejection: why it cannot be billed.
     """

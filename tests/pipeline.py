@@ -155,7 +155,7 @@ class Pipeline:
         return customers, hours
 
     def rejected(self) -> list[Record]:
-        """Return the committed records of the dead-letter topic."""
+        """Return the committed records of the topic of rejected records."""
         with TopicReader(self.settings, self.settings.rejected_topic, INPUT_PARTITIONS) as reader:
             return [record for batch in reader.read_to_end() for record in batch]
 
@@ -169,5 +169,5 @@ def wait_until(condition: Callable[[], bool], timeout_seconds: float = 180.0, wh
 
 
 def rejected_multiset(records: Sequence[Record]) -> Counter[tuple[bytes | None, bytes | None, str]]:
-    """Return how often each (key, value, reason) stands in the dead-letter topic."""
+    """Return how often each (key, value, reason) stands in the topic of rejected records."""
     return Counter((record.key, record.value, dict(record.headers)["reason"].decode()) for record in records)

@@ -17,6 +17,17 @@ MAY_IMPORT = {
     **{part: {"billing", part} for part in PARTS},
     "qb": {*SHARED, "qb", *PARTS},
 }
+# The rooms of the exporter, and which others each may import: one way, from what is known to what is served.
+ROOMS: dict[str, set[str]] = {
+    "model": set(),
+    "web": {"model"},
+    "query": {"model", "web"},
+    "rest": {"model", "web", "query"},
+    "datasource": {"model", "web", "query"},
+    "metrics": {"model", "web"},
+    "feeds": {"model"},
+    "application": {"model", "web", "rest", "datasource", "metrics"},
+}
 # What talks to a network, a process or a thread. Settings are read with os, socket (the host's name) and pathlib.
 DOING = {"aiohttp", "asyncio", "confluent_kafka", "http", "jgo", "quixstreams", "requests", "select", "shutil",
          "signal", "socket", "subprocess", "tempfile", "threading", "urllib"}  # fmt: skip
@@ -52,6 +63,25 @@ def test_a_part_imports_only_what_it_may(folder: str) -> None:
         if top(module) in OURS - MAY_IMPORT[folder]
     }
     assert not strays
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_the_rooms_of_the_exporter_depend_one_way(room: str) -> None:
+    """What is shared knows nothing of what shares it; REST and the data source do not know each other."""
+    paths = sources(f"exporter/{room}") or [ROOT / "exporter" / f"{room}.py"]
+    strays = {
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in paths
+        for module in imports(path)
+        if module.startswith("exporter.") and module.split(".")[1] not in {room, *ROOMS[room]}
+    }
+    assert not strays
+
+
+def test_every_room_of_the_exporter_has_its_rule() -> None:
+    """A new folder needs a place in the order."""
+    folders = {path.parent.relative_to(ROOT / "exporter").parts[0] for path in (ROOT / "exporter").glob("*/*.py")}
+    assert folders == set(ROOMS) - {"application"}
 
 
 def test_the_domain_does_nothing() -> None:

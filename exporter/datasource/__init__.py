@@ -1,4 +1,4 @@
-"""The JSON data source: one query layer, spoken by both Grafana plugins and used by the rows for tools.
+"""The JSON data source, spoken by both Grafana plugins: what is asked of it is read in :mod:`exporter.query`.
 
 docs/json-datasource.md is its contract: targets, payloads, columns, filters, errors.
 """

@@ -24,7 +24,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 async def query(request: web.Request) -> web.Response:
     """Answer the queries of a panel, all from one state."""
     asked, context = read_query(await _body(request)), context_of(request)
-    with context.model.look() as view:
+    with context.model.reading() as view:
         answers = [form for target in asked.targets for form in _answer(context, view, asked, target)]
     return _list(answers)
 
@@ -36,7 +36,7 @@ async def search(request: web.Request) -> web.Response:
     if payload is None:
         wanted = str(text or "").lower()
         return _list([name for name in TARGETS if wanted in name])
-    with context_of(request).model.look() as view:
+    with context_of(request).model.reading() as view:
         return _list(variable(view, payload))
 
 
@@ -44,7 +44,7 @@ async def annotations(request: web.Request) -> web.Response:
     """Answer simple-json with annotations."""
     body, context = await _body(request), context_of(request)
     shown, asked = read_range(body.get("range")), body.get("annotation")
-    with context.model.look() as view:
+    with context.model.reading() as view:
         found = marks(view, context.calendar, context.settings.currency)
     return _list([
         {"annotation": asked, "time": mark.time_ms, "title": mark.title, "text": mark.text, "tags": list(mark.tags)}
@@ -62,7 +62,7 @@ async def tag_key_list(request: web.Request) -> web.Response:
 async def tag_value_list(request: web.Request) -> web.Response:
     """Answer with the values of a key."""
     body = await _body(request)
-    with context_of(request).model.look() as view:
+    with context_of(request).model.reading() as view:
         return _list([{"text": value} for value in tag_values(view, body.get("key"), read_filters(body))])
 
 
@@ -81,7 +81,7 @@ async def payload_options(request: web.Request) -> web.Response:
     kind = {"customer": "customers", "type": "types", "month": "months"}.get(key)
     if kind is None:
         return _list([])
-    with context_of(request).model.look() as view:
+    with context_of(request).model.reading() as view:
         found = values(view, kind, [], 1_000)
     return _list([*words, *({"label": value, "value": value} for value in found)])
 
@@ -89,7 +89,7 @@ async def payload_options(request: web.Request) -> web.Response:
 async def variable_values(request: web.Request) -> web.Response:
     """Answer simpod with the values of a variable."""
     payload = read_payload((await _body(request)).get("payload"))
-    with context_of(request).model.look() as view:
+    with context_of(request).model.reading() as view:
         return _list([{"__text": value, "__value": value} for value in variable(view, payload)])
 
 

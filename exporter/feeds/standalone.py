@@ -11,7 +11,7 @@ from billing.local_time import MS_PER_HOUR
 from billing.period import month_calendar
 from billing.settings import Settings
 from exporter.feeds.made_up import EVENTS_PER_HOUR, Business, first_hour_ms
-from exporter.feeds.made_up_book import TICK_SECONDS, MadeUpBook
+from exporter.feeds.made_up_data import TICK_SECONDS, MadeUpData
 from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
 
@@ -30,7 +30,7 @@ class StandaloneFeed:
         self._model = model
         self._calendar = month_calendar(settings.time_zone)
         self._business = Business(settings.seed, settings.types)
-        self._book = MadeUpBook(settings)
+        self._book = MadeUpData(settings)
         self._hour_ms = first_hour_ms(self._calendar, settings.clock.now_ms())
         self._events = 0
 

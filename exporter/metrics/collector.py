@@ -61,7 +61,7 @@ class BillingCollector:
         """Return what changes only with the state of the read model."""
         settings = self._context.settings
         try:
-            with self._context.model.look() as view:
+            with self._context.model.reading() as view:
                 families, dropped = limited(money(view, settings), settings.series_limit)
                 series = sum(len(family.rows) for family in families)
                 return Collected(view.version, [*families, *flow(view)], series, dropped)

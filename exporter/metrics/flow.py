@@ -33,7 +33,7 @@ def _events(view: View, progress: Mapping[int, Progress]) -> list[Family]:
     ]
     return [
         counter("billing_events_accepted", "Events billed", ("event_type",), accepted),
-        counter("billing_events_rejected", "Events in the dead-letter topic", ("reason",),
+        counter("billing_events_rejected", "Rejected records", ("reason",),
                 [((reason,), count) for reason, count in view.rejected().items()]),
         single(counter, "billing_events_late",
                "Accepted events further behind the watermark than out_of_orderness_seconds",
@@ -56,12 +56,12 @@ def _partitions(progress: Mapping[int, Progress]) -> list[Family]:
 
 
 def _difference(view: View) -> list[Family]:
-    off = view.difference()
+    off = view.imbalance()
     return [
         gauge("billing_conservation_difference_micros",
-              "How far sums over customers and over types are off the sum of accepted amounts", ("check",),
-              [(("customers",), off.customers_micros), (("types",), off.hours_micros)]),
+              "How far sums over customers and over hours are off the sum of accepted amounts", ("check",),
+              [(("customers",), off.customers_micros), (("hours",), off.hours_micros)]),
         gauge("billing_conservation_difference_records",
-              "How far counts over customers and over types are off the count of accepted events", ("check",),
-              [(("customers",), off.customers_records), (("types",), off.hours_records)]),
+              "How far counts over customers and over hours are off the count of accepted events", ("check",),
+              [(("customers",), off.customers_records), (("hours",), off.hours_records)]),
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from exporter.model.cube import Cube
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Imbalance:
     """How far the books of input partitions are off: sums of absolute differences, all zero when they agree."""
 
     customers_micros: int = 0
@@ -26,8 +26,8 @@ class Difference:
     def __bool__(self) -> bool:
         return bool(self.customers_micros or self.hours_micros or self.customers_records or self.hours_records)
 
-    def __add__(self, other: "Difference") -> "Difference":
-        return Difference(
+    def __add__(self, other: "Imbalance") -> "Imbalance":
+        return Imbalance(
             self.customers_micros + other.customers_micros,
             self.hours_micros + other.hours_micros,
             self.customers_records + other.customers_records,
@@ -63,11 +63,11 @@ class Books:
     @property
     def agree(self) -> bool:
         """Whether all three tell the same."""
-        return not self.difference()
+        return not self.imbalance()
 
-    def difference(self) -> Difference:
+    def imbalance(self) -> Imbalance:
         """Return how far customers and hours are off the progress record."""
-        return Difference(
+        return Imbalance(
             abs(self.customers.micros - self.progress.micros),
             abs(self.hours.micros - self.progress.micros),
             abs(self.customers.records - self.progress.records),
@@ -87,7 +87,7 @@ class Intake:
         staged_progress: a progress record received and not shown.
         waiting_since: when the oldest of these came, in seconds of a monotonic clock; None if there are none.
         shown_progress: the progress record that belongs to what is shown; None before the first.
-        shown_difference: how far the books of what is shown are off.
+        shown_imbalance: how far the books of what is shown are off.
     """
 
     partition: int
@@ -97,7 +97,7 @@ class Intake:
     staged_progress: Progress | None = None
     waiting_since: float | None = None
     shown_progress: Progress | None = None
-    shown_difference: Difference = field(default_factory=Difference)
+    shown_imbalance: Imbalance = field(default_factory=Imbalance)
 
     @property
     def whole(self) -> bool:
@@ -142,7 +142,7 @@ class Intake:
         self.staged = {}
         self.shown_progress = self.staged_progress or self.shown_progress
         self.staged_progress = None
-        self.shown_difference = self.books.difference()
+        self.shown_imbalance = self.books.imbalance()
         self.waiting_since = None
 
     def _account(self, key: SumsKey) -> Account:

@@ -8,8 +8,8 @@ from billing.invoice import Invoice, Line, MonthClose, make_lines, not_billed
 from billing.ledger import (
     BilledKey,
     CarriedKey,
-    ClosedKey,
     InvoiceKey,
+    MonthCloseKey,
     decode_carried,
     decode_close,
     decode_invoice,
@@ -30,7 +30,7 @@ class MonthInvoices:
     close: MonthClose | None = None
 
 
-class InvoiceBook:
+class IssuedInvoices:
     """What the ledger topic tells. It is not thread-safe."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class InvoiceBook:
         match decode_key(key):
             case InvoiceKey(month, customer):
                 self._apply_invoice(month, customer, value)
-            case ClosedKey(month):
+            case MonthCloseKey(month):
                 self._month(month).close = None if value is None else decode_close(value)
             case BilledKey(month, customer):
                 _keep(self._billed, (month, customer), value, decode_sums)

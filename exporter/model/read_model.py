@@ -17,8 +17,8 @@ from billing.subtotal import HourBlockKey, Progress, ProgressKey, RecordError, S
 from billing.sums import Sums, TypeTable
 from exporter.model.cube import Cube
 from exporter.model.decoding import Subtotal, decode
-from exporter.model.intake import Difference, Intake
-from exporter.model.invoices import InvoiceBook
+from exporter.model.intake import Imbalance, Intake
+from exporter.model.invoices import IssuedInvoices
 from exporter.model.rate import Rate
 from exporter.model.state import NotKnownError, State
 from exporter.model.view import Sort, View
@@ -50,12 +50,12 @@ class ReadModel:
     ) -> None:
         self.types = TypeTable(types)
         self.cube = Cube(self.types)
-        self.invoices = InvoiceBook()
+        self.invoices = IssuedInvoices()
         self.intakes: dict[int, Intake] = {}
         self.version = 0
         self.records_read = {"subtotals": 0, "invoices": 0}
         self.records_unreadable = {"subtotals": 0, "invoices": 0}
-        self.progress: float | None = None
+        self.read_fraction: float | None = None
         self._state = State.CATCHING_UP
         self._why = "the topics are being read"
         # Reentrant: what looks may ask the methods below too.
@@ -78,7 +78,7 @@ class ReadModel:
         return "the numbers are known" if self._state is State.READY else self._why
 
     @contextmanager
-    def look(self) -> Iterator[View]:
+    def reading(self) -> Iterator[View]:
         """Hold the model still and let it be asked, for as short as possible.
 
         Raises:
@@ -117,14 +117,14 @@ class ReadModel:
 
     def catching_up(self, read: int, end: int) -> None:
         """Say how far the topics have been read: offsets reached, and where they end."""
-        self.progress = min(1.0, read / end) if end else 1.0
-        self._say_while_catching_up(f"the topics are being read, {self.progress:.0%} done")
+        self.read_fraction = min(1.0, read / end) if end else 1.0
+        self._say_while_catching_up(f"the topics are being read, {self.read_fraction:.0%} done")
 
     def caught_up(self) -> None:
         """Say that all topics have been read to their ends; the model is ready as soon as the books agree."""
         if self._caught_up_at is None:
             self._caught_up_at = self._clock()
-            self.progress = 1.0
+            self.read_fraction = 1.0
             self._say_while_catching_up("the newest commits have not been read whole yet")
         self.tick()
 
@@ -144,10 +144,10 @@ class ReadModel:
         with self._lock:
             self._state, self._why = State.STOPPED, why
 
-    def difference(self) -> Difference:
+    def imbalance(self) -> Imbalance:
         """Return how far the books of what is shown are off."""
         with self._lock:
-            return sum((intake.shown_difference for intake in self.intakes.values()), Difference())
+            return sum((intake.shown_imbalance for intake in self.intakes.values()), Imbalance())
 
     def next_offsets(self) -> dict[int, int]:
         """Return the offset up to which each input partition is counted in what is shown."""
@@ -220,7 +220,7 @@ class ReadModel:
 
     def _give_up_waiting(self, intake: Intake) -> None:
         if not intake.books.agree:
-            logger.warning("books do not agree", partition=intake.partition, difference=intake.books.difference())
+            logger.warning("books do not agree", partition=intake.partition, difference=intake.books.imbalance())
         self._show(intake)
 
     def _become_ready(self, now: float) -> None:

@@ -9,8 +9,8 @@ from billing.event import Reason
 from billing.subtotal import Progress
 from billing.sums import Sums, event_count, of_slot, total_micros
 from exporter.model.cube import Cube, MonthCube
-from exporter.model.intake import Difference, Intake
-from exporter.model.invoices import InvoiceBook
+from exporter.model.intake import Imbalance, Intake
+from exporter.model.invoices import IssuedInvoices
 from exporter.model.names import NameIndex
 from exporter.model.ranking import Measure, Ranking
 
@@ -31,7 +31,7 @@ class Sort(StrEnum):
     """By name, in code point order."""
 
 
-class Status(StrEnum):
+class MonthStatus(StrEnum):
     """Whether a month can still change."""
 
     OPEN = "open"
@@ -40,11 +40,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class View:
-    """One whole state. Use it only inside ``with model.look() as view``, and do not wait for anything there."""
+    """One whole state. Use it only inside ``with model.reading() as view``, and do not wait for anything there."""
 
     cube: Cube
     intakes: Collection[Intake]
-    invoices: InvoiceBook
+    invoices: IssuedInvoices
     version: int
 
     @property
@@ -65,9 +65,9 @@ class View:
                 counts[reason] = counts.get(reason, 0) + count
         return counts
 
-    def difference(self) -> Difference:
+    def imbalance(self) -> Imbalance:
         """Return how far the books are off, over all input partitions."""
-        return sum((intake.shown_difference for intake in self.intakes), Difference())
+        return sum((intake.shown_imbalance for intake in self.intakes), Imbalance())
 
     def months(self) -> list[str]:
         """Return the months with events, oldest first."""
@@ -79,9 +79,9 @@ class View:
             return max(self.cube.months, default=None)
         return max((month for month, cube in self.cube.months.items() if of_slot(cube.sums, slot)[1]), default=None)
 
-    def status(self, month: str) -> Status:
+    def status(self, month: str) -> MonthStatus:
         """Say whether a month's invoices are issued."""
-        return Status.FINAL if self.invoices.is_closed(month) else Status.OPEN
+        return MonthStatus.FINAL if self.invoices.is_closed(month) else MonthStatus.OPEN
 
     def month_sums(self, month: str) -> Sums | None:
         """Return the sums of a month over all customers; None if it has no events."""

@@ -25,7 +25,7 @@ def answering(request: web.Request) -> Iterator[Documents]:
         HTTPNotModified: whoever asks has the newest answer already.
     """
     context = context_of(request)
-    with context.model.look() as view:
+    with context.model.reading() as view:
         etag = etag_of(view.version)
         if etag in request.headers.get("If-None-Match", ""):
             raise web.HTTPNotModified(headers={"ETag": etag})

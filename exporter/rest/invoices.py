@@ -4,8 +4,7 @@ from itertools import islice
 
 from aiohttp import web
 
-from billing.invoice import Document as Kind
-from billing.invoice import Invoice, Line
+from billing.invoice import Invoice, InvoiceKind, Line
 from billing.money import format_cents, format_micros
 from billing.period import format_timestamp
 from exporter.model.view import View
@@ -92,7 +91,7 @@ def draft(documents: Documents, customer: str, month: str, lines: tuple[Line, ..
     return {
         "number": None,
         "status": "draft",
-        "document": (Kind.CREDIT_NOTE if negative else Kind.INVOICE).value,
+        "document": (InvoiceKind.CREDIT_NOTE if negative else InvoiceKind.INVOICE).value,
         "customer": customer,
         "month": month,
         "currency": documents.context.settings.currency,

@@ -52,7 +52,7 @@ class Broadcast:
 
     def _make(self, month: str | None) -> object:
         try:
-            with self._context.model.look() as view:
+            with self._context.model.reading() as view:
                 return overview(Documents(self._context, view), month)
         except NotKnownError as error:
             return waiting(self._context, error)

@@ -43,7 +43,7 @@ def overview(documents: Documents, month: str | None) -> Document:
     return {
         "ready": True,
         "message": None,
-        **marks(context),
+        **deployment_facts(context),
         "as_of": documents.as_of,
         "month": month,
         "month_start": timestamp(start_ms),
@@ -63,14 +63,14 @@ def waiting(context: Context, error: NotKnownError) -> Document:
     return {
         "ready": False,
         "message": error.message,
-        "progress": context.model.progress,
-        **marks(context),
+        "read_fraction": context.model.read_fraction,
+        **deployment_facts(context),
         "health": health(context),
         "links": context.links,
     }
 
 
-def marks(context: Context) -> Document:
+def deployment_facts(context: Context) -> Document:
     """Return what is true of every overview."""
     return {
         "standalone": context.standalone,
@@ -171,7 +171,7 @@ def _freshness(context: Context, view: View) -> Document:
     ends = context.input_ends()
     lag = ends.lag({partition: one.next_offset for partition, one in progress.items()})
     committed_ms = max((one.committed_ms for one in progress.values() if one.committed_ms >= 0), default=None)
-    delay = context.own.newest_delay_seconds
+    delay = context.delay.newest_seconds
     return {
         "lag_records": sum(lag.values()) if ends.up else None,
         "watermark": timestamp(view.as_of_ms),

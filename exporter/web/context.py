@@ -11,6 +11,7 @@ from billing.period import MonthCalendar, month_calendar
 from billing.settings import Settings
 from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
+from exporter.model.visible_delay import VisibleDelay
 from exporter.web.own_metrics import OwnMetrics
 
 
@@ -23,6 +24,7 @@ class Context:
         model: what is known.
         input_ends: tells how far the input topic reaches, without waiting.
         own: what the exporter measures of itself.
+        delay: how long events take to become visible.
         standalone: whether the data set is made up.
     """
 
@@ -30,6 +32,7 @@ class Context:
     model: ReadModel
     input_ends: Callable[[], InputEnds]
     own: OwnMetrics
+    delay: VisibleDelay
     standalone: bool = False
 
     @cached_property

@@ -12,7 +12,7 @@ from exporter.web.routes import Route
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """One thing that this depends on.
 
     Args:
@@ -26,30 +26,30 @@ class Check:
     message: str
 
 
-def checks(context: Context) -> list[Check]:
+def checks(context: Context) -> list[HealthCheck]:
     """Return the state of everything that this depends on."""
     return [_kafka(context), _reading(context, "subtotals"), _reading(context, "invoices"), _conservation(context)]
 
 
-def _kafka(context: Context) -> Check:
+def _kafka(context: Context) -> HealthCheck:
     ends = context.input_ends()
-    return Check("kafka", ends.up, ends.message)
+    return HealthCheck("kafka", ends.up, ends.message)
 
 
-def _reading(context: Context, topic: str) -> Check:
+def _reading(context: Context, topic: str) -> HealthCheck:
     model = context.model
     if model.state is not State.READY:
-        return Check(topic, False, model.why)
-    return Check(topic, True, f"{model.records_read[topic]} records read")
+        return HealthCheck(topic, False, model.why)
+    return HealthCheck(topic, True, f"{model.records_read[topic]} records read")
 
 
-def _conservation(context: Context) -> Check:
-    difference = context.model.difference()
+def _conservation(context: Context) -> HealthCheck:
+    difference = context.model.imbalance()
     if not difference:
-        return Check("conservation", True, "customers, types and accepted events add up to the same")
+        return HealthCheck("conservation", True, "customers, types and accepted events add up to the same")
     micros = max(difference.customers_micros, difference.hours_micros)
     records = max(difference.customers_records, difference.hours_records)
-    return Check("conservation", False, f"the books are off by {micros} micros and {records} events")
+    return HealthCheck("conservation", False, f"the books are off by {micros} micros and {records} events")
 
 
 async def live(request: web.Request) -> web.Response:

@@ -19,7 +19,6 @@ class OwnMetrics:
         # When a histogram began needs no series of its own. The switch is the whole process's; there is no other.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry
-        self.newest_delay_seconds: float | None = None
         self._requests = Histogram(
             "billing_exporter_http_request_duration_seconds",
             "Time to answer a request",
@@ -40,5 +39,4 @@ class OwnMetrics:
 
     def observe_delay(self, seconds: float) -> None:
         """Count a commit that has become visible."""
-        self.newest_delay_seconds = seconds
         self._delay.observe(seconds)

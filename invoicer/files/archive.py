@@ -7,7 +7,7 @@ from typing import Protocol
 
 from billing import ledger
 from billing.invoice import MonthClose
-from billing.ledger import ClosedKey, InvoiceKey
+from billing.ledger import InvoiceKey, MonthCloseKey
 from billing.runtime.file_lock import HeldElsewhereError, file_lock
 from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record
@@ -88,10 +88,10 @@ class Archive:
         try:
             for record in self._records(first):
                 key = ledger.decode_key(record.key or b"")
-                if not isinstance(key, InvoiceKey | ClosedKey) or key.month not in missing:
+                if not isinstance(key, InvoiceKey | MonthCloseKey) or key.month not in missing:
                     continue
                 if folder and folder.month != key.month:
-                    raise LedgerFaultError(f"the ledger has no marker of {folder.month} before {key.month}")
+                    raise LedgerFaultError(f"the ledger has no month close of {folder.month} before {key.month}")
                 folder = folder or MonthFolder(self.output, key.month, self._steps)
                 if isinstance(key, InvoiceKey):
                     folder.add(ledger.decode_invoice(record.value or b""))

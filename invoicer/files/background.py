@@ -33,7 +33,7 @@ class BackgroundFiles:
         self._leaving = True
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def look(self, closes: Mapping[str, MonthClose]) -> None:
+    def start_if_due(self, closes: Mapping[str, MonthClose]) -> None:
         """See to the files of the closed months, unless that is going on already.
 
         Raises:

@@ -29,7 +29,7 @@ def encode_manifest(close: MonthClose, files: Mapping[str, FileSum]) -> bytes:
     """Return the manifest of a month as JSON.
 
     Args:
-        close: the month's marker.
+        close: the month close.
         files: name -> size and checksum, the pages left out: `SHA256SUMS` has them.
     """
     fields = {

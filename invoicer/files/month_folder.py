@@ -20,7 +20,7 @@ PAGES_PER_FOLDER = 1_000
 
 
 class LedgerFaultError(OperatorError):
-    """The invoices in the ledger are not the ones that the month's marker counts."""
+    """The invoices in the ledger are not the ones that the month close counts."""
 
 
 class MonthFolder:
@@ -77,7 +77,7 @@ class MonthFolder:
         """End the files, write the manifest, and give the folder its final name.
 
         Raises:
-            LedgerFaultError: the marker counts other invoices.
+            LedgerFaultError: the month close counts other invoices.
             OSError: it can't be written.
         """
         self._check(close)
@@ -124,7 +124,7 @@ class MonthFolder:
         if found != (close.invoices, close.total_cents, close.exact_micros):
             raise LedgerFaultError(
                 f"the ledger has {found[0]} invoices over {found[1]} cents of {close.month}, "
-                f"but its marker says {close.invoices} over {close.total_cents}"
+                f"but its month close says {close.invoices} over {close.total_cents}"
             )
 
     def _rename(self) -> None:

@@ -6,12 +6,12 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from billing.invoice import Document, Invoice, Line
+from billing.invoice import Invoice, InvoiceKind, Line
 from billing.money import format_cents, format_micros
 from billing.period import format_timestamp
 
-_TITLES = {Document.INVOICE: "Invoice", Document.CREDIT_NOTE: "Credit note"}
-_TOTALS = {Document.INVOICE: "Total to pay", Document.CREDIT_NOTE: "Total in your favour"}
+_TITLES = {InvoiceKind.INVOICE: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note"}
+_TOTALS = {InvoiceKind.INVOICE: "Total to pay", InvoiceKind.CREDIT_NOTE: "Total in your favour"}
 
 
 def render_page(invoice: Invoice) -> bytes:

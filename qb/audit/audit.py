@@ -17,7 +17,7 @@ from qb.audit.findings import Check, Findings
 from qb.audit.ledger_check import LedgerCheck
 from qb.audit.recount import CUSTOMER, HOUR, Judge, PartitionTally, Reconciler, Recount, SumKey
 from qb.audit.scratch import AmountTable, LatestTable
-from qb.audit.subtotals_check import ProgressBook, check_progress, differing_sums, load_subtotals, report_sums
+from qb.audit.subtotals_check import ProgressRecords, check_progress, differing_sums, load_subtotals, report_sums
 from qb.audit.verdicts import VerdictCursor, VerdictError, VerdictTable, read_verdict
 
 logger = get_logger(__name__)
@@ -129,18 +129,18 @@ class Audit:
         self._ledger.read(latest)
 
     def _read_subtotals(self) -> Cut:
-        latest, book = LatestTable(self._database, "latest"), ProgressBook()
+        latest, newest = LatestTable(self._database, "latest"), ProgressRecords()
         for batch in self._sources.subtotals.to_now():
             latest.put(_keyed(batch))
-            book.read(_keyed(batch))
-        progress, offsets = dict(book.progress), book.next_offsets
+            newest.read(_keyed(batch))
+        progress, offsets = dict(newest.progress), newest.next_offsets
         for batch in self._sources.subtotals.to_now():
             latest.put(_keyed(batch))
-            book.read(_keyed(batch))
+            newest.read(_keyed(batch))
         for batch in self._sources.subtotals.to_now():
-            book.read(_keyed(batch))
+            newest.read(_keyed(batch))
         load_subtotals(latest, self._sums, self._findings)
-        return Cut(progress, self._within_input(offsets), book.next_offsets)
+        return Cut(progress, self._within_input(offsets), newest.next_offsets)
 
     def _within_input(self, offsets: Mapping[int, int]) -> dict[int, int]:
         """Report what was counted and is not in the input topic; return the cut without it."""

@@ -63,10 +63,10 @@ class MonthFiles:
         self._folder, self._findings = folder, findings
 
     def check(self, close: MonthClose, invoices: Callable[[], Iterable[Invoice]]) -> None:
-        """Compare all files with the month's marker and its invoices.
+        """Compare all files with the month close and its invoices.
 
         Args:
-            close: the marker.
+            close: the month close.
             invoices: gives the invoices in the order of their numbers, each time it is called.
         """
         checks: dict[str, Callable[[], None]] = {

@@ -32,7 +32,7 @@ class Check(StrEnum):
     """Nothing is billed that was not used, and nothing that was due is left out: issued + open = accepted."""
 
     NUMBERS = "numbers"
-    """Invoice numbers have no gaps, and a month's marker says what was issued."""
+    """Invoice numbers have no gaps, and a month close says what was issued."""
 
     FILES = "files"
     """The invoice files say what the ledger says, and their checksums are right."""

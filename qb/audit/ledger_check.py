@@ -8,9 +8,9 @@ from billing.invoice import Closing, Invoice, Line, MonthClose, invoice_ordinal
 from billing.ledger import (
     BilledKey,
     CarriedKey,
-    ClosedKey,
     ClosingKey,
     InvoiceKey,
+    MonthCloseKey,
     decode_carried,
     decode_close,
     decode_closing,
@@ -113,7 +113,7 @@ class LedgerCheck:
         self._check_amounts()
         for month in sorted({*self._months, *self.closes, *self._closings}):
             self._check_numbers(month)
-            self._check_marker(month)
+            self._check_close(month)
 
     @property
     def billed(self) -> Amount:
@@ -132,7 +132,7 @@ class LedgerCheck:
                 self._rounding.add("carried", (((customer, type_), micros, 0) for type_, micros in residues))
             case ClosingKey(month):
                 self._closings[month] = decode_closing(value)
-            case ClosedKey(month):
+            case MonthCloseKey(month):
                 self.closes[month] = decode_close(value)
 
     def _read_invoice(self, month: str, customer: str, value: bytes) -> None:
@@ -185,17 +185,19 @@ class LedgerCheck:
                 )
             expected = ordinal + 1
 
-    def _check_marker(self, month: str) -> None:
+    def _check_close(self, month: str) -> None:
         issued = self._months.get(month, IssuedMonth())
-        marker = self.closes.get(month) or self._closings.get(month)
-        if marker is None:
-            self._findings.add(Check.NUMBERS, f"{month}", "a closing or a marker", f"{issued.invoices} invoices alone")
+        month_close = self.closes.get(month) or self._closings.get(month)
+        if month_close is None:
+            self._findings.add(
+                Check.NUMBERS, f"{month}", "a closing or a month close", f"{issued.invoices} invoices alone"
+            )
             return
-        what = f"{month}, as its {'marker' if month in self.closes else 'closing'} says"
+        what = f"{month}, as its {'month close' if month in self.closes else 'closing'} says"
         for name, expected, found in (
-            ("invoices", issued.invoices, marker.invoices),
-            ("total", format_cents(issued.total_cents), format_cents(marker.total_cents)),
-            ("exact total", format_micros(issued.exact_micros), format_micros(marker.exact_micros)),
+            ("invoices", issued.invoices, month_close.invoices),
+            ("total", format_cents(issued.total_cents), format_cents(month_close.total_cents)),
+            ("exact total", format_micros(issued.exact_micros), format_micros(month_close.exact_micros)),
         ):
             self._findings.compare(Check.NUMBERS, f"{what}: {name}", expected, found)
 

@@ -27,7 +27,7 @@ MAX_FOLLOWED = 500_000
 
 
 @dataclass
-class ProgressBook:
+class ProgressRecords:
     """The newest progress of each input partition."""
 
     progress: dict[int, Progress] = field(default_factory=dict)

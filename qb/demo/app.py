@@ -16,12 +16,12 @@ from billing.runtime.signals import interrupted_once_by_signals
 from billing.settings import Settings
 from broker.download_display import show_download
 from broker.kafka_broker import KafkaBroker
+from qb.demo.demo_run import DemoRun
 from qb.demo.folder import Folder, Memory, take_folder
 from qb.demo.plan import lively, uses_own_kafka
 from qb.demo.port_check import PortNeed, require_ports
 from qb.demo.prometheus import PORT as PROMETHEUS_PORT
 from qb.demo.prometheus import prometheus_command
-from qb.demo.session import Session
 from qb.demo.timeline import resume, speed_of, wall_ms
 
 # What a demo that was killed left behind ends within this time.
@@ -96,7 +96,7 @@ def _run_in(
         ensure_topics(reachable, ("input", "subtotals", "rejected", "invoices"), ANSWER_SECONDS)
         speed = speed_of(settings)
         clock = resume(memory.reached_ms, speed, wall_ms()) if speed else None
-        session = Session(folder, reachable, clock, broker, cluster)
+        session = DemoRun(folder, reachable, clock, broker, cluster)
         if arguments.prometheus:
             session.add_prometheus(prometheus_command(settings, folder.path / "prometheus"))
         session.run(console)
@@ -110,9 +110,9 @@ def _kafka(folder: Folder, port: int, own_kafka: bool, console: Console) -> Iter
         return
     broker = KafkaBroker(folder.path / "kafka", port)
     try:
-        with show_download(sys.stdout) as progress:
+        with show_download(sys.stdout) as report:
             console.print("Starting Apache Kafka ...", style="dim")
-            broker.start(progress=progress)
+            broker.start(report=report)
         yield broker
     finally:
         broker.stop()

@@ -1,4 +1,4 @@
-"""Where the board goes: a live table on a terminal, plain lines elsewhere."""
+"""Where the snapshot goes: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from typing import Protocol
 from rich.console import Console
 from rich.live import Live
 
-from qb.demo.board import Board
 from qb.demo.plain import EVERY_SECONDS, plain_line
 from qb.demo.screen import render
+from qb.demo.snapshot import Snapshot
 
 
 class Display(Protocol):
     """Shows boards."""
 
-    def show(self, board: Board) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         """Show the newest."""
         ...
 
@@ -27,10 +27,10 @@ class LiveTable:
     def __init__(self, live: Live) -> None:
         self._live = live
 
-    def show(self, board: Board) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         """Draw it over what was there."""
         size = self._live.console.size
-        self._live.update(render(board, size.width, size.height - 1), refresh=True)
+        self._live.update(render(snapshot, size.width, size.height - 1), refresh=True)
 
 
 class PlainLines:
@@ -40,11 +40,11 @@ class PlainLines:
         self._console = console
         self._due = 0.0
 
-    def show(self, board: Board) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         """Print it if it is time for a line."""
-        if (now := time.monotonic()) >= self._due and not board.note:
+        if (now := time.monotonic()) >= self._due and not snapshot.note:
             self._due = now + EVERY_SECONDS
-            self._console.print(plain_line(board), soft_wrap=True, markup=False, highlight=False)
+            self._console.print(plain_line(snapshot), soft_wrap=True, markup=False, highlight=False)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ RESTORE_METRIC = "billing_processor_restore_remaining_records"
 _TIMEOUT_SECONDS = 10.0
 _PAUSE_SECONDS = 0.5
 
-Document = dict[str, Any]
+Overview = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Seen:
         restore_remaining: changelog records that the processor still has to read back; None if it does not answer.
     """
 
-    overview: Document | None = None
+    overview: Overview | None = None
     rates: dict[str, float | None] = field(default_factory=dict)
     closes: tuple[tuple[str, str], ...] = ()
     restore_remaining: int | None = None
@@ -75,12 +75,12 @@ class Feed:
             self._change(overview=None)
             time.sleep(_PAUSE_SECONDS)
 
-    def _take(self, overview: Document) -> None:
+    def _take(self, overview: Overview) -> None:
         if not overview["ready"]:
             self._change(overview=overview)
             return
         counts = counts_of(overview)
-        self._rates.look(time.monotonic(), overview["month"], counts)
+        self._rates.observe(time.monotonic(), overview["month"], counts)
         self._change(overview=overview, rates={name: self._rates.per_second(name) for name in counts})
         final_months = sum(month["status"] == "final" for month in overview["months"])
         if final_months != self._final_months:
@@ -102,7 +102,7 @@ class Feed:
             self._seen = replace(self._seen, **changes)
 
 
-def read_stream(port: int) -> Iterator[Document]:
+def read_stream(port: int) -> Iterator[Overview]:
     """Yield the documents of the live stream until it ends.
 
     Raises:
@@ -122,13 +122,13 @@ def read_stream(port: int) -> Iterator[Document]:
         connection.close()
 
 
-def counts_of(overview: Document) -> dict[str, int]:
+def counts_of(overview: Overview) -> dict[str, int]:
     """Return the month's events by ("type" or "customer") + "/" + name."""
     types = {f"type/{row['type']}": row["count"] for row in overview["types"]}
     return types | {f"customer/{row['customer']}": row["count"] for row in overview["top_customers"]}
 
 
-def closes_of(rows: list[Document]) -> tuple[tuple[str, str], ...]:
+def closes_of(rows: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     """Return the months that are closed, from the rows of the annotations."""
     return tuple((row["title"], row["text"]) for row in rows if "final" in row["tags"])
 

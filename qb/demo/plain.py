@@ -2,15 +2,15 @@
 
 from decimal import Decimal
 
-from qb.demo.board import Board, short_path
+from qb.demo.snapshot import Snapshot, short_path
 
 EVERY_SECONDS = 5.0
 
 
-def plain_line(board: Board) -> str:
-    """Return the board as one line."""
-    facts = [board.clock]
-    if overview := board.overview:
+def plain_line(snapshot: Snapshot) -> str:
+    """Return the snapshot as one line."""
+    facts = [snapshot.clock]
+    if overview := snapshot.overview:
         events = overview["events"]
         total = sum((Decimal(month["total"]) for month in overview["months"]), Decimal(0))
         lag = overview["freshness"]["lag_records"]
@@ -19,19 +19,19 @@ def plain_line(board: Board) -> str:
             f"{events['per_second']:,.0f} events/s",
             f"lag {'unknown' if lag is None else lag}",
             f"rejected {events['rejected']:,}",
-            f"months closed {len(board.seen.closes)}",
+            f"months closed {len(snapshot.seen.closes)}",
         ]
-        if board.seen.closes:
-            title, text = board.seen.closes[-1]
+        if snapshot.seen.closes:
+            title, text = snapshot.seen.closes[-1]
             facts.append(f"{title}: {text}")
     else:
         facts.append("no numbers yet")
-    for one in board.catch_ups:
+    for one in snapshot.catch_ups:
         share = "" if one.share is None else f" ({one.share:.0%} done)"
         facts.append(f"catching up: {one.what}{share}")
     facts += [
         f"{one.name} {'restarted' if one.alive else 'down, restarts'} {one.restarts}x, see {short_path(one.log_file)}"
-        for one in board.standings
+        for one in snapshot.standings
         if one.restarts
     ]
     return " | ".join(facts)

@@ -17,7 +17,7 @@ class Rates:
     _month: str | None = None
     _looks: deque[tuple[float, Mapping[str, int]]] = field(default_factory=deque)
 
-    def look(self, now: float, month: str | None, counts: Mapping[str, int]) -> None:
+    def observe(self, now: float, month: str | None, counts: Mapping[str, int]) -> None:
         """Take note of the counts of `month` at `now`, on the monotonic clock in seconds."""
         if month != self._month:
             last = self._looks[-1][0] if self._looks and self._month is not None else None

@@ -1,4 +1,4 @@
-"""The live table for a terminal: a function from a board to what rich draws, which fits 80 columns and 24 lines."""
+"""The live table for a terminal: a function from a snapshot to what rich draws, which fits 80 columns and 24 lines."""
 
 from collections.abc import Iterable
 
@@ -7,9 +7,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from qb.demo.board import Board, CatchUp, money, short_path, short_time
-from qb.demo.feed import Document
+from qb.demo.feed import Overview
 from qb.demo.folder import SETTINGS_FILE
+from qb.demo.snapshot import CatchUp, Snapshot, money, short_path, short_time
 from qb.demo.supervisor import Standing
 
 NARROW = 80
@@ -26,34 +26,34 @@ LEAST_CUSTOMERS = 6
 COLOURS = {"MESSAGE": "cyan", "DATA": "green", "CALL": "yellow", "PACK": "magenta", "MISC": "blue"}
 
 
-def render(board: Board, width: int = NARROW, height: int = 24) -> RenderableType:
+def render(snapshot: Snapshot, width: int = NARROW, height: int = 24) -> RenderableType:
     """Return the whole picture for a terminal of that many columns and lines."""
-    spare = height - FIXED_LINES - len(board.catch_ups) - len(_troubles(board.standings))
+    spare = height - FIXED_LINES - len(snapshot.catch_ups) - len(_troubles(snapshot.standings))
     customers = min(MOST_CUSTOMERS, LEAST_CUSTOMERS + max(0, spare))
     # A closed month less where there is trouble to show; more of them once all customers have room.
     closes = 1 if spare < 0 else min(MOST_CLOSES, 2 + max(0, spare - (MOST_CUSTOMERS - LEAST_CUSTOMERS)))
-    lines: list[RenderableType] = [_header(board, width), _month_bar(board, width)]
-    lines += [_catch_up(one) for one in board.catch_ups]
-    if overview := board.overview:
-        lines += [_tables(board, overview, customers, width), Text("")]
+    lines: list[RenderableType] = [_header(snapshot, width), _month_bar(snapshot, width)]
+    lines += [_catch_up(one) for one in snapshot.catch_ups]
+    if overview := snapshot.overview:
+        lines += [_tables(snapshot, overview, customers, width), Text("")]
     else:
         lines.append(Text("\n  Waiting for the first numbers ...\n", style="dim"))
-    lines += [_facts(board, closes), _footer(board)]
+    lines += [_facts(snapshot, closes), _footer(snapshot)]
     return Group(*lines)
 
 
-def _header(board: Board, width: int) -> RenderableType:
+def _header(snapshot: Snapshot, width: int) -> RenderableType:
     grid = Table.grid(expand=True)
     grid.add_column()
     grid.add_column(justify="right")
-    left = Text.assemble(("Queryable Billing", "bold"), "  ", (board.clock, "bold yellow"))
-    grid.add_row(left, Text(f"up {short_time(board.uptime_seconds)}", style="dim"))
+    left = Text.assemble(("Queryable Billing", "bold"), "  ", (snapshot.clock, "bold yellow"))
+    grid.add_row(left, Text(f"up {short_time(snapshot.uptime_seconds)}", style="dim"))
     grid.width = width
     return grid
 
 
-def _month_bar(board: Board, width: int) -> RenderableType:
-    bar = ProgressBar(completed=board.month_share, total=1.0, complete_style="yellow", finished_style="yellow")
+def _month_bar(snapshot: Snapshot, width: int) -> RenderableType:
+    bar = ProgressBar(completed=snapshot.month_share, total=1.0, complete_style="yellow", finished_style="yellow")
     grid = Table.grid()
     grid.add_row(bar)
     grid.width = width
@@ -67,11 +67,11 @@ def _catch_up(one: CatchUp) -> RenderableType:
     return grid
 
 
-def _tables(board: Board, overview: Document, customers: int, width: int) -> RenderableType:
+def _tables(snapshot: Snapshot, overview: Overview, customers: int, width: int) -> RenderableType:
     wide = width >= WIDE
     month = overview["month"] or "no events"
     types = _table(f"{month} by type" if wide else month, overview["currency"], wide)
-    rates = board.seen.rates
+    rates = snapshot.seen.rates
     for row in overview["types"]:
         name = row["type"]
         style = COLOURS.get(name, "white")
@@ -102,7 +102,7 @@ def _table(title: str, currency: str, wide: bool) -> Table:
     return table
 
 
-def _add(table: Table, name: Text, row: Document, rate: float | None, bar: Text, wide: bool, style: str = "") -> None:
+def _add(table: Table, name: Text, row: Overview, rate: float | None, bar: Text, wide: bool, style: str = "") -> None:
     speed = Text("") if rate is None else Text(f"{rate:,.1f}", style="green" if rate else "dim")
     bars = [bar] if wide else []
     table.add_row(name, *bars, Text(money(row["total"])), Text(f"{row['count']:,}"), speed, style=style)
@@ -114,32 +114,32 @@ def _bar(share: float | None, style: str) -> Text:
     return Text("█" * (eighths // 8) + EIGHTHS[eighths % 8], style=style)
 
 
-def _facts(board: Board, closes: int) -> RenderableType:
+def _facts(snapshot: Snapshot, closes: int) -> RenderableType:
     """Return the labelled lines below the tables."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column()
-    if overview := board.overview:
+    if overview := snapshot.overview:
         grid.add_row("Events", _events(overview))
         grid.add_row("Rejected", _rejected(overview))
-        grid.add_row("Invoices", _invoices(board, overview, closes))
-    grid.add_row("Parts", _parts(board.standings, "dim" if board.note else "red"))
-    for trouble in _troubles(board.standings):
+        grid.add_row("Invoices", _invoices(snapshot, overview, closes))
+    grid.add_row("Parts", _parts(snapshot.standings, "dim" if snapshot.note else "red"))
+    for trouble in _troubles(snapshot.standings):
         grid.add_row("", trouble)
-    base, folder = board.links.exporter, board.links.folder
+    base, folder = snapshot.links.exporter, snapshot.links.folder
     grid.add_row("Open", Text.from_markup(f"[bold underline cyan]{base}[/]"))
     grid.add_row("", Text.from_markup(f"[cyan]{base}/customers/Charlie[/]  [cyan]/types/MISC[/]  [cyan]/metrics[/]"))
     grid.add_row(
         "Files",
         Text(f"invoices: {short_path(folder / 'invoices')}   logs: {short_path(folder / 'logs')}", overflow="fold"),
     )
-    prometheus = board.links.prometheus or "prometheus/prometheus.local.yml"
+    prometheus = snapshot.links.prometheus or "prometheus/prometheus.local.yml"
     grid.add_row("Check", Text(f"qb audit --config {short_path(folder / SETTINGS_FILE)}", overflow="fold"))
     grid.add_row("More", Text.from_markup(f"Prometheus: [cyan]{prometheus}[/]   Grafana: docs/grafana.md"))
     return grid
 
 
-def _events(overview: Document) -> Text:
+def _events(overview: Overview) -> Text:
     events, freshness = overview["events"], overview["freshness"]
     delay, lag = freshness["delay_seconds"], freshness["lag_records"]
     return Text.assemble(
@@ -151,15 +151,15 @@ def _events(overview: Document) -> Text:
     )
 
 
-def _rejected(overview: Document) -> Text:
+def _rejected(overview: Overview) -> Text:
     events = overview["events"]
     reasons = sorted(events["reasons"].items(), key=lambda reason: -reason[1])
     detail = ", ".join(f"{name} {count:,}" for name, count in reasons)
     return Text.assemble((f"{events['rejected']:,}", "red"), f"  {detail}" if detail else "")
 
 
-def _invoices(board: Board, overview: Document, most: int) -> Text:
-    closes = board.seen.closes
+def _invoices(snapshot: Snapshot, overview: Overview, most: int) -> Text:
+    closes = snapshot.seen.closes
     if not closes:
         return Text("the first are issued a moment after the end of the month", style="dim")
     lines = [Text.assemble((title, "magenta"), f": {text}") for title, text in reversed(closes[-most:])]
@@ -184,7 +184,7 @@ def _troubles(standings: Iterable[Standing]) -> list[Text]:
     return found
 
 
-def _footer(board: Board) -> RenderableType:
-    if board.note:
-        return Text(board.note, style="bold yellow")
+def _footer(snapshot: Snapshot) -> RenderableType:
+    if snapshot.note:
+        return Text(snapshot.note, style="bold yellow")
     return Text("Ctrl-C stops everything; the next start goes on from here.", style="dim")

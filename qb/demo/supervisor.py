@@ -51,7 +51,7 @@ class Supervisor:
             watched.service.start()
             watched.started = now
 
-    def look(self, now: float) -> None:
+    def tend(self, now: float) -> None:
         """Notice what has died, and start again what is due.
 
         Raises:

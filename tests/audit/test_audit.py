@@ -29,7 +29,7 @@ def world() -> World:
     world = World()
     world.close("2017-01", 308)
     world.close("2017-02", 580)
-    world.close("2017-03", 896, marker=False)
+    world.close("2017-03", 896, closed=False)
     return world
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.ledger import ClosedKey, decode_close, encode_key
+from billing.ledger import MonthCloseKey, decode_close, encode_key
 from billing.settings import Settings
 from invoicer.files.month_folder import MonthFolder
 from qb.audit.findings import Check, Findings
@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> World:
         folder = MonthFolder(world.settings.output, month)
         for invoice in world.close(month, count):
             folder.add(invoice)
-        folder.finish(decode_close(world.ledger[encode_key(ClosedKey(month))] or b""))
+        folder.finish(decode_close(world.ledger[encode_key(MonthCloseKey(month))] or b""))
     return world
 
 
@@ -115,7 +115,7 @@ def test_a_file_that_does_not_belong_there_is_found(world: World) -> None:
 
 
 def test_a_wrong_manifest_is_found(world: World) -> None:
-    """The manifest says what the month's marker says."""
+    """The manifest says what the month close says."""
     path = world.settings.output / "2017-01" / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "total": "0.00"}))
     assert only_files(world.audit()) == ["2017-01/manifest.json: total"]
@@ -143,7 +143,7 @@ def test_a_month_that_is_being_written_is_noted(world: World) -> None:
 
 
 def test_a_month_that_is_not_closed_is_found(world: World) -> None:
-    """Files of an earlier month without a marker belong to no ledger; a later one may just have been closed."""
+    """Files of an earlier month without a month close belong to no ledger; a later one may just have been closed."""
     (world.settings.output / "2016-12").mkdir()
     (world.settings.output / "2017-03").mkdir()
     assert only_files(world.audit()) == ["2016-12"]

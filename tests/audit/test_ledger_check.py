@@ -9,9 +9,9 @@ from billing.invoice import Invoice, MonthClose
 from billing.ledger import (
     BilledKey,
     CarriedKey,
-    ClosedKey,
     ClosingKey,
     InvoiceKey,
+    MonthCloseKey,
     decode_carried,
     decode_close,
     decode_closing,
@@ -50,7 +50,7 @@ def change_invoice(world: World, month: str, customer: str, change: Callable[[In
 
 
 def change_close(world: World, month: str, change: Callable[[MonthClose], MonthClose]) -> None:
-    key = encode_key(ClosedKey(month))
+    key = encode_key(MonthCloseKey(month))
     value = world.ledger[key]
     assert value is not None
     world.ledger[key] = encode_close(change(decode_close(value)))
@@ -65,7 +65,7 @@ def test_three_closed_months_are_clean(world: World) -> None:
 
 
 def test_a_lost_invoice_is_found(world: World) -> None:
-    """Its number is missing, its marker counts it, and what it billed is billed by no line."""
+    """Its number is missing, its month close counts it, and what it billed is billed by no line."""
     del world.ledger[encode_key(InvoiceKey("2017-02", "Charlie"))]
     assert checks(world.audit()) == {Check.NUMBERS, Check.LEDGER, Check.OPEN}
 
@@ -173,8 +173,8 @@ def test_an_adjustment_of_the_month_itself_is_found(world: World) -> None:
 
 
 @pytest.mark.parametrize("change", [{"invoices": 1}, {"total_cents": 1}, {"exact_micros": 1}])
-def test_a_wrong_marker_is_found(world: World, change: dict[str, int]) -> None:
-    """The marker of a month counts and sums its invoices."""
+def test_a_wrong_month_close_is_found(world: World, change: dict[str, int]) -> None:
+    """The month close counts and sums its invoices."""
     change_close(world, "2017-02", lambda close: replace(close, **change))  # type: ignore[arg-type]
     findings = world.audit()
     assert checks(findings) == {Check.NUMBERS}
@@ -186,15 +186,15 @@ def test_a_wrong_closing_is_found(world: World) -> None:
     key = encode_key(ClosingKey("2017-03"))
     value = world.ledger[key]
     assert value is not None
-    del world.ledger[encode_key(ClosedKey("2017-03"))]
+    del world.ledger[encode_key(MonthCloseKey("2017-03"))]
     world.ledger[key] = encode_closing(replace(decode_closing(value), invoices=3))
     findings = world.audit()
     assert [difference.subject for difference in findings.differences] == ["2017-03, as its closing says: invoices"]
 
 
-def test_invoices_of_a_month_without_a_marker_are_found(world: World) -> None:
+def test_invoices_of_a_month_without_a_month_close_are_found(world: World) -> None:
     """Neither closed nor being closed: nobody answers for them."""
-    del world.ledger[encode_key(ClosedKey("2017-02"))]
+    del world.ledger[encode_key(MonthCloseKey("2017-02"))]
     del world.ledger[encode_key(ClosingKey("2017-02"))]
     assert checks(world.audit()) == {Check.NUMBERS}
 

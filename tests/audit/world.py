@@ -9,9 +9,9 @@ from billing.invoice import Closing, Invoice, MonthClose, make_invoice
 from billing.ledger import (
     BilledKey,
     CarriedKey,
-    ClosedKey,
     ClosingKey,
     InvoiceKey,
+    MonthCloseKey,
     encode_carried,
     encode_close,
     encode_closing,
@@ -134,7 +134,7 @@ class World:
                 sums[event.type] = (micros + event.amount_micros, number + 1)
         return totals
 
-    def close(self, month: str, count: int, *, marker: bool = True) -> list[Invoice]:
+    def close(self, month: str, count: int, *, closed: bool = True) -> list[Invoice]:
         """Write the invoices of a month, which know of the first `count` events; return them."""
         billed: dict[str, dict[str, Sums]] = getattr(self, "_billed", defaultdict(lambda: defaultdict(dict)))
         carried: dict[str, dict[str, int]] = getattr(self, "_carried", defaultdict(dict))
@@ -167,11 +167,11 @@ class World:
             self.ledger[encode_ledger_key(InvoiceKey(month, customer))] = encode_invoice(invoice)
             self.ledger[encode_ledger_key(CarriedKey(customer))] = encode_carried(left)
             self.ledger[encode_ledger_key(ClosingKey(month))] = encode_closing(closing)
-        if marker:
+        if closed:
             close = MonthClose(
                 month, "EUR", WRITTEN_MS, len(invoices), closing.total_cents, closing.exact_micros, offsets
             )
-            self.ledger[encode_ledger_key(ClosedKey(month))] = encode_close(close)
+            self.ledger[encode_ledger_key(MonthCloseKey(month))] = encode_close(close)
         return invoices
 
     def change_progress(self, partition: int, **fields: object) -> None:

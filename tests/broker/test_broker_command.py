@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from broker.download_display import show_download
-from broker.jar_download import DownloadProgress
+from broker.jar_download import Downloaded
 from broker.ports import free_port, is_free
 
 COMMAND = """
@@ -70,7 +70,7 @@ def test_download_without_a_terminal_shows_few_lines() -> None:
     with show_download(stream) as report:
         for done in range(41):
             for half in (0, 500_000):
-                report(DownloadProgress(done, 40, done * 1_000_000 + half))
+                report(Downloaded(done, 40, done * 1_000_000 + half))
 
     lines = stream.getvalue().splitlines()
     assert len(lines) == 5
@@ -87,7 +87,7 @@ def test_download_on_a_terminal_is_a_bar() -> None:
 
     stream = Terminal()
     with show_download(stream) as report:
-        report(DownloadProgress(40, 40, 40_000_000))
+        report(Downloaded(40, 40, 40_000_000))
     assert "40/40" in stream.getvalue()
 
     stream = Terminal()

@@ -13,7 +13,7 @@ import pytest
 
 from broker import jar_download
 from broker.errors import BrokerError
-from broker.jar_download import DownloadProgress
+from broker.jar_download import Downloaded
 from broker.jar_lock import LOCK_FILE, SPEC_FILE, locked_jars
 from broker.kafka_jars import ensure_jars
 
@@ -85,7 +85,7 @@ def fill(folder: Path, jars: Path, leave_out: set[str]) -> None:
 
 def test_first_time_fetches_all_and_second_time_nothing(repository: Repository, tmp_path: Path) -> None:
     """Every jar is fetched once, counted in the progress, and checked; then the cache is enough."""
-    reports: list[DownloadProgress] = []
+    reports: list[Downloaded] = []
 
     class_path = ensure_jars(reports.append, tmp_path / "cache")
 
@@ -93,8 +93,8 @@ def test_first_time_fetches_all_and_second_time_nothing(repository: Repository, 
     assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in class_path] == [j.sha256 for j in locked_jars()]
     assert sorted(repository.served) == sorted(jar.file_name for jar in locked_jars())
     total = len(locked_jars())
-    assert reports[0] == DownloadProgress(0, total, 0)
-    assert reports[-1] == DownloadProgress(total, total, sum(path.stat().st_size for path in class_path))
+    assert reports[0] == Downloaded(0, total, 0)
+    assert reports[-1] == Downloaded(total, total, sum(path.stat().st_size for path in class_path))
 
     repository.served.clear()
     ensure_jars(reports.append, tmp_path / "cache")

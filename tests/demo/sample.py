@@ -1,4 +1,4 @@
-"""A board to look at, around the overview that the documentation of the API shows."""
+"""A snapshot to look at, around the overview that the documentation of the API shows."""
 
 import json
 import re
@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qb.demo.board import Board, CatchUp, Links
 from qb.demo.feed import Seen
+from qb.demo.snapshot import CatchUp, Links, Snapshot
 from qb.demo.supervisor import Standing
 
 API_PAGE = Path(__file__).parents[2] / "docs" / "api.md"
@@ -44,11 +44,11 @@ def busy_overview() -> dict[str, Any]:
     return overview
 
 
-def board(**changes: Any) -> Board:
-    """Return a busy board, with fields changed."""
+def snapshot(**changes: Any) -> Snapshot:
+    """Return a busy snapshot, with fields changed."""
     rates: dict[str, float | None] = {"type/CALL": 43.25, "customer/Anna": 1.0}
     closes = tuple((f"2017-0{i} is closed", f"10 invoices, {i}00.00 EUR") for i in range(1, 10))
-    usual = Board(
+    usual = Snapshot(
         seen=Seen(busy_overview(), rates, closes),
         standings=[Standing(name, True, 0, FOLDER / "logs" / f"{name}.log")
                    for name in ("kafka", "exporter", "invoicer", "processor", "generator")],

@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from qb.demo.board import Board, CatchUp, CatchUpMeter, short_time
 from qb.demo.feed import Seen
 from qb.demo.plain import plain_line
 from qb.demo.screen import render
-from tests.demo.sample import board, busy_overview, documented_overview, troubled
+from qb.demo.snapshot import CatchUp, CatchUpMeter, Snapshot, short_time
+from tests.demo.sample import busy_overview, documented_overview, snapshot, troubled
 
 
-def shown(picture: Board, width: int = 80, height: int = 23) -> list[str]:
+def shown(picture: Snapshot, width: int = 80, height: int = 23) -> list[str]:
     """The picture as lines of text."""
     console = Console(file=io.StringIO(), width=width, height=height, record=True)
     console.print(render(picture, width, height))
     return console.export_text().splitlines()
 
 
-def one_line(picture: Board, width: int = 80, height: int = 23) -> str:
+def one_line(picture: Snapshot, width: int = 80, height: int = 23) -> str:
     return " ".join(" ".join(shown(picture, width, height)).split())
 
 
@@ -28,7 +28,7 @@ def one_line(picture: Board, width: int = 80, height: int = 23) -> str:
 @pytest.mark.parametrize("changes", [{}, troubled(), {"seen": Seen()}])
 def test_the_picture_fits_the_terminal(width: int, height: int, changes: dict[str, Any]) -> None:
     """Nothing is cut off at the bottom or wrapped at the side."""
-    lines = shown(board(**changes), width, height)
+    lines = shown(snapshot(**changes), width, height)
     assert len(lines) <= height
     assert max(map(len, lines)) <= width
     assert "Ctrl-C" in lines[-1]
@@ -36,7 +36,7 @@ def test_the_picture_fits_the_terminal(width: int, height: int, changes: dict[st
 
 def test_it_has_all_that_matters() -> None:
     """Totals, counts, rates, rejections, invoices, processes and where to look."""
-    text = one_line(board(), 120, 39)
+    text = one_line(snapshot(), 120, 39)
     for fact in (
         "2017-02-26 21h, a month in 30 s",
         "2017-02 by type",
@@ -58,12 +58,12 @@ def test_it_has_all_that_matters() -> None:
 
 def test_the_documented_overview_can_be_shown() -> None:
     """The page about the API and this agree on the names."""
-    assert "MISC 199.99 1" in one_line(board(seen=Seen(documented_overview())))
+    assert "MISC 199.99 1" in one_line(snapshot(seen=Seen(documented_overview())))
 
 
 def test_a_taller_terminal_shows_more() -> None:
     """First all ten customers, then more of the closed months."""
-    low, high = one_line(board(), 80, 23), one_line(board(), 80, 39)
+    low, high = one_line(snapshot(), 80, 23), one_line(snapshot(), 80, 39)
     assert "Julia" not in low
     assert "Julia" in high
     assert low.count("is closed") < high.count("is closed")
@@ -71,7 +71,7 @@ def test_a_taller_terminal_shows_more() -> None:
 
 def test_trouble_is_shown() -> None:
     """Which process was restarted how often, where its log is, and how far the catching up is."""
-    text = one_line(board(**troubled()), 100)
+    text = one_line(snapshot(**troubled()), 100)
     assert "processor restarted 1x, see /data/demo/logs/process.log" in text
     assert "Catching up" in text
     assert "12,345 events behind" in text
@@ -79,15 +79,15 @@ def test_trouble_is_shown() -> None:
 
 def test_before_the_first_numbers_there_are_none() -> None:
     """Zero and unknown differ."""
-    text = one_line(board(seen=Seen()))
+    text = one_line(snapshot(seen=Seen()))
     assert "Waiting for the first numbers" in text
     assert "0.00" not in text
-    assert "no numbers yet" in plain_line(board(seen=Seen()))
+    assert "no numbers yet" in plain_line(snapshot(seen=Seen()))
 
 
 def test_the_plain_line_says_it_all_in_one() -> None:
     """For a log file or a pipe."""
-    line = plain_line(board(**troubled()))
+    line = plain_line(snapshot(**troubled()))
     assert "\n" not in line
     for fact in ("199.99 EUR of 1,234,567 events", "rejected 180", "months closed 9", "processor restarted 1x",
                  "12,345 events behind (40% done)"):  # fmt: skip
@@ -97,17 +97,17 @@ def test_the_plain_line_says_it_all_in_one() -> None:
 def test_catching_up_is_told_with_its_share() -> None:
     """From where it began; a lag that is there at rest is none."""
     meter = CatchUpMeter(rate=300)
-    assert meter.look(_lagging(400)) == []
-    assert meter.look(_lagging(10_000)) == [CatchUp("processor: 10,000 events behind", 0.0)]
-    assert meter.look(_lagging(2_500)) == [CatchUp("processor: 2,500 events behind", 0.75)]
-    assert meter.look(_lagging(10)) == []
-    assert meter.look(_lagging(4_000)) == [CatchUp("processor: 4,000 events behind", 0.0)]
+    assert meter.observe(_lagging(400)) == []
+    assert meter.observe(_lagging(10_000)) == [CatchUp("processor: 10,000 events behind", 0.0)]
+    assert meter.observe(_lagging(2_500)) == [CatchUp("processor: 2,500 events behind", 0.75)]
+    assert meter.observe(_lagging(10)) == []
+    assert meter.observe(_lagging(4_000)) == [CatchUp("processor: 4,000 events behind", 0.0)]
 
 
 def test_the_exporter_s_own_catching_up_is_told() -> None:
     """As it says so itself, with the processor's beside it."""
-    waiting = {"ready": False, "message": "reading the topics", "progress": 0.42}
-    assert CatchUpMeter(300).look(Seen(waiting, restore_remaining=1_000)) == [
+    waiting = {"ready": False, "message": "reading the topics", "read_fraction": 0.42}
+    assert CatchUpMeter(300).observe(Seen(waiting, restore_remaining=1_000)) == [
         CatchUp("exporter: reading the topics", 0.42),
         CatchUp("processor: 1,000 records of its state to read back", 0.0),
     ]

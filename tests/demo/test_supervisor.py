@@ -62,11 +62,11 @@ def test_what_died_is_started_again_after_a_pause(diary: list[str], tmp_path: Pa
     supervisor = Supervisor([service])
     supervisor.start(0)
     service.alive = False
-    supervisor.look(1.0)
+    supervisor.tend(1.0)
     assert [(one.alive, one.restarts) for one in supervisor.standings()] == [(False, 1)]
-    supervisor.look(1.2)
+    supervisor.tend(1.2)
     assert diary == ["start a"]
-    supervisor.look(1.6)
+    supervisor.tend(1.6)
     assert diary == ["start a", "start a"]
     assert [(one.alive, one.restarts) for one in supervisor.standings()] == [(True, 1)]
 
@@ -84,7 +84,7 @@ def test_what_dies_each_time_is_given_up_with_its_last_words(diary: list[str], t
         for _ in range(100):
             service.alive = False
             now += 1
-            supervisor.look(now)
+            supervisor.tend(now)
 
     with pytest.raises(OperatorError) as given_up:
         live_and_die()

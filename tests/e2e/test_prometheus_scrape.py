@@ -121,7 +121,7 @@ def test_all_rules_evaluate_and_nothing_false_fires(watched: Watched) -> None:
     assert {rule["name"] for rule in rules} == {name_of(rule) for rule in all_rules()}
     assert {rule["health"] for rule in rules} == {"ok"}
     firing_or_about_to = {rule["name"] for rule in rules if rule.get("state", "inactive") != "inactive"}
-    assert firing_or_about_to <= {"BillingDeadLetterFastBurn", "BillingDeadLetterSlowBurn"}
+    assert firing_or_about_to <= {"BillingRejectedFastBurn", "BillingRejectedSlowBurn"}
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -11,7 +11,7 @@ from pathlib import Path
 from billing import ledger
 from billing.clock import FixedClock
 from billing.invoice import Invoice
-from billing.ledger import ClosedKey, InvoiceKey
+from billing.ledger import InvoiceKey, MonthCloseKey
 from billing.local_time import MS_PER_HOUR
 from billing.period import add_months, month_calendar
 from billing.runtime.topic_reader import TopicReader
@@ -92,7 +92,7 @@ def read_ledger(pipeline: Pipeline) -> tuple[list[Invoice], list[str]]:
                 match ledger.decode_key(record.key):
                     case InvoiceKey():
                         invoices.append(ledger.decode_invoice(record.value))
-                    case ClosedKey(month):
+                    case MonthCloseKey(month):
                         closed.append(month)
     return invoices, closed
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from exporter.datasource.choices import KINDS
-from exporter.datasource.request import Query, Target
 from exporter.datasource.targets import TARGETS
 from exporter.model.state import State
 from exporter.query.asked import Asked
@@ -57,9 +56,9 @@ def test_columns(name: str) -> None:
     """In their order."""
     told = {name: quoted(columns) for cell, columns in rows(DATASOURCE, "Columns") for name in quoted(cell)}
     world = two_months()
-    with world.model.look() as view:
-        target = Target(name, "A", {"customer": "*"} if name == "customer" else {}, "fields")
-        frame = TARGETS[name].make(Asked(world.context, view, Query([], None, 10, 1, []), target))[0]
+    with world.model.reading() as view:
+        payload = {"customer": "*"} if name == "customer" else {}
+        frame = TARGETS[name].make(Asked(world.context, view, name, payload))[0]
     assert told[name] == [field.name for field in frame.fields]
 
 

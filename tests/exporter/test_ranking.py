@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from billing.sums import TypeTable, event_count, of_slot, total_micros
 from exporter.model.cube import Cube
 from exporter.model.intake import Intake
-from exporter.model.invoices import InvoiceBook
+from exporter.model.invoices import IssuedInvoices
 from exporter.model.view import MAX_RANKINGS, Sort, View
 
 NAMES = [f"c{number}" for number in range(12)]
@@ -28,7 +28,7 @@ CHANGES = st.lists(
 def test_rankings_keep_up(changes: list[tuple[int, str, tuple[int, ...] | None, bool]]) -> None:
     """Read in between or not, every ranking is the sorted list, from every place on."""
     cube = Cube(TypeTable(("CALL", "DATA")))
-    view = View(cube, list[Intake](), InvoiceBook(), 0)
+    view = View(cube, list[Intake](), IssuedInvoices(), 0)
     for partition, name, sums, read in changes:
         cube.set_customer(partition, "2017-02", name, sums)
         if read:
@@ -61,7 +61,7 @@ def test_rankings_do_not_pile_up() -> None:
     names = [f"T{number}" for number in range(MAX_RANKINGS * 2)]
     cube = Cube(TypeTable(names))
     cube.set_customer(0, "2017-02", "a", (1, 1))
-    view = View(cube, list[Intake](), InvoiceBook(), 0)
+    view = View(cube, list[Intake](), IssuedInvoices(), 0)
     for slot in range(len(names)):
         list(islice(view.ranked("2017-02", Sort.TOTAL, slot), 1))
     assert len(cube.months["2017-02"].rankings) == MAX_RANKINGS

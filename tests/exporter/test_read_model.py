@@ -62,7 +62,7 @@ def test_totals_are_those_of_the_events(events: Events, commits: int, live: bool
         if number % commits == 0:
             records += shuffled(books, seed)
     records += shuffled(books, seed)
-    with model_of(renumbered(records), live).look() as view:
+    with model_of(renumbered(records), live).reading() as view:
         unpack = view.cube.types.unpack
         assert {
             (month, customer, type_): total
@@ -74,7 +74,7 @@ def test_totals_are_those_of_the_events(events: Events, commits: int, live: bool
             (hour, type_): total for hour, sums in view.hours(0, 2**42) for type_, (total, _) in unpack(sums).items()
         } == dict(hours)
         assert {month: sum((view.month_sums(month) or ())[1::2]) for month in view.months()} == dict(counts)
-        assert not view.difference()
+        assert not view.imbalance()
 
 
 @settings(max_examples=100, deadline=None)
@@ -108,7 +108,7 @@ def test_a_type_that_no_setting_names_is_counted_too() -> None:
     world = World(types=("MISC",))
     world.event("Charlie", 5, "OLD")
     world.event("Charlie", 7, "MISC")
-    with world.ready().model.look() as view:
+    with world.ready().model.reading() as view:
         assert view.cube.types.names == ["MISC", "OLD"]
         assert view.cube.types.unpack(view.month_sums("2017-02") or ()) == {"MISC": (7, 1), "OLD": (5, 1)}
 
@@ -120,7 +120,7 @@ def test_a_tombstone_takes_a_customer_away() -> None:
     world.event("Charlie", 2, partition=1)
     world.event("Alice", 4)
     world.ready()
-    with world.model.look() as view:
+    with world.model.reading() as view:
         assert list(view.named("", "2017-02")) == ["Alice", "Charlie"]
         assert view.active_customers("2017-02", view.cube.types.slot("MISC")) == 2
     for offset, partition in ((1_000, 0), (1_001, 1)):
@@ -130,10 +130,10 @@ def test_a_tombstone_takes_a_customer_away() -> None:
     world.clock.seconds += 2
     world.model.tick()
     assert shown(world) == {"Alice": {"MISC": (4, 1)}}
-    with world.model.look() as view:
+    with world.model.reading() as view:
         assert list(view.named("", "2017-02")) == ["Alice"]
         assert view.active_customers("2017-02", view.cube.types.slot("MISC")) == 1
-        assert view.difference().customers_micros == 3
+        assert view.imbalance().customers_micros == 3
 
 
 def test_half_a_commit_is_not_shown() -> None:
@@ -178,7 +178,7 @@ def test_books_that_do_not_agree_are_shown_after_a_while() -> None:
     world.clock.seconds += 0.2
     world.model.tick()
     assert shown(world) == {"Charlie": {"MISC": (100, 1)}}
-    difference = world.model.difference()
+    difference = world.model.imbalance()
     assert (difference.customers_micros, difference.customers_records, difference.hours_micros) == (100, 1, 0)
 
 
@@ -187,11 +187,11 @@ def test_nothing_is_known_before_the_end_of_the_topic() -> None:
     world = World()
     world.event("Charlie", 1)
     world.commit()
-    with pytest.raises(NotKnownError) as raised, world.model.look():
+    with pytest.raises(NotKnownError) as raised, world.model.reading():
         pass
     assert (raised.value.state, raised.value.retry_after_seconds) == (State.CATCHING_UP, 1)
     world.model.catching_up(3, 12)
-    with pytest.raises(NotKnownError, match="25% done"), world.model.look():
+    with pytest.raises(NotKnownError, match="25% done"), world.model.reading():
         pass
     world.model.caught_up()
     assert shown(world) == {"Charlie": {"MISC": (1, 1)}}
@@ -214,7 +214,7 @@ def test_being_ready_waits_for_a_whole_commit() -> None:
     late.model.caught_up()
     late.clock.seconds += 1.5
     late.model.tick()
-    assert (late.model.state, late.model.difference().customers_records) == (State.READY, 1)
+    assert (late.model.state, late.model.imbalance().customers_records) == (State.READY, 1)
 
 
 def test_a_newer_version_ends_all_guessing() -> None:
@@ -224,7 +224,7 @@ def test_a_newer_version_ends_all_guessing() -> None:
     world.ready()
     key = encode_key(CustomerMonthKey(0, "2017-02", "Charlie"))
     world.model.apply([Record(0, 99, key, b'{"v":2,"types":{}}', 0)])
-    with pytest.raises(NotKnownError, match="update this program") as raised, world.model.look():
+    with pytest.raises(NotKnownError, match="update this program") as raised, world.model.reading():
         pass
     assert raised.value.state is State.UNKNOWN_VERSION
     world.model.caught_up()
@@ -290,7 +290,7 @@ def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
 
 
 def state(model: ReadModel) -> dict[str, dict[str, dict[str, tuple[int, int]]]]:
-    with model.look() as view:
+    with model.reading() as view:
         unpack = view.cube.types.unpack
         return {m: {c: unpack(sums) for c, sums in view.customers(m).items()} for m in view.months()}
 
@@ -322,5 +322,5 @@ def test_the_progress_key_is_a_record_of_its_own() -> None:
     assert (world.books.changed, world.books.changed_progress) == (set(), {0})
     world.commit()
     assert world.model.next_offsets() == {0: 4}
-    with world.model.look() as view:
+    with world.model.reading() as view:
         assert view.rejected()["malformed"] == 3

@@ -25,7 +25,7 @@ def feed(now_ms: int, seed: int = 1) -> tuple[StandaloneFeed, ReadModel, FixedCl
 
 
 def sums(model: ReadModel) -> dict[str, Sums | None]:
-    with model.look() as view:
+    with model.reading() as view:
         return {month: view.month_sums(month) for month in view.months()}
 
 
@@ -34,11 +34,11 @@ def test_the_same_seed_makes_the_same_past() -> None:
     first, again, other = feed(NOW_MS)[1], feed(NOW_MS)[1], feed(NOW_MS, seed=2)[1]
     assert list(sums(first)) == ["2016-12", "2017-01", "2017-02"]
     assert sums(first) == sums(again) != sums(other)
-    with first.look() as view:
+    with first.reading() as view:
         assert view.as_of_ms is not None
         assert NOW_MS - MS_PER_HOUR < view.as_of_ms <= NOW_MS
         assert [view.status(month).value for month in view.months()] == ["final", "final", "open"]
-        assert not view.difference()
+        assert not view.imbalance()
 
 
 def test_it_moves() -> None:
@@ -49,7 +49,7 @@ def test_it_moves() -> None:
     made_up.tick()
     assert events(model) - before == 60 * EVENTS_PER_HOUR // 3_600
     assert model.state is State.READY
-    assert not model.difference()
+    assert not model.imbalance()
 
 
 def test_hours_follow_one_another() -> None:
@@ -58,8 +58,8 @@ def test_hours_follow_one_another() -> None:
     for _ in range(5):
         clock.time_ms += MS_PER_HOUR // 2
         made_up.tick()
-    assert not model.difference()
-    with model.look() as view:
+    assert not model.imbalance()
+    with model.reading() as view:
         hours = view.hours(NOW_MS - MS_PER_HOUR, clock.time_ms)
         assert [hour for hour, _ in hours] == [NOW_MS - NOW_MS % MS_PER_HOUR + n * MS_PER_HOUR for n in range(3)]
         assert [event_count(one) for _, one in hours[:2]] == [EVENTS_PER_HOUR, EVENTS_PER_HOUR]
@@ -70,7 +70,7 @@ def test_a_month_closes_when_its_time_has_come() -> None:
     made_up, model, clock = feed(NOW_MS)
     clock.time_ms += 3 * 24 * MS_PER_HOUR
     made_up.tick()
-    with model.look() as view:
+    with model.reading() as view:
         assert view.months()[-1] == "2017-03"
         assert view.status("2017-02") == "final"
         issued = view.invoices.closed()[-1]

@@ -10,7 +10,15 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from billing.invoice import Invoice, MonthClose, make_invoice, not_billed
-from billing.ledger import BilledKey, CarriedKey, ClosedKey, InvoiceKey, encode_carried, encode_close, encode_invoice
+from billing.ledger import (
+    BilledKey,
+    CarriedKey,
+    InvoiceKey,
+    MonthCloseKey,
+    encode_carried,
+    encode_close,
+    encode_invoice,
+)
 from billing.ledger import encode_key as encode_ledger_key
 from billing.period import month_calendar
 from billing.runtime.topic_reader import Record
@@ -29,6 +37,7 @@ from billing.subtotal import (
 from exporter.application import create_app
 from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
+from exporter.model.visible_delay import VisibleDelay
 from exporter.web.context import Context
 from exporter.web.own_metrics import OwnMetrics
 from tests.exporter.client import Client, serve
@@ -129,8 +138,9 @@ class World:
         self.books = Books(self.settings.time_zone)
         self.model = ReadModel(self.settings.types, clock=self.clock)
         self.ends = InputEnds(True, "a broker answers", {})
+        own = OwnMetrics(CollectorRegistry())
         self.context = Context(
-            self.settings, self.model, lambda: self.ends, OwnMetrics(CollectorRegistry()), standalone
+            self.settings, self.model, lambda: self.ends, own, VisibleDelay(own.observe_delay), standalone
         )
         self._ledger_offset = 0
         self._billed: dict[CustomerMonthKey, dict[str, tuple[int, int]]] = {}
@@ -176,8 +186,8 @@ class World:
                 pairs.append((encode_ledger_key(BilledKey(usage, customer)), billed_sums))
             pairs.append((encode_ledger_key(CarriedKey(customer)), encode_carried(left)))
         cents, micros = sum(one.total_cents for one in invoices), sum(one.exact_micros for one in invoices)
-        marker = MonthClose(month, self.settings.currency, at_ms, len(invoices), cents, micros, {0: 1})
-        pairs.append((encode_ledger_key(ClosedKey(month)), encode_close(marker)))
+        month_close = MonthClose(month, self.settings.currency, at_ms, len(invoices), cents, micros, {0: 1})
+        pairs.append((encode_ledger_key(MonthCloseKey(month)), encode_close(month_close)))
         self.model.apply_invoices([self._ledger_record(key, value) for key, value in pairs])
         return invoices
 

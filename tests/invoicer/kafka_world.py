@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 
 from billing import ledger, subtotal
 from billing.invoice import Invoice, MonthClose, invoice_number
-from billing.ledger import BilledKey, ClosedKey, InvoiceKey
+from billing.ledger import BilledKey, InvoiceKey, MonthCloseKey
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.topic_reader import TopicReader
 from billing.settings import ENVIRONMENT_PREFIX, Settings
@@ -152,7 +152,7 @@ class KafkaWorld:
                     match ledger.decode_key(record.key):
                         case InvoiceKey():
                             found.invoices.append(ledger.decode_invoice(record.value))
-                        case ClosedKey(month):
+                        case MonthCloseKey(month):
                             assert month not in found.closes
                             found.closes[month] = ledger.decode_close(record.value)
                         case BilledKey() as key:

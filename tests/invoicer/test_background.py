@@ -36,7 +36,7 @@ def test_a_disk_that_hangs_holds_nobody_up() -> None:
     keeper = SlowKeeper()
     with BackgroundFiles(keeper, lambda: False) as files:
         for _ in range(3):
-            files.look({})
+            files.start_if_due({})
         assert keeper.calls == 1
         keeper.go_on.set()
         with pytest.raises(LedgerFaultError):
@@ -46,10 +46,10 @@ def test_a_disk_that_hangs_holds_nobody_up() -> None:
 def test_leaving_ends_the_writing() -> None:
     """A session that is lost does not wait for the disk."""
     with BackgroundFiles(SlowKeeper(), lambda: False) as files:
-        files.look({})
+        files.start_if_due({})
 
 
 def look_for_ever(files: BackgroundFiles) -> None:
     """Look until it raises."""
     while True:
-        files.look({})
+        files.start_if_due({})

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.invoice import Document, invoice_number
+from billing.invoice import InvoiceKind, invoice_number
 from billing.money import MICROS_PER_CENT
-from invoicer.book import TotalsLostError
+from invoicer.accounts import TotalsLostError
 from invoicer.closer import Closer, Outcome
 from invoicer.schedule import next_month
 from tests.invoicer.world import KilledError, Killer, MemoryWriter, World
@@ -28,7 +28,7 @@ restarts = st.tuples(st.just("restart"))
 
 
 def check(world: World) -> None:
-    """Assert what must always hold, by the ledger alone and by the book."""
+    """Assert what must always hold, by the ledger alone and by the accounts."""
     invoices = world.invoices
     assert len({(invoice.month, invoice.customer) for invoice in invoices}) == len(invoices)
     for month, group in groupby(invoices, key=lambda invoice: invoice.month):
@@ -37,7 +37,7 @@ def check(world: World) -> None:
     open_micros, open_count = world.open_sums()
     assert sum(invoice.exact_micros for invoice in invoices) + open_micros == world.accepted_micros
     assert sum(invoice.count for invoice in invoices) + open_count == world.accepted_count
-    for close in world.book.closes.values():
+    for close in world.accounts.closes.values():
         issued = [invoice for invoice in invoices if invoice.month == close.month]
         assert close.invoices == len(issued)
         assert close.total_cents == sum(invoice.total_cents for invoice in issued)
@@ -52,14 +52,14 @@ def check_cents(world: World) -> None:
             key = (invoice.customer, line.type)
             billed[key] = billed.get(key, 0) + line.exact_micros - line.amount_cents * MICROS_PER_CENT
     for (customer, type_), micros in billed.items():
-        carried = world.book.carried(world.book.customers.number_of(customer))
+        carried = world.accounts.carried(world.accounts.customers.number_of(customer))
         assert carried.get(type_, 0) == micros
         assert abs(micros) <= MICROS_PER_CENT // 2
 
 
 def close_with_deaths(world: World, steps: int | None) -> None:
     """Close the next month; after a death the memory is gone."""
-    month = next_month(world.book)
+    month = next_month(world.accounts)
     if month is None:
         return
     try:
@@ -84,7 +84,7 @@ def test_each_amount_is_billed_once(history: list[tuple[object, ...]]) -> None:
     world.restart()
     check(world)
     check_cents(world)
-    while next_month(world.book):
+    while next_month(world.accounts):
         close_with_deaths(world, None)
     assert world.open_sums() == (0, 0)
     check(world)
@@ -97,9 +97,9 @@ def test_memory_and_ledger_agree() -> None:
     for number in range(7):
         world.event(number % 2, "2026-10", f"C{number}", "CALL", 3_333 * number)
     world.close("2026-10")
-    remembered = (world.book.closes, world.open_sums(), next_month(world.book))
+    remembered = (world.accounts.closes, world.open_sums(), next_month(world.accounts))
     world.restart()
-    assert (world.book.closes, world.open_sums(), next_month(world.book)) == remembered
+    assert (world.accounts.closes, world.open_sums(), next_month(world.accounts)) == remembered
 
 
 @pytest.mark.parametrize("steps", range(20))
@@ -112,11 +112,11 @@ def test_a_half_closed_month_goes_on(steps: int) -> None:
         world.close("2026-10", Killer(steps))
     except KilledError:
         world.restart()
-        assert next_month(world.book) in ("2026-10", None)
-        if "2026-10" not in world.book.closes:
+        assert next_month(world.accounts) in ("2026-10", None)
+        if "2026-10" not in world.accounts.closes:
             world.close("2026-10")
     assert [invoice.customer for invoice in world.invoices] == ["C0", "C1", "C2", "C3", "C4"]
-    assert world.book.closes["2026-10"].invoices == 5
+    assert world.accounts.closes["2026-10"].invoices == 5
     check(world)
 
 
@@ -131,7 +131,7 @@ def test_late_money_is_on_the_next_invoice() -> None:
     world.close("2026-10")
     alice, bob = world.invoices[1:]
     assert [(line.month, line.amount_cents) for line in alice.all_lines] == [("2026-09", -25), ("2026-10", 10)]
-    assert (alice.document, alice.total_cents) == (Document.CREDIT_NOTE, -15)
+    assert (alice.document, alice.total_cents) == (InvoiceKind.CREDIT_NOTE, -15)
     assert [(line.month, line.amount_cents) for line in bob.all_lines] == [("2026-09", 7)]
     assert bob.lines == ()
 
@@ -141,9 +141,9 @@ def test_late_money_alone_closes_the_following_month() -> None:
     world = World()
     world.event(0, "2026-12", "Alice", "CALL", 1)
     world.close("2026-12")
-    assert next_month(world.book) is None
+    assert next_month(world.accounts) is None
     world.event(0, "2026-12", "Alice", "CALL", 5)
-    assert next_month(world.book) == "2027-01"
+    assert next_month(world.accounts) == "2027-01"
 
 
 def test_a_month_without_events_is_passed_over() -> None:
@@ -152,9 +152,9 @@ def test_a_month_without_events_is_passed_over() -> None:
     world.event(0, "2026-08", "Alice", "CALL", 1)
     world.event(0, "2026-10", "Alice", "CALL", 1)
     world.close("2026-08")
-    assert next_month(world.book) == "2026-10"
+    assert next_month(world.accounts) == "2026-10"
     world.event(0, "2026-09", "Alice", "CALL", 1)
-    assert next_month(world.book) == "2026-09"
+    assert next_month(world.accounts) == "2026-09"
 
 
 def test_stopping_ends_after_a_chunk() -> None:
@@ -162,7 +162,7 @@ def test_stopping_ends_after_a_chunk() -> None:
     world = World(chunk_invoices=2)
     for number in range(5):
         world.event(0, "2026-10", f"C{number}", "CALL", 1_000_000)
-    closer = Closer(world.book, MemoryWriter(world.ledger, Killer()), world.clock, "EUR", 2)
+    closer = Closer(world.accounts, MemoryWriter(world.ledger, Killer()), world.clock, "EUR", 2)
     assert closer.close("2026-10", lambda: True) is Outcome.INTERRUPTED
     assert len(world.invoices) == 2
     assert world.close("2026-10") is Outcome.CLOSED
@@ -177,4 +177,4 @@ def test_lost_totals_are_not_credited() -> None:
     world._subtotals.clear()
     world.restart()
     with pytest.raises(TotalsLostError, match="'Alice' was billed more events of 2026-09"):
-        next_month(world.book)
+        next_month(world.accounts)

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from billing.invoice import Closing, Invoice, MonthClose, make_invoice
-from billing.ledger import ClosedKey, InvoiceKey, encode_close, encode_invoice, encode_key
+from billing.ledger import InvoiceKey, MonthCloseKey, encode_close, encode_invoice, encode_key
 from billing.runtime.topic_reader import Record
 from invoicer.files.archive import Archive, StoppedError
 from invoicer.files.keeper import FileKeeper
@@ -26,7 +26,7 @@ NOT_STOPPED = lambda: False  # noqa: E731 - as short as what it stands for
 
 
 def issue(month: str, customers: Iterable[str]) -> tuple[list[Invoice], MonthClose]:
-    """Make the invoices of a month and its marker."""
+    """Make the invoices of a month and its month close."""
     closing = Closing(month)
     invoices = []
     for customer in customers:
@@ -60,7 +60,7 @@ class FakeLedger:
         for invoices, close in months:
             for invoice in invoices:
                 self._add(encode_key(InvoiceKey(invoice.month, invoice.customer)), encode_invoice(invoice))
-            self._add(encode_key(ClosedKey(close.month)), encode_close(close))
+            self._add(encode_key(MonthCloseKey(close.month)), encode_close(close))
 
     def __call__(self, first_month: str) -> Iterator[Record]:
         yield from self.records
@@ -95,7 +95,7 @@ def test_golden(tmp_path: Path) -> None:
 
 
 def test_sums_and_manifest_tell_the_truth(tmp_path: Path) -> None:
-    """Every file but the manifest is in SHA256SUMS or, itself, in the manifest; the tables agree with the marker."""
+    """Every file but the manifest is in SHA256SUMS or, itself, in the manifest; the tables agree with it."""
     ledger = FakeLedger(NOVEMBER)
     Archive(tmp_path, ledger).write(["2026-11"])
     folder = tmp_path / "2026-11"
@@ -152,7 +152,7 @@ def test_stopping_leaves_nothing_half_written(tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_contradicts_itself_is_not_written(tmp_path: Path) -> None:
-    """A marker that counts other invoices, or a number that is not the next one."""
+    """A month close that counts other invoices, or a number that is not the next one."""
     invoices, close = OCTOBER
     for broken in (([*invoices[:2]], close), (invoices[1:], close), (invoices, DECEMBER[1])):
         with pytest.raises(LedgerFaultError):

@@ -14,7 +14,7 @@ def never_asked(partition: int, offset: int) -> bool:
 
 def state(watch: InputWatch, progress: Progress | None, start: int, end: int, wall_ms: int) -> PartitionState:
     """Look at a topic of one partition."""
-    (found,) = watch.look({0: progress} if progress else {}, {0: Bounds(start, end)}, wall_ms)
+    (found,) = watch.observe({0: progress} if progress else {}, {0: Bounds(start, end)}, wall_ms)
     return found
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.invoice import Document, Invoice, invoice_number, invoice_ordinal, make_invoice, make_lines, not_billed
+from billing.invoice import Invoice, InvoiceKind, invoice_number, invoice_ordinal, make_invoice, make_lines, not_billed
 from billing.money import MICROS_PER_CENT, round_to_cents
 
 Sums = dict[str, tuple[int, int]]
@@ -38,13 +38,13 @@ def test_an_earlier_month_becomes_an_adjustment() -> None:
     invoice, _ = issue({"2026-09": {"CALL": (-500_000, 1)}, "2026-10": {"CALL": (200_000, 1)}})
     assert [(line.month, line.amount_cents) for line in invoice.adjustments] == [("2026-09", -50)]
     assert [(line.month, line.amount_cents) for line in invoice.lines] == [("2026-10", 20)]
-    assert invoice.document is Document.CREDIT_NOTE
+    assert invoice.document is InvoiceKind.CREDIT_NOTE
 
 
 def test_a_total_of_zero_is_an_invoice() -> None:
     """Events that cancel out are documented by an invoice over 0.00."""
     invoice, left = issue({"2026-10": {"MISC": (0, 2)}})
-    assert (invoice.total_cents, invoice.document, left) == (0, Document.INVOICE, {})
+    assert (invoice.total_cents, invoice.document, left) == (0, InvoiceKind.INVOICE, {})
 
 
 def test_less_than_a_cent_adds_up_over_months() -> None:

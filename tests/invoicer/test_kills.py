@@ -14,7 +14,7 @@ OCTOBER_MS = 1_791_000_000_000
 NOVEMBER_MS = 1_793_800_000_000
 SIGKILLED = -9
 
-# With five customers and two invoices a transaction: three chunks, then the marker. A step of each kind at each.
+# With five customers and two invoices a transaction: three chunks, then the month close. A step of each kind at each.
 KILLS = [
     *((Step.CLOSE_STARTED, 1), (Step.ALL_ISSUED, 1), (Step.CLOSED, 1)),
     *((step, times) for step in (Step.TRANSACTION_BEGUN, Step.RECORDS_SENT, Step.COMMITTED) for times in (1, 2, 3, 4)),

@@ -8,10 +8,10 @@ from billing.invoice import Closing, Invoice, MonthClose, make_lines
 from billing.ledger import (
     BilledKey,
     CarriedKey,
-    ClosedKey,
     ClosingKey,
     InvoiceKey,
     LedgerKey,
+    MonthCloseKey,
     decode_carried,
     decode_close,
     decode_closing,
@@ -35,7 +35,7 @@ keys = st.one_of(
     st.builds(BilledKey, months, customers),
     st.builds(CarriedKey, customers),
     st.builds(ClosingKey, months),
-    st.builds(ClosedKey, months),
+    st.builds(MonthCloseKey, months),
 )
 to_bill = st.dictionaries(months, st.dictionaries(types, st.tuples(amounts, st.integers(-5, 10**9))))
 
@@ -70,8 +70,8 @@ def test_residues_come_back(residues: dict[str, int]) -> None:
 
 
 @given(months, st.integers(0, 10**7), amounts, amounts, offsets)
-def test_a_marker_comes_back(month: str, count: int, cents: int, micros: int, at: dict[int, int]) -> None:
-    """Decoding an encoded marker gives the marker."""
+def test_a_month_close_comes_back(month: str, count: int, cents: int, micros: int, at: dict[int, int]) -> None:
+    """Decoding an encoded month close gives the month close."""
     close = MonthClose(month, "EUR", 1, count, cents, micros, at)
     assert decode_close(encode_close(close)) == close
 
@@ -82,7 +82,7 @@ def test_a_closing_comes_back(closing: Closing) -> None:
     assert decode_closing(encode_closing(closing)) == closing
 
 
-def test_a_marker_names_its_numbers() -> None:
+def test_a_month_close_names_its_numbers() -> None:
     """A month without invoices has no first and no last number."""
     assert MonthClose("2026-10", "EUR", 1, 0, 0, 0, {}).last_number == ""
     close = MonthClose("2026-10", "EUR", 1, 42, 0, 0, {})

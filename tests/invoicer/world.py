@@ -9,7 +9,7 @@ from billing.clock import FixedClock
 from billing.invoice import Invoice
 from billing.ledger import InvoiceKey
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key, encode_progress, encode_sums
-from invoicer.book import Book
+from invoicer.accounts import Accounts
 from invoicer.closer import Closer, KeyValue, Outcome
 from invoicer.steps import Step
 
@@ -64,7 +64,7 @@ class World:
         self._subtotals: dict[bytes, bytes] = {}
         self._sums: dict[CustomerMonthKey, dict[str, tuple[int, int]]] = defaultdict(dict)
         self._progress: dict[int, Progress] = {}
-        self.book = Book()
+        self.accounts = Accounts()
 
     def event(self, partition: int, month: str, customer: str, type_: str, micros: int) -> None:
         """Count one event, as the processor does."""
@@ -81,18 +81,18 @@ class World:
 
     def restart(self) -> None:
         """Lose all memory and read both topics anew."""
-        self.book = Book()
+        self.accounts = Accounts()
         for key, value in self.ledger.committed:
-            self.book.read_ledger(key, value)
+            self.accounts.read_ledger(key, value)
         for key, value in self._subtotals.items():
-            self.book.read_subtotal(key, value)
+            self.accounts.read_subtotal(key, value)
 
     def close(self, month: str, killer: Killer | None = None) -> Outcome:
         """Close a month; the killer may raise :class:`KilledError` on the way."""
         killer = killer or Killer()
         self.clock.time_ms += 1
         writer = MemoryWriter(self.ledger, killer)
-        return Closer(self.book, writer, self.clock, "EUR", self._chunk_invoices, steps=killer).close(month)
+        return Closer(self.accounts, writer, self.clock, "EUR", self._chunk_invoices, steps=killer).close(month)
 
     @property
     def invoices(self) -> list[Invoice]:
@@ -104,12 +104,12 @@ class World:
         ]
 
     def open_sums(self) -> tuple[int, int]:
-        """Return what is not billed yet, in micros and events, as the book tells it."""
-        numbers = self.book.maybe_open("9999-12")
-        lines = [sums for number in numbers for sums in self.book.to_bill(number, "9999-12").values()]
+        """Return what is not billed yet, in micros and events, as the accounts tells it."""
+        numbers = self.accounts.maybe_open("9999-12")
+        lines = [sums for number in numbers for sums in self.accounts.to_bill(number, "9999-12").values()]
         pairs = [pair for sums in lines for pair in sums.values()]
         return sum(micros for micros, _ in pairs), sum(count for _, count in pairs)
 
     def _publish(self, key: bytes, value: bytes) -> None:
         self._subtotals[key] = value
-        self.book.read_subtotal(key, value)
+        self.accounts.read_subtotal(key, value)

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from billing.event import Reason
 from processor.fold import Fold
-from processor.metrics import PartitionStatus, ProcessorMetrics, Status, StatusCollector, Uncommitted
+from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector, Uncommitted
 
 TYPES = ("CALL", "MISC")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -34,7 +34,7 @@ def exposition(metrics_of: CollectorRegistry) -> dict[tuple[str, tuple[tuple[str
     }
 
 
-def registry_with(status: Status | None) -> tuple[CollectorRegistry, ProcessorMetrics]:
+def registry_with(status: ProcessorStatus | None) -> tuple[CollectorRegistry, ProcessorMetrics]:
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, TYPES)
     collector = StatusCollector()
@@ -43,7 +43,7 @@ def registry_with(status: Status | None) -> tuple[CollectorRegistry, ProcessorMe
     return registry, metrics
 
 
-STATUS = Status((PartitionStatus(3, 1_488_142_855_000, 7, 12), PartitionStatus(4, -1, None, 0)), True, 99)
+STATUS = ProcessorStatus((PartitionStatus(3, 1_488_142_855_000, 7, 12), PartitionStatus(4, -1, None, 0)), True, 99)
 
 
 def test_every_documented_metric_is_there_and_no_other() -> None:

@@ -1,4 +1,4 @@
-"""Nothing is lost: whatever cannot be billed is in the dead-letter topic, unchanged, with its reason and origin."""
+"""Nothing is lost: whatever cannot be billed is a rejected record, unchanged, with its reason and origin."""
 
 import random
 from collections.abc import Iterator

@@ -16,10 +16,10 @@ from grafana.builder.promql import (
 )
 
 # The alerts' thresholds (prometheus/rules): a commit within 2 minutes, a total within 10 seconds, 0.6 % and 1.44 % of
-# the events in the dead-letter topic.
+# the rejected records.
 COMMIT_AGE_STEPS = ((None, "green"), (30, "orange"), (120, "red"))
 VISIBLE_DELAY_STEPS = ((None, "green"), (2, "orange"), (10, "red"))
-DEAD_LETTER_STEPS = ((None, "green"), (0.006, "orange"), (0.0144, "red"))
+REJECTED_STEPS = ((None, "green"), (0.006, "orange"), (0.0144, "red"))
 BACKLOG_STEPS = ((None, "green"), (60, "orange"), (300, "red"))
 # Of the month before: reached is good news at any time of the month.
 REACHED_STEPS = ((None, "blue"), (1, "green"))
@@ -112,12 +112,12 @@ def rejected_share_stat() -> Json:
     """Return the share of events that cannot be billed."""
     return stat(
         "Rejected",
-        "Share of the events read lately that cannot be billed and wait in the dead-letter topic. All types together: "
+        "Share of the events read lately that cannot be billed and wait in `billing.rejected`. All types together: "
         "what can't be read has no type. Orange and red where the burn-rate alerts begin.",
         prometheus_target(rejected_share()),
         unit="percentunit",
         decimals=2,
-        steps=DEAD_LETTER_STEPS,
+        steps=REJECTED_STEPS,
         no_value="no events",
     )
 

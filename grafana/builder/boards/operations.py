@@ -5,7 +5,7 @@ from grafana.builder import Json
 from grafana.builder.boards.common import (
     BACKLOG_STEPS,
     COMMIT_AGE_STEPS,
-    DEAD_LETTER_STEPS,
+    REJECTED_STEPS,
     VISIBLE_DELAY_STEPS,
     ZERO_IS_GOOD,
     freshness,
@@ -30,7 +30,7 @@ def board(settings: Settings) -> Board:
         sections=[
             Section("", [*in_line([_alerts(), *freshness(), _conservation()], 4), *_parts()]),
             Section("Input and lag", [sized(panel, 12, 8) for panel in _flow()]),
-            Section("Books and dead letters", [sized(panel, 12, 8) for panel in _books()]),
+            Section("Books and rejected records", [sized(panel, 12, 8) for panel in _books()]),
             Section("Processor", [sized(panel, 8, 8) for panel in _processor()]),
             Section("Exporter", [sized(panel, 8, 8) for panel in _exporter()]),
             Section("Invoicer", in_line(_invoicer(), 4)),
@@ -154,15 +154,15 @@ def _books() -> list[Json]:
             "Share of events rejected",
             "Rejected events as a share of those read, over the windows of the burn-rate alerts. The lines are 6 and "
             "14.4 times the budget of one in a thousand.",
-            [prometheus_target(f"billing:dead_letter:ratio_rate{window}", window) for window in windows],
+            [prometheus_target(f"billing:events_rejected:ratio_rate{window}", window) for window in windows],
             unit="percentunit",
-            steps=DEAD_LETTER_STEPS,
+            steps=REJECTED_STEPS,
             limits=True,
             legend_values=["lastNotNull", "max"],
         ),
         timeseries(
             "Rejected events by reason",
-            "Events a second that went to the dead-letter topic.",
+            "Events per second that went to the topic of rejected records.",
             [prometheus_target(rate("billing_events_rejected_total", "reason"), "{{reason}}")],
             stacked=True,
             unit="eps",
@@ -222,7 +222,7 @@ def _processor() -> list[Json]:
         timeseries(
             "Events a fold",
             "Mean size of a batch. It grows with the load, because a batch is whatever is waiting.",
-            [prometheus_target(_per_event("billing_processor_batch_events"), "events")],
+            [prometheus_target(_per_event("billing_processor_fold_records"), "events")],
             unit="locale",
             decimals=1,
         ),
@@ -421,7 +421,7 @@ def _exact() -> list[Json]:
     )
     reasons = table(
         "Rejected events",
-        "Records in the dead-letter topic by reason, since the beginning.",
+        "Rejected records by reason, since the beginning.",
         [json_target("rejected")],
         sort_by="Records",
         unit="locale",

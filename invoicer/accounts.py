@@ -1,4 +1,4 @@
-"""The book: everything that closing a month needs to know, in memory, fed from the two topics record by record.
+"""The accounts: everything that closing a month needs to know, in memory, fed from the two topics record by record.
 
 It holds current totals per input partition (from `billing.subtotals`) and what has been billed, carried and closed
 (from `billing.invoices`). Reading a record twice changes nothing, and the order of the two topics does not matter.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from billing import ledger, subtotal
 from billing.errors import OperatorError
 from billing.invoice import Closing, MonthClose, Residues, not_billed
-from billing.ledger import BilledKey, CarriedKey, ClosedKey, ClosingKey
+from billing.ledger import BilledKey, CarriedKey, ClosingKey, MonthCloseKey
 from billing.subtotal import Progress, RecordError, TypeSums
 from invoicer.customers import Customers
 from invoicer.packed_map import PackedMap
@@ -23,7 +23,7 @@ class TotalsLostError(OperatorError):
     """The totals hold less than was billed, which no event can bring about: the message says of whom."""
 
 
-class Book:
+class Accounts:
     """Totals, ledger and progress, and what of the totals is not billed yet."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Book:
                 self._carried.put(self.customers.number_of(customer), value)
             case ClosingKey(month):
                 self._closings[month] = ledger.decode_closing(value)
-            case ClosedKey(month):
+            case MonthCloseKey(month):
                 self.closes[month] = ledger.decode_close(value)
 
     @property

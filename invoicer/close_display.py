@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from billing.runtime.logs import get_logger
-from invoicer.closer import CloseProgress
+from invoicer.closer import CloseReport
 
 logger = get_logger(__name__)
 
@@ -33,7 +33,7 @@ class CloseReporter:
         if self._bar:
             self._bar.stop()
 
-    def __call__(self, progress: CloseProgress) -> None:
+    def __call__(self, progress: CloseReport) -> None:
         """Show it."""
         if self._bar:
             self._show(self._bar, progress)
@@ -47,7 +47,7 @@ class CloseReporter:
                 issued=progress.closing.invoices,
             )
 
-    def _show(self, bar: Progress, progress: CloseProgress) -> None:
+    def _show(self, bar: Progress, progress: CloseReport) -> None:
         if self._task is None:
             bar.start()
             self._task = bar.add_task("")

@@ -9,9 +9,9 @@ from billing.invoice import MonthClose, make_invoice, not_billed
 from billing.ledger import (
     BilledKey,
     CarriedKey,
-    ClosedKey,
     InvoiceKey,
     LedgerKey,
+    MonthCloseKey,
     encode_carried,
     encode_close,
     encode_invoice,
@@ -41,7 +41,7 @@ _REJECTED_EACH = 150
 Sums = dict[str, tuple[int, int]]
 
 
-class MadeUpBook:
+class MadeUpData:
     """Keeps the sums of a made-up business and tells them as records.
 
     Args:
@@ -97,7 +97,7 @@ class MadeUpBook:
         return sorted(months - self._closed)
 
     def close(self, month: str, at_ms: int) -> list[Record]:
-        """Return the records of a month's invoices and its marker."""
+        """Return the records of a month's invoices and its month close."""
         self._closed.add(month)
         pairs: list[tuple[LedgerKey, bytes]] = []
         cents = micros = ordinal = 0
@@ -115,8 +115,8 @@ class MadeUpBook:
             pairs.append((BilledKey(month, key.customer), encode_sums(self._sums[key])))
             pairs.append((CarriedKey(key.customer), encode_carried(left)))
             cents, micros = cents + invoice.total_cents, micros + invoice.exact_micros
-        marker = MonthClose(month, self._settings.currency, at_ms, ordinal, cents, micros, self.ends())
-        pairs.append((ClosedKey(month), encode_close(marker)))
+        month_close = MonthClose(month, self._settings.currency, at_ms, ordinal, cents, micros, self.ends())
+        pairs.append((MonthCloseKey(month), encode_close(month_close)))
         first, self._ledger_offset = self._ledger_offset, self._ledger_offset + len(pairs)
         return [Record(0, first + i, encode_ledger_key(key), value, at_ms) for i, (key, value) in enumerate(pairs)]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
-from qb.demo.feed import Document, Seen
+from qb.demo.feed import Overview, Seen
 from qb.demo.supervisor import Standing
 
 # A lag that takes longer than this to read is worth a progress bar; at rest it is what a commit interval holds.
@@ -31,7 +31,7 @@ class Links:
 
 
 @dataclass(frozen=True)
-class Board:
+class Snapshot:
     """All that is shown at one moment.
 
     Args:
@@ -55,7 +55,7 @@ class Board:
     note: str = ""
 
     @property
-    def overview(self) -> Document | None:
+    def overview(self) -> Overview | None:
         """The exporter's overview, None while there are no numbers."""
         found = self.seen.overview
         return found if found and found["ready"] else None
@@ -68,12 +68,12 @@ class CatchUpMeter:
     rate: float
     _most: dict[str, int] = field(default_factory=dict)
 
-    def look(self, seen: Seen) -> list[CatchUp]:
+    def observe(self, seen: Seen) -> list[CatchUp]:
         """Return what is being read back."""
         found = []
         overview = seen.overview
         if overview and not overview["ready"]:
-            found.append(CatchUp(f"exporter: {overview['message']}", overview["progress"]))
+            found.append(CatchUp(f"exporter: {overview['message']}", overview["read_fraction"]))
         if share := self._share("restore", seen.restore_remaining or 0, 1):
             found.append(CatchUp(f"processor: {seen.restore_remaining:,} records of its state to read back", share[0]))
         lag = (overview["freshness"]["lag_records"] or 0) if overview and overview["ready"] else 0

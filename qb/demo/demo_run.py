@@ -11,13 +11,13 @@ from billing.runtime.signals import Stop, stop_on_signals
 from billing.settings import Settings
 from broker.guard import Guard
 from broker.kafka_broker import KafkaBroker
-from qb.demo.board import Board, CatchUpMeter, Links
 from qb.demo.display import Display, open_display
 from qb.demo.feed import Feed
 from qb.demo.folder import SETTINGS_FILE, Folder, Memory
 from qb.demo.plan import environment_of, placed, write_settings
 from qb.demo.prometheus import PORT as PROMETHEUS_PORT
 from qb.demo.services import Kafka, Part, Service, qb_command
+from qb.demo.snapshot import CatchUpMeter, Links, Snapshot
 from qb.demo.supervisor import Supervisor
 from qb.demo.timeline import lease_ms, month_share, tell_time, wall_ms
 
@@ -27,7 +27,7 @@ RECORD_SECONDS = 1.0
 PARTS = {"exporter": "export", "invoicer": "invoice", "processor": "process", "generator": "generate"}
 
 
-class Session:
+class DemoRun:
     """The parts of a demo, from their start to their end.
 
     Args:
@@ -83,9 +83,9 @@ class Session:
                     self._feed.start()
                     self._watch(supervisor, display, stop)
                 finally:
-                    supervisor.stop(lambda name: display.show(self._board(supervisor, f"Stopping {name} ...")))
+                    supervisor.stop(lambda name: display.show(self._snapshot(supervisor, f"Stopping {name} ...")))
                     self._record(running=False)
-                    display.show(self._board(supervisor, "All has stopped."))
+                    display.show(self._snapshot(supervisor, "All has stopped."))
         finally:
             self._guard.close()
 
@@ -93,11 +93,11 @@ class Session:
         recorded = time.monotonic()
         while not stop.requested:
             now = time.monotonic()
-            supervisor.look(now)
+            supervisor.tend(now)
             if now - recorded >= RECORD_SECONDS:
                 self._record(running=True)
                 recorded = now
-            display.show(self._board(supervisor))
+            display.show(self._snapshot(supervisor))
             time.sleep(TICK_SECONDS)
 
     def _record(self, running: bool) -> None:
@@ -108,13 +108,13 @@ class Session:
             reached_ms = lease_ms(self._clock, now_ms) if running else self._clock.at_ms(now_ms)
         self._folder.remember(Memory(self._cluster, reached_ms, running))
 
-    def _board(self, supervisor: Supervisor, note: str = "") -> Board:
+    def _snapshot(self, supervisor: Supervisor, note: str = "") -> Snapshot:
         seen = self._feed.seen
         now_ms = self._settings.clock.now_ms()
-        return Board(
+        return Snapshot(
             seen=seen,
             standings=supervisor.standings(),
-            catch_ups=self._catch_up.look(seen),
+            catch_ups=self._catch_up.observe(seen),
             clock=tell_time(now_ms, self._clock),
             month_share=month_share(now_ms, month_calendar(self._settings.time_zone)),
             uptime_seconds=time.monotonic() - self._started,
