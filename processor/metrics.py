@@ -14,7 +14,7 @@ from billing.event import Reason
 from billing.sums import NO_SUMS, Sums, TypeTable, plus
 from processor.fold import Fold
 
-FOLD_EVENTS_BUCKETS = (1, 10, 100, 1_000, 10_000, 50_000, 100_000, 200_000, 500_000)
+FOLD_RECORDS_BUCKETS = (1, 10, 100, 1_000, 10_000, 50_000, 100_000, 200_000, 500_000)
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -56,8 +56,8 @@ class ProcessorMetrics:
         )
         self._late = Counter(name("events_late"), "Late events counted and committed.", registry=registry)
         self._published = Counter(name("subtotals_published"), "Subtotal records committed.", registry=registry)
-        self._fold_events = Histogram(
-            name("batch_events"), "Events a fold.", buckets=FOLD_EVENTS_BUCKETS, registry=registry
+        self._fold_records = Histogram(
+            name("fold_records"), "Records per fold.", buckets=FOLD_RECORDS_BUCKETS, registry=registry
         )
         self._fold_seconds = Histogram(
             name("fold_duration_seconds"), "Time of a fold.", buckets=SECONDS_BUCKETS, registry=registry
@@ -82,7 +82,7 @@ class ProcessorMetrics:
 
     def observe_fold(self, events: int, seconds: float) -> None:
         """Note the size and the time of a fold."""
-        self._fold_events.observe(events)
+        self._fold_records.observe(events)
         self._fold_seconds.observe(seconds)
 
     def count_commit(self, counts: Uncommitted, seconds: float, now_ms: int) -> None:

@@ -163,7 +163,7 @@ def test_the_stream_waits_with_whoever_waits() -> None:
     with world.served() as client, listen(client.port) as events:
         waiting = events.next()
         assert waiting is not None
-        assert (waiting["ready"], waiting["progress"]) == (False, 0.25)
+        assert (waiting["ready"], waiting["read_fraction"]) == (False, 0.25)
         assert "totals" not in waiting
         assert "25% done" in waiting["message"]
         world.model.caught_up()
