@@ -81,8 +81,9 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         made_up = StandaloneFeed(settings, model)
         newest_ends, jobs = (lambda: made_up.input_ends), [made_up]
     else:
-        poller = InputEndsPoller(settings, model.next_offsets)
-        newest_ends, jobs = (lambda: poller.newest), [KafkaFeed(settings, model, poller), poller]
+        feed = KafkaFeed(settings, model)
+        poller = InputEndsPoller(settings, model.next_offsets, lambda: feed.subtotals_partitions)
+        newest_ends, jobs = (lambda: poller.newest), [feed, poller]
 
     def fail(error: Exception) -> None:
         model.stop(f"the reading of the topics has failed: {error}")

@@ -22,9 +22,8 @@ from invoicer.due import DueState
 from invoicer.files.background import BackgroundFiles
 from invoicer.ledger_writer import LedgerLostError
 from invoicer.metrics import InvoicerMetrics
-from invoicer.months import LAST_MONTH
+from invoicer.months import LAST_MONTH, next_month
 from invoicer.preview import PreviewWriter
-from invoicer.schedule import next_month
 from invoicer.session import Listeners, Session, open_preview, open_session
 from invoicer.steps import Steps, ignore_step
 

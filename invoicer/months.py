@@ -1,18 +1,22 @@
-"""Closes the months whose time has come, one after the other."""
+"""Closes the months whose time has come, one after the other.
+
+When a month is due: :func:`next_month` says which one comes next, :mod:`invoicer.input_watch` what is known of each
+input partition, and :func:`invoicer.due.decide` whether that is enough.
+"""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from billing.clock import Clock, SystemClock
 from billing.local_time import END_YEAR
-from billing.period import MonthCalendar
+from billing.period import MonthCalendar, add_months
 from billing.runtime.logs import get_logger
+from invoicer.accounts import Accounts
 from invoicer.closer import Closer, Outcome
 from invoicer.due import ClosingRule, Decision, DueState, PartitionState, decide
-from invoicer.input_watch import Bounds, InputWatch
+from invoicer.input_watch import InputWatch
 from invoicer.metrics import InvoicerMetrics
-from invoicer.schedule import next_month
 
 logger = get_logger(__name__)
 
@@ -31,7 +35,6 @@ class Months:
         rule: how long it stays open after that.
         clock: what counts as now.
         watch: tells the state of the input partitions.
-        input_bounds: asks where they begin and end.
         catch_up: reads what the processor has committed into the accounts; says whether that succeeded in time.
         before_close: told of each month before anything of it is written.
         metrics: told of each close.
@@ -43,7 +46,6 @@ class Months:
     rule: ClosingRule
     clock: Clock
     watch: InputWatch
-    input_bounds: Callable[[], Mapping[int, Bounds]]
     catch_up: Callable[[StopRequested], bool]
     before_close: Callable[[str], None]
     metrics: InvoicerMetrics
@@ -56,7 +58,7 @@ class Months:
         Raises:
             OperatorError: the ledger could not be written, the broker does not answer, or totals are lost.
         """
-        states = self._look()
+        states = self._observe()
         while not stop_requested() and (month := next_month(self.closer.accounts)) and month <= last:
             if not self._is_begun(month):
                 decision = self._decide(month, states)
@@ -89,11 +91,11 @@ class Months:
         Raises:
             KafkaUnavailableError: the broker does not answer.
         """
-        return self._decide(month, self._look())
+        return self._decide(month, self._observe())
 
-    def _look(self) -> list[PartitionState]:
+    def _observe(self) -> list[PartitionState]:
         wall_ms = self.wall_clock.now_ms()
-        states = self.watch.observe(self.closer.accounts.progress, self.input_bounds(), wall_ms)
+        states = self.watch.observe(self.closer.accounts.progress, wall_ms)
         accounts = self.closer.accounts
         open_months = [month for month in accounts.months if month > accounts.last_closed]
         due = [month for month in open_months if self._decide(month, states).state is not DueState.OPEN]
@@ -138,3 +140,21 @@ class Months:
         now = self.closer.accounts.closes.get(month) or self.closer.accounts.half_closed
         self.metrics.invoices_issued.inc((now.invoices if now else 0) - (before.invoices if before else 0))
         return outcome
+
+
+def next_month(accounts: Accounts) -> str | None:
+    """Return the month to be closed next, None if there is nothing to close.
+
+    Months close in order: one that was begun is ended first; then comes the oldest month with events after the
+    newest closed one. A month that nobody had an event in is passed over. If there is no later month, and something
+    came late for closed ones, the month after the newest closed one bills it.
+    """
+    if accounts.half_closed:
+        return accounts.half_closed.month
+    last = accounts.last_closed
+    later = [month for month in accounts.months if month > last]
+    if later:
+        return later[0]
+    if last and accounts.has_open(last):
+        return add_months(last, 1)
+    return None

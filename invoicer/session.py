@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.logs import get_logger
+from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from invoicer.accounts import Accounts
@@ -16,12 +17,12 @@ from invoicer.closer import Closer, CloseReport, LedgerWriter
 from invoicer.due import ClosingRule
 from invoicer.files.archive import Archive
 from invoicer.files.keeper import FileKeeper
-from invoicer.input_probe import InputProbe
-from invoicer.input_watch import Bounds, InputWatch
+from invoicer.input_topic import InputTopic
+from invoicer.input_watch import InputWatch
 from invoicer.ledger_writer import LEDGER_PARTITION, KafkaLedgerWriter
 from invoicer.metrics import InvoicerMetrics
 from invoicer.months import Months, StopRequested
-from invoicer.sources import LedgerPlaces, LogEnds, SubtotalsFeed, read_ledger
+from invoicer.sources import LedgerPlaces, SubtotalsFeed, read_ledger
 from invoicer.steps import Steps, ignore_step
 
 logger = get_logger(__name__)
@@ -102,9 +103,9 @@ def _build(
     stop_requested: StopRequested,
 ) -> Session:
     accounts = Accounts()
-    ends = LogEnds(settings)
+    bounds = PartitionBounds(settings)
     places = read_ledger(settings, accounts, partitions["invoices"])
-    feed = resources.enter_context(closing(SubtotalsFeed(settings, accounts, partitions["subtotals"], ends)))
+    feed = resources.enter_context(closing(SubtotalsFeed(settings, accounts, partitions["subtotals"], bounds)))
     while not feed.catch_up(_CATCH_UP_SECONDS, stop_requested) and not stop_requested():
         logger.info("subtotals are being read", records=feed.records)
     logger.info("subtotals read", records=feed.records, customers=len(accounts.customers))
@@ -126,10 +127,9 @@ def _build(
         calendar=month_calendar(settings.time_zone),
         rule=rule,
         clock=settings.clock,
-        watch=InputWatch(InputProbe(settings).holds_record, rule.idle_after_ms),
-        input_bounds=lambda: _bounds(ends, settings.input_topic, partitions["input"]),
+        watch=InputWatch(InputTopic(settings, bounds, partitions["input"]), rule.idle_after_ms),
         catch_up=lambda stop: feed.catch_up(_CATCH_UP_SECONDS, stop),
-        before_close=lambda month: places.begin(month, ends.ends(settings.invoices_topic, partitions["invoices"])),
+        before_close=lambda month: places.begin(month, _ledger_end(bounds, settings)),
         metrics=listeners.metrics,
     )
     archive = Archive(
@@ -139,9 +139,8 @@ def _build(
     return Session(accounts, feed, months, files)
 
 
-def _bounds(ends: LogEnds, topic: str, partitions: int) -> dict[int, Bounds]:
-    starts = ends.starts(topic, partitions)
-    return {partition: Bounds(starts[partition], end) for partition, end in ends.ends(topic, partitions).items()}
+def _ledger_end(bounds: PartitionBounds, settings: Settings) -> int:
+    return bounds.log_ends(settings.invoices_topic, [LEDGER_PARTITION])[LEDGER_PARTITION]
 
 
 def _ledger_from(settings: Settings, partitions: int, places: LedgerPlaces, month: str) -> Iterator[Record]:

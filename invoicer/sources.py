@@ -4,53 +4,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
-
-from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.runtime.logs import get_logger
+from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.topic_reader import TopicReader
 from billing.settings import Settings
 from invoicer.accounts import Accounts
-from invoicer.ledger_writer import LEDGER_PARTITION
 
 logger = get_logger(__name__)
-
-_ANSWER_SECONDS = 5.0
-
-
-class LogEnds:
-    """Asks the broker where partitions begin and end, records of open transactions included."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._servers = settings.bootstrap_servers
-        self._admin = admin_client(settings)
-
-    def ends(self, topic: str, partitions: int) -> dict[int, int]:
-        """Return the log end offset of each partition.
-
-        Raises:
-            KafkaUnavailableError: no answer in time.
-        """
-        return self._ask(topic, partitions, OffsetSpec.latest())
-
-    def starts(self, topic: str, partitions: int) -> dict[int, int]:
-        """Return the log start offset of each partition.
-
-        Raises:
-            KafkaUnavailableError: no answer in time.
-        """
-        return self._ask(topic, partitions, OffsetSpec.earliest())
-
-    def _ask(self, topic: str, partitions: int, spec: OffsetSpec) -> dict[int, int]:
-        asked = {TopicPartition(topic, partition): spec for partition in range(partitions)}
-        answers = self._admin.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ANSWER_SECONDS
-        )
-        try:
-            return {at.partition: answer.result(_ANSWER_SECONDS).offset for at, answer in answers.items()}
-        except (KafkaException, TimeoutError) as error:
-            raise KafkaUnavailableError(f"no broker tells the offsets of {topic} at {self._servers}") from error
 
 
 @dataclass
@@ -65,9 +25,9 @@ class LedgerPlaces:
             if key.startswith(prefix):
                 self.starts.setdefault(key[len(prefix) : len(prefix) + 7].decode(), offset)
 
-    def begin(self, month: str, ends: Mapping[int, int]) -> None:
-        """Note that a month, if it has not begun yet, will begin where the ledger ends now."""
-        self.starts.setdefault(month, ends[LEDGER_PARTITION])
+    def begin(self, month: str, end: int) -> None:
+        """Note that a month, if it has not begun yet, will begin at `end`, where the ledger ends now."""
+        self.starts.setdefault(month, end)
 
 
 def read_ledger(settings: Settings, accounts: Accounts, partitions: int) -> LedgerPlaces:
@@ -97,13 +57,13 @@ class SubtotalsFeed:
         settings: where the broker is, and the topic.
         accounts: what is fed.
         partitions: how many partitions the topic has.
-        ends: who knows where they end.
+        bounds: who knows where they end.
     """
 
-    def __init__(self, settings: Settings, accounts: Accounts, partitions: int, ends: LogEnds) -> None:
+    def __init__(self, settings: Settings, accounts: Accounts, partitions: int, bounds: PartitionBounds) -> None:
         self._accounts = accounts
         self._partitions = partitions
-        self._ends = ends
+        self._bounds = bounds
         self._reader = TopicReader(settings, settings.subtotals_topic, partitions)
         self.records = 0
 
@@ -131,7 +91,7 @@ class SubtotalsFeed:
             RecordError: a record that this program can't read.
             KafkaException: the broker refuses.
         """
-        ends = self._ends.ends(self._reader.topic, self._partitions)
+        ends = self._bounds.log_ends(self._reader.topic, range(self._partitions))
         deadline = time.monotonic() + timeout_seconds
         while not self._has_reached(ends):
             if time.monotonic() > deadline or stop_requested():

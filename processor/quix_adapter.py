@@ -28,9 +28,10 @@ from itertools import groupby
 from threading import Timer
 from typing import Any, Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from billing.runtime.logs import get_logger
+from billing.runtime.partition_bounds import Bounds, find_records_with
 from processor.book import Store
 from processor.takeover import Takeover
 
@@ -73,6 +74,8 @@ FAIL_SECONDS = 60.0
 COMMIT_SECONDS = 20.0
 # How much longer the client may take until it is taken to be stuck.
 HELD_UP_SECONDS = 5.0
+
+_HISTORY_SECONDS = 30.0
 
 Produce = Callable[..., None]
 
@@ -438,10 +441,15 @@ class BatchingApplication(Application):
         (changelog,) = self._topic_manager.changelog_topics[self._context.stream_id].values()
         reader = Consumer(dict(self._reader_options))
         try:
-            reader.assign([TopicPartition(changelog.name, partition, OFFSET_BEGINNING) for partition in partitions])
-            return _partitions_with_records(reader, set(partitions))
+            whole = dict.fromkeys(partitions, Bounds(OFFSET_BEGINNING, 0))
+            found = find_records_with(reader, changelog.name, whole, _HISTORY_SECONDS)
+        except KafkaException as error:
+            raise KafkaConsumerException(error=error.args[0]) from error
         finally:
             reader.close()
+        if len(found) < len(partitions):
+            raise TimeoutError("the changelog could not be read in time")
+        return {partition for partition, holds_record in found.items() if holds_record}
 
 
 @contextmanager
@@ -459,22 +467,3 @@ def _leaving_after(seconds: float, held_up: str) -> Iterator[None]:
 def _leave(held_up: str) -> None:
     logger.error("the broker does not answer: leaving, the next start goes on from the last commit", held_up=held_up)
     os._exit(1)
-
-
-def _partitions_with_records(reader: Consumer, partitions: set[int], timeout_seconds: float = 30.0) -> set[int]:
-    """Return the partitions whose first message is a record rather than the end."""
-    deadline = time.monotonic() + timeout_seconds
-    unknown, found = set(partitions), set()
-    while unknown:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the changelog could not be read in time")
-        message = reader.poll(1.0)
-        if message is None:
-            continue
-        error = message.error()
-        if error is None and message.partition() in unknown:
-            found.add(message.partition())
-        elif error is not None and error.code() != KafkaError._PARTITION_EOF:
-            raise KafkaConsumerException(error=error)
-        unknown.discard(message.partition())
-    return found

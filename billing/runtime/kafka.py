@@ -13,9 +13,38 @@ from billing.topics import TopicSpec, topic_specs
 
 logger = get_logger(__name__)
 
+# What a broker that starts, restarts or moves a partition makes a client say; the client tries again by itself.
+_PASSING = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._TIMED_OUT,
+        KafkaError._RESOLVE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.KAFKA_STORAGE_ERROR,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
+
 
 class KafkaUnavailableError(OperatorError):
     """No broker answered in time: the message names the address and the setting."""
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Say whether an error goes by itself: a broker starts, restarts or moves a partition."""
+    return error.code() in _PASSING or error.retriable()
 
 
 def client_config(settings: Settings) -> dict[str, object]:

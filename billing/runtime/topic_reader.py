@@ -6,26 +6,8 @@ from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from billing.runtime.kafka import reader_config
+from billing.runtime.kafka import is_passing, reader_config
 from billing.settings import Settings
-
-# What a broker that restarts or moves a partition makes a client say; the client tries again by itself.
-_PASSING = frozenset(
-    {
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TRANSPORT,
-        KafkaError._TIMED_OUT,
-        KafkaError._RESOLVE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.REQUEST_TIMED_OUT,
-        KafkaError.FENCED_LEADER_EPOCH,
-        KafkaError.UNKNOWN_LEADER_EPOCH,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-    }
-)
 
 _METADATA_SECONDS = 5.0
 
@@ -101,7 +83,7 @@ class TopicReader:
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._behind.discard(_partition(message))
                 self._next_offsets[_partition(message)] = message.offset()
-            elif error.code() not in _PASSING and not error.retriable():
+            elif not is_passing(error):
                 raise KafkaException(error)
         return records
 
@@ -109,18 +91,6 @@ class TopicReader:
         """Yield batches until the end of each partition has been reached."""
         while not self.caught_up:
             yield self.poll(max_records)
-
-    def end_offsets(self, timeout_seconds: float = 5.0) -> dict[int, int]:
-        """Return the log end offset of each partition as the broker tells it now.
-
-        Raises:
-            KafkaException: the broker does not answer in time.
-        """
-        offsets = {}
-        for partition in self._next_offsets:
-            _, high = self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout_seconds)
-            offsets[partition] = high
-        return offsets
 
     def close(self) -> None:
         """Leave the broker. Closing twice is allowed."""

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable, Mapping
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from billing.errors import OperatorError
-from billing.runtime.kafka import admin_client
+from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.runtime.logs import get_logger
+from billing.runtime.partition_bounds import PartitionBounds
 from billing.settings import Settings
 from exporter.feeds.input_tails import InputTails
 from exporter.model.input_ends import InputEnds
@@ -25,14 +26,19 @@ class InputEndsPoller:
     Args:
         settings: where the broker is.
         next_offsets: tells up to which offset each input partition is counted.
+        subtotals_read: tells how many partitions of the subtotals topic are read; None before that is known.
     """
 
-    def __init__(self, settings: Settings, next_offsets: Callable[[], Mapping[int, int]]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        next_offsets: Callable[[], Mapping[int, int]],
+        subtotals_read: Callable[[], int | None],
+    ) -> None:
         self.newest = InputEnds()
-        # How many partitions of the subtotals topic are read, once that is known.
-        self.subtotals_partitions: int | None = None
         self._settings = settings
         self._next_offsets = next_offsets
+        self._subtotals_read = subtotals_read
         self._tails = InputTails(settings)
 
     def run(self, stop: threading.Event) -> None:
@@ -42,35 +48,30 @@ class InputEndsPoller:
             OperatorError: the subtotals topic has got more partitions than are being read.
         """
         admin = admin_client(self._settings)
+        bounds = PartitionBounds(self._settings, _TIMEOUT_SECONDS, admin)
         while not stop.wait(INTERVAL_SECONDS if self.newest.up else 0.2):
             try:
-                ends = self._ask(admin)
+                ends = self._ask(admin, bounds)
                 empty_from = self._tails.empty_from(ends, self._next_offsets())
                 self.newest = InputEnds(True, "a broker answers", ends, empty_from)
-            except KafkaException as error:
+            except (KafkaException, KafkaUnavailableError) as error:
                 if self.newest.up:
                     logger.warning("broker does not answer", address=self._settings.bootstrap_servers, error=error)
                 message = f"no broker answers at {self._settings.bootstrap_servers}"
                 self.newest = InputEnds(False, message, self.newest.offsets, self.newest.empty_from)
 
-    def _ask(self, admin: AdminClient) -> dict[int, int]:
+    def _ask(self, admin: AdminClient, bounds: PartitionBounds) -> dict[int, int]:
         topics = admin.list_topics(timeout=_TIMEOUT_SECONDS).topics
-        self._check_subtotals(len(topics[self._settings.subtotals_topic].partitions)
-                              if self._settings.subtotals_topic in topics else None)  # fmt: skip
+        if self._settings.subtotals_topic in topics:
+            self._check_subtotals(len(topics[self._settings.subtotals_topic].partitions))
         topic = self._settings.input_topic
-        if topic not in topics:
-            return {}
-        wanted = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in topics[topic].partitions}
         # Committed only: what is in an open transaction cannot be counted yet.
-        answers = admin.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_TIMEOUT_SECONDS
-        )
-        return {asked.partition: answer.result().offset for asked, answer in answers.items()}
+        return bounds.stable_ends(topic, topics[topic].partitions) if topic in topics else {}
 
-    def _check_subtotals(self, partitions: int | None) -> None:
-        known = self.subtotals_partitions
-        if known is not None and partitions is not None and partitions > known:
+    def _check_subtotals(self, partitions: int) -> None:
+        read = self._subtotals_read()
+        if read is not None and partitions > read:
             raise OperatorError(
-                f"topic {self._settings.subtotals_topic} has got {partitions} partitions, {known} are read: "
+                f"topic {self._settings.subtotals_topic} has got {partitions} partitions, {read} are read: "
                 "restart the exporter"
             )

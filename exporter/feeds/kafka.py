@@ -1,12 +1,14 @@
 """The feed from Kafka: reads the subtotals and the invoices whole, then live."""
 
 import threading
+import time
+from collections.abc import Mapping
 
-from billing.runtime.kafka import ensure_topics
+from billing.runtime.kafka import KafkaUnavailableError, ensure_topics
 from billing.runtime.logs import get_logger
+from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.topic_reader import TopicReader
 from billing.settings import Settings
-from exporter.feeds.input_ends import InputEndsPoller
 from exporter.model.read_model import ReadModel
 
 logger = get_logger(__name__)
@@ -15,6 +17,7 @@ START_TIMEOUT_SECONDS = 30.0
 
 _BATCH_RECORDS = 10_000
 _WAIT_SECONDS = 0.1
+_PAUSE_SECONDS = 0.5
 
 
 class KafkaFeed:
@@ -23,13 +26,17 @@ class KafkaFeed:
     Args:
         settings: where the broker is, and the names of the topics.
         model: what is fed.
-        poller: is told how many partitions are read.
     """
 
-    def __init__(self, settings: Settings, model: ReadModel, poller: InputEndsPoller) -> None:
+    def __init__(self, settings: Settings, model: ReadModel) -> None:
         self._settings = settings
         self._model = model
-        self._poller = poller
+        self._subtotals_partitions: int | None = None
+
+    @property
+    def subtotals_partitions(self) -> int | None:
+        """How many partitions of the subtotals topic are read; None before that is known."""
+        return self._subtotals_partitions
 
     def run(self, stop: threading.Event) -> None:
         """Read until `stop` is set.
@@ -39,12 +46,12 @@ class KafkaFeed:
             KafkaException: an error that trying again does not mend.
         """
         partitions = ensure_topics(self._settings, ("subtotals", "invoices"), START_TIMEOUT_SECONDS)
-        self._poller.subtotals_partitions = partitions["subtotals"]
+        self._subtotals_partitions = partitions["subtotals"]
         with (
             TopicReader(self._settings, self._settings.subtotals_topic, partitions["subtotals"]) as subtotals,
             TopicReader(self._settings, self._settings.invoices_topic, partitions["invoices"]) as invoices,
         ):
-            ends = sum(subtotals.end_offsets().values()) + sum(invoices.end_offsets().values())
+            ends = _records_to_read(self._settings, partitions, stop)
             while not stop.is_set():
                 self._model.apply(subtotals.poll(_BATCH_RECORDS, _WAIT_SECONDS))
                 self._model.apply_invoices(invoices.poll(_BATCH_RECORDS, 0.0))
@@ -53,3 +60,22 @@ class KafkaFeed:
                 else:
                     read = sum(subtotals.next_offsets.values()) + sum(invoices.next_offsets.values())
                     self._model.catching_up(read, ends)
+
+
+def _records_to_read(settings: Settings, partitions: Mapping[str, int], stop: threading.Event) -> int:
+    """Return the sum of both topics' log ends, asking again while Kafka starts and its partitions have no leader.
+
+    Raises:
+        KafkaUnavailableError: no answer in time.
+    """
+    bounds = PartitionBounds(settings)
+    topics = {settings.subtotals_topic: partitions["subtotals"], settings.invoices_topic: partitions["invoices"]}
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while True:
+        try:
+            return sum(sum(bounds.log_ends(topic, range(count)).values()) for topic, count in topics.items())
+        except KafkaUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            if stop.wait(_PAUSE_SECONDS):
+                return 0

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka import KafkaException
 
 from billing.errors import OperatorError
 from billing.runtime.kafka import KafkaUnavailableError, admin_client
+from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 
@@ -24,10 +24,10 @@ class Topics:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._admin = admin_client(settings)
+        admin = admin_client(settings)
+        self._bounds = PartitionBounds(settings, ANSWER_SECONDS, admin)
         try:
-            topics = self._admin.list_topics(timeout=ANSWER_SECONDS).topics
+            topics = admin.list_topics(timeout=ANSWER_SECONDS).topics
         except KafkaException as error:
             raise KafkaUnavailableError(
                 f"no Kafka broker answers at {settings.bootstrap_servers}: "
@@ -41,25 +41,11 @@ class Topics:
 
     def starts(self, topic: str) -> dict[int, int]:
         """Return the log start offset of each partition."""
-        return self._ask(topic, OffsetSpec.earliest())
+        return self._bounds.starts(topic, range(self.partitions(topic)))
 
     def ends(self, topic: str) -> dict[int, int]:
         """Return the log end offset of each partition, records of open transactions included."""
-        return self._ask(topic, OffsetSpec.latest())
-
-    def _ask(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
-        asked = {TopicPartition(topic, partition): spec for partition in range(self.partitions(topic))}
-        if not asked:
-            return {}
-        answers = self._admin.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_SECONDS
-        )
-        try:
-            return {at.partition: answer.result(ANSWER_SECONDS).offset for at, answer in answers.items()}
-        except (KafkaException, TimeoutError) as error:
-            raise KafkaUnavailableError(
-                f"no broker tells the offsets of {topic} at {self._settings.bootstrap_servers}"
-            ) from error
+        return self._bounds.log_ends(topic, range(self.partitions(topic)))
 
 
 def read_until(reader: TopicReader, ends: Mapping[int, int]) -> Iterator[list[Record]]:

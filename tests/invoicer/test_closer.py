@@ -10,7 +10,7 @@ from billing.invoice import InvoiceKind, invoice_number
 from billing.money import MICROS_PER_CENT
 from invoicer.accounts import TotalsLostError
 from invoicer.closer import Closer, Outcome
-from invoicer.schedule import next_month
+from invoicer.months import next_month
 from tests.invoicer.world import KilledError, Killer, MemoryWriter, World
 
 MONTHS = ("2026-08", "2026-09", "2026-10", "2026-11")
