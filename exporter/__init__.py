@@ -8,6 +8,7 @@ topics only.
 :mod:`exporter.model`    the read model: what is known, and when it may be shown
 :mod:`exporter.feeds`    where it comes from: Kafka, or a data set made up for ``--standalone``
 :mod:`exporter.web`      what every endpoint shares: routes, parameters, errors, health, the OpenAPI document
+:mod:`exporter.query`    what is asked: months, types, customers, filters, buckets; for REST and the data source alike
 :mod:`exporter.rest`     the REST paths, the overview and its live stream
 :mod:`exporter.datasource`  the JSON data source, as both plugins speak it
 :mod:`exporter.metrics`  the Prometheus exposition

@@ -11,6 +11,7 @@ from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
 from exporter.model.figures import share_of
 from exporter.model.view import Sort, measure_of
 from exporter.query.asked import Asked
+from exporter.query.filters import passes
 from exporter.web.problems import unprocessable
 
 MAX_ROWS = 10_000
@@ -136,7 +137,7 @@ def _top(asked: Asked, month: str, size: int) -> Sequence[tuple[str, Sums]]:
     everybody = asked.view.customers(month)
     if sort is Sort.CUSTOMER:
         found = ((name, asked.counted(everybody[name])) for name in asked.view.named(prefix, month))
-        return list(islice(((n, s) for n, s in found if event_count(s) and _passes(asked, n)), size))
+        return list(islice(((n, s) for n, s in found if event_count(s) and passes(asked.filters, "customer", n)), size))
     simple = not asked.by_customer and not prefix and (asked.all_types or len(asked.slots) == 1)
     if simple:
         slot = None if asked.all_types else asked.slots[0]
@@ -145,10 +146,6 @@ def _top(asked: Asked, month: str, size: int) -> Sequence[tuple[str, Sums]]:
     measure = measure_of(sort, None)
     chosen = ((name, sums) for name, sums in asked.customers_of(month) if name.startswith(prefix))
     return nsmallest(size, chosen, key=lambda pair: (-(measure(pair[1]) or 0), pair[0]))
-
-
-def _passes(asked: Asked, name: str) -> bool:
-    return all(one.passes(name) for one in asked.filters if one.key == "customer")
 
 
 def _sort(asked: Asked) -> Sort:

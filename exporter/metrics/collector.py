@@ -12,6 +12,7 @@ from prometheus_client.core import Metric
 from exporter.metrics.family import Family, Row, counter, gauge, single
 from exporter.metrics.flow import ends, flow
 from exporter.metrics.money import limited, money
+from exporter.model.read_model import NOTHING_SHOWN
 from exporter.model.state import NotKnownError, State
 from exporter.web.context import Context
 
@@ -54,8 +55,7 @@ class BillingCollector:
 
     def version(self) -> int:
         """Return the version of the state that :meth:`state` would tell of."""
-        model = self._context.model
-        return model.version if model.state is State.READY else -1
+        return self._context.model.shown_version
 
     def state(self) -> Collected:
         """Return what changes only with the state of the read model."""
@@ -66,7 +66,7 @@ class BillingCollector:
                 series = sum(len(family.rows) for family in families)
                 return Collected(view.version, [*families, *flow(view)], series, dropped)
         except NotKnownError:
-            return Collected(-1, [], 0, 0)
+            return Collected(NOTHING_SHOWN, [], 0, 0)
 
     def passing(self) -> list[Family]:
         """Return what changes by itself."""

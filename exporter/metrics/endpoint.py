@@ -5,6 +5,7 @@ import time
 
 from aiohttp import web
 from prometheus_client import generate_latest
+from prometheus_client.exposition import gzip_accepted
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
 from exporter.metrics.collector import BillingCollector
@@ -73,6 +74,7 @@ def install(app: web.Application, context: Context) -> None:
 
 async def metrics(request: web.Request) -> web.Response:
     """Answer with the exposition."""
+    # Not by choose_encoder of prometheus_client: it promises any version asked for, and raises on `version=x`.
     openmetrics = "application/openmetrics-text" in request.headers.get("Accept", "")
     body = request.config_dict[EXPOSITION].body(openmetrics)
     headers = {
@@ -80,10 +82,12 @@ async def metrics(request: web.Request) -> web.Response:
         "Cache-Control": "no-store",
         "Vary": "Accept, Accept-Encoding",
     }
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if gzip_accepted(request.headers.get("Accept-Encoding", "")):
         body = gzip.compress(body, _GZIP_LEVEL)
         headers["Content-Encoding"] = "gzip"
     return web.Response(body=body, headers=headers)
 
 
-ROUTES = (Route("GET", "/metrics", metrics, "All metrics, for Prometheus.", (), "text/plain", strict=False, errors=()),)
+ROUTES = (
+    Route("GET", "/metrics", metrics, "All metrics, for Prometheus.", media_type="text/plain", strict=False, errors=()),
+)

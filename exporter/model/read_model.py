@@ -27,6 +27,7 @@ logger = get_logger(__name__)
 
 PATIENCE_SECONDS = 1.0
 RATE_WINDOW_SECONDS = 10.0
+NOTHING_SHOWN = -1
 
 # So many records change under one hold of the lock, so that looks get their turn: some 10 ms.
 _CHUNK_RECORDS = 1_000
@@ -71,6 +72,11 @@ class ReadModel:
     def state(self) -> State:
         """Whether the numbers are known."""
         return self._state
+
+    @property
+    def shown_version(self) -> int:
+        """The version of the state that is shown, :data:`NOTHING_SHOWN` while none is."""
+        return self.version if self._state is State.READY else NOTHING_SHOWN
 
     @property
     def why(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from billing.money import format_micros, format_rounded
 from billing.period import format_timestamp
-from billing.sums import Sums, event_count, total_micros
+from billing.sums import NO_SUMS, Sums, event_count, total_micros
 from exporter.model.view import View
 from exporter.web.context import Context
 
@@ -71,7 +71,7 @@ class Documents:
 
     def month(self, month: str) -> Document:
         """Return one month over all customers."""
-        sums = self.view.month_sums(month) or ()
+        sums = self.view.month_sums(month) or NO_SUMS
         return {
             "month": month,
             **self.money(total_micros(sums)),

@@ -7,6 +7,7 @@ from aiohttp import web
 from billing.invoice import Invoice, InvoiceKind, Line
 from billing.money import format_cents, format_micros
 from billing.period import format_timestamp
+from billing.sums import NO_SUMS
 from exporter.model.view import View
 from exporter.rest.answer import answer, answering
 from exporter.rest.documents import Document, Documents
@@ -64,7 +65,9 @@ async def list_invoices(request: web.Request) -> web.Response:
 def draft_lines(view: View, customer: str, month: str) -> tuple[Line, ...]:
     """Return the lines of the invoice that would be issued now."""
     types = view.cube.types
-    totals = {usage: types.unpack(view.customer(customer, usage) or ()) for usage in view.customer_months(customer)}
+    totals = {
+        usage: types.unpack(view.customer(customer, usage) or NO_SUMS) for usage in view.customer_months(customer)
+    }
     return view.invoices.draft_lines(customer, month, totals)
 
 

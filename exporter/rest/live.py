@@ -38,8 +38,7 @@ class Broadcast:
 
     def version(self) -> int:
         """Return what changes when the overview does; -1 while the numbers are not known."""
-        model = self._context.model
-        return model.version if model.state == "ready" else -1
+        return self._context.model.shown_version
 
     def _newest(self, month: str | None) -> tuple[tuple[int, int], bytes]:
         # At rest an overview grows old by its ages alone: it is made anew each half second at most.
@@ -95,5 +94,5 @@ async def _until_changed(broadcast: Broadcast, seen: int) -> None:
 
 ROUTES = (
     Route("GET", "/api/v1/live", stream, "The overview as server-sent events: at once, then on each change.",
-          (MONTH,), "text/event-stream", errors=(400,)),
+          (MONTH,), media_type="text/event-stream", head=False, errors=(400,)),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from billing.clock import SystemClock
 from billing.local_time import MS_PER_HOUR
 from billing.money import format_micros
 from billing.period import format_timestamp
-from billing.sums import event_count, of_slot, total_micros
+from billing.sums import NO_SUMS, event_count, of_slot, total_micros
 from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
 from exporter.model.figures import average_micros, share_of
 from exporter.model.grid import Grid, choose_step
@@ -88,7 +88,7 @@ def health(context: Context) -> Document:
 
 
 def _numbers(context: Context, view: View, month: str) -> Document:
-    sums = view.month_sums(month) or ()
+    sums = view.month_sums(month) or NO_SUMS
     comparison = compare(view, context.calendar, month)
     whole = total_micros(sums)
     types = []

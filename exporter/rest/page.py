@@ -76,5 +76,6 @@ def _no_file(name: str) -> ProblemError:
 
 ROUTES = (
     Route("GET", "/static/{file:.+}", static, "The page's files.",
-          (Parameter("file", "its path", in_path=True),), "application/octet-stream", strict=False, errors=(404,)),
+          (Parameter("file", "its path", in_path=True),), media_type="application/octet-stream",
+          strict=False, errors=(404,)),
 )  # fmt: skip

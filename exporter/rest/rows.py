@@ -9,7 +9,7 @@ from aiohttp import web
 from billing.local_time import MS_PER_HOUR
 from billing.money import format_micros, micros_to_float
 from billing.period import format_timestamp
-from billing.sums import event_count, of_slot, total_micros
+from billing.sums import NO_SUMS, event_count, of_slot, total_micros
 from exporter.model.figures import only_slot
 from exporter.model.view import Sort
 from exporter.query.asked import Asked
@@ -83,7 +83,7 @@ async def months(request: web.Request) -> web.Response:
         view, rows = documents.view, []
         for month in view.months():
             start_ms, end_ms = documents.context.calendar.bounds_ms(month)
-            sums = view.month_sums(month) or ()
+            sums = view.month_sums(month) or NO_SUMS
             rows.append({
                 "month": month,
                 "month_start": format_timestamp(start_ms),

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from billing.sums import of_slot
+from billing.sums import NO_SUMS, of_slot
 from exporter.rest.answer import answer, answering
 from exporter.web.parameters import MONTH, read_month
 from exporter.web.problems import ProblemError
@@ -19,7 +19,7 @@ async def one_type(request: web.Request) -> web.Response:
             known = ", ".join(view.cube.types.names)
             raise ProblemError(404, "unknown_type", f"type {name[:40]!r} is none of {known}")
         month = month or view.newest_month(slot)
-        total, count = of_slot(view.month_sums(month) or (), slot) if month else (0, 0)
+        total, count = of_slot(view.month_sums(month) or NO_SUMS, slot) if month else (0, 0)
         if month is None or not count:
             when = f" in {month}" if month else ""
             raise ProblemError(404, "unknown_type", f"there are no events of type {name}{when}")
@@ -36,7 +36,7 @@ async def list_types(request: web.Request) -> web.Response:
         month = asked or view.newest_month()
         rows = []
         if month is not None:
-            sums = view.month_sums(month) or ()
+            sums = view.month_sums(month) or NO_SUMS
             names = view.cube.types.names
             rows = [documents.type(name, month, *of_slot(sums, slot)) for slot, name in enumerate(names)]
         return answer(documents, {"types": rows, "month": month, "as_of": documents.as_of})

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from exporter.web.context import Context
 from exporter.web.problems import ProblemError
-from exporter.web.routes import Parameter, Route
+from exporter.web.routes import JSON, TEXT, Parameter, Route
 from exporter.web.schemas import SCHEMAS
 
 _PATTERN = re.compile(r"\{(\w+):[^}]*\}")
@@ -69,10 +69,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _answer(route: Route) -> dict[str, Any]:
-    if "/" in route.answer:
-        return {"description": route.summary, "content": {route.answer: {"schema": {"type": "string"}}}}
-    schema = {"$ref": f"#/components/schemas/{route.answer}"}
-    return {"description": route.summary, "content": {"application/json": {"schema": schema}}}
+    schema = {"$ref": f"#/components/schemas/{route.schema}"} if route.media_type == JSON else dict(TEXT)
+    return {"description": route.summary, "content": {route.media_type: {"schema": schema}}}
 
 
 def _problem(status: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Schema = Mapping[str, Any]
 
 TEXT: Schema = {"type": "string"}
+JSON = "application/json"
 
 _NAME_IN_PATH = re.compile(r"\{(\w+)\}")
 
@@ -32,12 +33,14 @@ class Route:
     """One method of one path.
 
     Args:
-        method: GET (which serves HEAD too) or POST.
+        method: GET or POST.
         path: in aiohttp's notation.
         endpoint: what answers.
         summary: what it is for, in one sentence.
         parameters: all that it takes; a query parameter that is none of them is a 400 if `strict`.
-        answer: name of the schema of a 200, or of its media type if that is not JSON.
+        schema: name of the schema of a 200's body, if that is JSON.
+        media_type: of a 200's body.
+        head: whether HEAD is served too; not where the answer has no end.
         strict: whether query parameters are checked.
         errors: the statuses of the errors that this route can answer with, besides 500.
     """
@@ -47,7 +50,9 @@ class Route:
     endpoint: Endpoint
     summary: str
     parameters: tuple[Parameter, ...] = ()
-    answer: str = "Any"
+    schema: str = "Any"
+    media_type: str = JSON
+    head: bool = True
     strict: bool = True
     errors: tuple[int, ...] = (400, 503)
 
@@ -65,8 +70,7 @@ def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
         pattern = _NAME_IN_PATH.sub(r"{\1:[^/]+}", route.path)
         for path in {pattern, pattern.rstrip("/") + "/"}:
             if route.method == "GET":
-                # Without HEAD where the answer has no end.
-                app.router.add_get(path, endpoint, allow_head=route.answer != "text/event-stream")
+                app.router.add_get(path, endpoint, allow_head=route.head)
             else:
                 app.router.add_route(route.method, path, endpoint)
 

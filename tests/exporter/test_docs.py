@@ -11,9 +11,10 @@ from exporter.model.state import State
 from exporter.query.asked import Asked
 from exporter.query.filters import KEYS
 from exporter.rest.live import LONGEST_SECONDS, RETRY_MS, SHORTEST_SECONDS
-from exporter.rest.overview import MAX_BUCKETS, TOP_CUSTOMERS
+from exporter.rest.overview import MAX_BUCKETS, TOP_CUSTOMERS, waiting
 from exporter.web.parameters import MAX_LIMIT
-from tests.exporter.world import two_months
+from exporter.web.schemas import SCHEMAS
+from tests.exporter.world import World, two_months
 
 ROOT = Path(__file__).parent.parent.parent
 DATASOURCE = (ROOT / "docs" / "json-datasource.md").read_text("utf-8")
@@ -89,3 +90,40 @@ def test_numbers_in_the_text() -> None:
     assert (SHORTEST_SECONDS, LONGEST_SECONDS) == (0.5, 5.0)
     assert "each 5 seconds, never more than two a second" in " ".join(API.split())
     assert f"retry: {RETRY_MS}" in API
+
+
+def fields_told(start: str) -> list[str]:
+    """Return the names of the fields at the top of the JSON object in docs/api.md that begins with `start`."""
+    text, depth = API[API.index(start) :], 0
+    for end, letter in enumerate(text):  # noqa: B007
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(letter, 0)
+        if depth == 0:
+            break
+    flat = text[1:end]
+    while (flatter := re.sub(r"[{\[][^{}\[\]]*[}\]]", "", flat)) != flat:
+        flat = flatter
+    return [name for name in re.findall(r'"(\w+)"(?=\s*(?::|,|$))', re.sub(r':\s*"[^"]*"', ": 0", flat)) if name]
+
+
+@pytest.mark.parametrize(
+    ("start", "schema"),
+    [
+        ('{"name", "version"', "Front"),
+        ('{"customers": [one', "Customers"),
+        ('{"types": [one', "Types"),
+        ('{"months": [{"month"', "Months"),
+        ('{"invoices": [', "Invoices"),
+        ('{"customer": "Charlie", "month"', "Customer"),
+        ('{\n  "ready": true', "Overview"),
+    ],
+)
+def test_fields_of_answers(start: str, schema: str) -> None:
+    """Each answer that the page writes out has all its fields and no other."""
+    assert set(fields_told(start)) == set(SCHEMAS[schema]["properties"])
+
+
+def test_fields_while_catching_up() -> None:
+    """What stands in the overview's place, too."""
+    world = World()
+    told = fields_told('{"ready": false')
+    assert told == list(waiting(world.context, world.model.not_known()))

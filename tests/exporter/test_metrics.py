@@ -249,3 +249,12 @@ def stock_text(registry: Any, openmetrics: bool) -> bytes:
 
 def openmetrics_names(text: str) -> set[str]:
     return {family.name for family in text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [("gzip", "gzip"), ("deflate, GZIP;q=1.0", "gzip"), ("x-gzipped", None), ("identity", None)]
+)
+def test_gzip_only_where_it_is_named(asked: str, given: str | None) -> None:
+    """An encoding whose name merely holds the word is another one."""
+    with charlie().served() as client:
+        assert client.get("/metrics", Accept_Encoding=asked).headers.get("Content-Encoding") == given
