@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from billing.runtime.logs import client_logger, configure_logging, get_logger, log_to_file, silent_client_logger
@@ -92,7 +93,9 @@ def test_a_test_sees_what_was_logged_and_where(caplog: pytest.LogCaptureFixture)
 def test_lines_of_the_kafka_client_have_the_same_form(log_file: Path) -> None:
     """librdkafka would write to standard error in a form of its own."""
     client = AdminClient({"bootstrap.servers": "localhost:1", "log_level": 3, "logger": client_logger()})
-    wait_until(lambda: client.poll(0.05) or "librdkafka" in log_file.read_text(encoding="utf-8"), 20.0)
+    with pytest.raises(KafkaException):
+        client.list_topics(timeout=0.5)
+    wait_until(lambda: client.poll(0.05) >= 0 and "librdkafka" in log_file.read_text(encoding="utf-8"), 20.0)
     assert re.match(rf"{TIME} ERROR librdkafka FAIL .*Connection refused", log_file.read_text(encoding="utf-8"))
 
 
