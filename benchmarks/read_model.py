@@ -43,10 +43,10 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--changes", type=int, default=10_000, help="customers that change in a commit")
     arguments = parser.parse_args()
-    model, books = ReadModel(TYPES), Books()
+    model, maker = ReadModel(TYPES), RecordMaker()
     memory_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = 0.0
-    for batch in books.fill(arguments.customers):
+    for batch in maker.fill(arguments.customers):
         seconds += timed(partial(model.apply, batch))
     model.caught_up()
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_before) * 1_024
@@ -57,7 +57,7 @@ def main() -> None:
     show("top 10 again", lambda: top(model))
     show("prefix, first time", lambda: prefix(model))
     show("prefix again", lambda: prefix(model))
-    changes = books.change(arguments.changes, arguments.customers)
+    changes = maker.change(arguments.changes, arguments.customers)
     show(f"a commit that changes {arguments.changes}", lambda: model.apply(changes))
     show("top 10 after it", lambda: top(model))
     show("page 1,000 deep after it", lambda: top(model, 100_000))
@@ -87,7 +87,7 @@ def prefix(model: ReadModel) -> list[str]:
         return list(islice(view.named("customer-0001", MONTH), 10))
 
 
-class Books:
+class RecordMaker:
     """Makes records whose books agree."""
 
     def __init__(self) -> None:

@@ -96,10 +96,10 @@ def _run_in(
         ensure_topics(reachable, ("input", "subtotals", "rejected", "invoices"), ANSWER_SECONDS)
         speed = speed_of(settings)
         clock = resume(memory.reached_ms, speed, wall_ms()) if speed else None
-        session = DemoRun(folder, reachable, clock, broker, cluster)
+        demo_run = DemoRun(folder, reachable, clock, broker, cluster)
         if arguments.prometheus:
-            session.add_prometheus(prometheus_command(settings, folder.path / "prometheus"))
-        session.run(console)
+            demo_run.add_prometheus(prometheus_command(settings, folder.path / "prometheus"))
+        demo_run.run(console)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def test_a_disk_that_hangs_holds_nobody_up() -> None:
         assert keeper.calls == 1
         keeper.go_on.set()
         with pytest.raises(LedgerFaultError):
-            look_for_ever(files)
+            keep_for_ever(files)
 
 
 def test_leaving_ends_the_writing() -> None:
@@ -49,7 +49,7 @@ def test_leaving_ends_the_writing() -> None:
         files.start_if_due({})
 
 
-def look_for_ever(files: BackgroundFiles) -> None:
+def keep_for_ever(files: BackgroundFiles) -> None:
     """Look until it raises."""
     while True:
         files.start_if_due({})

@@ -184,7 +184,7 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_closing_by_hand_when_there_is_nothing(kafka: Kafka, topic_prefix: str, tmp_path: Path) -> None:
-    """Nothing to bill, nothing to close: it says so, and writes no marker."""
+    """Nothing to bill, nothing to close: it says so, and writes no month close."""
     world = KafkaWorld(kafka.bootstrap_servers, topic_prefix, tmp_path)
     code, said = world.run("--month", "2025-01", "--now")
     assert code == 0
