@@ -1,19 +1,21 @@
 """The accounts: everything that closing a month needs to know, in memory, fed from the two topics record by record.
 
 It holds current totals per input partition (from `billing.subtotals`) and what has been billed, carried and closed
-(from `billing.invoices`). Reading a record twice changes nothing, and the order of the two topics does not matter.
+(from `billing.invoices`). Reading a subtotal twice changes nothing, and the order of the two topics does not matter;
+the ledger's records are read once each and in their order.
 Values stay as they came, packed; they are decoded when a month is closed. So memory grows with customers and months,
 not with events.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from billing import ledger, subtotal
 from billing.errors import OperatorError
-from billing.invoice import Closing, MonthClose, Residues, not_billed
+from billing.invoice import Closing, Invoice, MonthClose, Residues, not_billed
 from billing.ledger import BilledKey, CarriedKey, ClosingKey, MonthCloseKey
 from billing.subtotal import Progress, RecordError, TypeSums
 from invoicer.customers import Customers
+from invoicer.issued import IssuedInvoices, KeyValue, LedgerDamagedError, add_up, closing_record, records_of
 from invoicer.packed_map import PackedMap
 
 _KNOWN_SUMS = b'{"v":%d,' % subtotal.VERSION
@@ -30,6 +32,8 @@ class Accounts:
         self.customers = Customers()
         self.progress: dict[int, Progress] = {}
         self.closes: dict[str, MonthClose] = {}
+        self.issued = IssuedInvoices()
+        self.missing: list[KeyValue] = []
         self._closings: dict[str, Closing] = {}
         # Usage month -> input partition -> customer number -> value of the subtotal.
         self._totals: dict[str, dict[int, PackedMap]] = {}
@@ -58,15 +62,18 @@ class Accounts:
                 self.progress[partition] = subtotal.decode_progress(value)
 
     def read_ledger(self, key: bytes | None, value: bytes | None) -> None:
-        """Take a record of `billing.invoices` in. The invoices themselves are passed over.
+        """Take a record of `billing.invoices` in. Of the invoices, only the numbers are looked at.
 
         Raises:
             RecordError: it is none, or of another version.
+            LedgerDamagedError: it contradicts the records before it.
         """
         if key is None or value is None:
             raise RecordError("a record of the ledger without key or value")
         if key.startswith(b"invoice|"):
+            self.issued.add_invoice(key, value, self.closes)
             return
+        self.issued.add_other(key)
         match ledger.decode_key(key):
             case BilledKey(month, customer):
                 number = self.customers.number_of(customer)
@@ -77,8 +84,45 @@ class Accounts:
                 self._carried.put(self.customers.number_of(customer), value)
             case ClosingKey(month):
                 self._closings[month] = ledger.decode_closing(value)
+                self.issued.check_counted(self._closings[month], "closing record")
             case MonthCloseKey(month):
                 self.closes[month] = ledger.decode_close(value)
+                self.issued.check_counted(self.closes[month], "month close")
+
+    @property
+    def torn_month(self) -> str | None:
+        """The month whose last transaction is there in part: it has more invoices than its `closing` record counts.
+
+        Raises:
+            LedgerDamagedError: a month was begun and not ended, and later ones were, or are begun too.
+        """
+        begun = sorted({*self.issued.months, *self._closings} - self.closes.keys())
+        if begun and (len(begun) > 1 or begun[0] < self.last_closed):
+            raise LedgerDamagedError(f"the ledger holds invoices of {begun[0]}, but no month close")
+        return next((month for month in begun if self.issued.count(month) > self._counted(month)), None)
+
+    def resume(self, month: str, invoices: Iterable[Invoice]) -> None:
+        """Go on from the invoices that are there: take in what belongs to the last one, and keep it to be written.
+
+        Args:
+            month: the torn month.
+            invoices: all of its invoices, in their order.
+        """
+        closing, last = add_up(month, invoices)
+        self.issued.check_counted(closing, "second reading")
+        assert last is not None
+        number = self.customers.number_of(last.customer)
+        billed = {line.month: self.billed(line.month, number) for line in last.all_lines}
+        records = [
+            record for record in records_of(last, billed, self.carried(number)) if self.issued.is_missing(record[0])
+        ]
+        self.missing = [*records, closing_record(closing)]
+        for key, value in self.missing:
+            self.read_ledger(key, value)
+
+    def _counted(self, month: str) -> int:
+        counted = self._closings.get(month)
+        return counted.invoices if counted else 0
 
     @property
     def last_closed(self) -> str:

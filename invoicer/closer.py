@@ -8,15 +8,14 @@ from typing import Protocol
 from billing import ledger
 from billing.clock import Clock
 from billing.invoice import Closing, Invoice, MonthClose, make_invoice
-from billing.ledger import BilledKey, CarriedKey, ClosingKey, InvoiceKey, MonthCloseKey
+from billing.ledger import BilledKey, CarriedKey, InvoiceKey, MonthCloseKey
 from billing.runtime.logs import get_logger
 from billing.subtotal import encode_sums
 from invoicer.accounts import Accounts
+from invoicer.issued import KeyValue, closing_record
 from invoicer.steps import Step, Steps, ignore_step
 
 logger = get_logger(__name__)
-
-KeyValue = tuple[bytes, bytes]
 
 
 class LedgerWriter(Protocol):
@@ -76,6 +75,7 @@ class Closer:
     def close(self, month: str, stop_requested: Callable[[], bool] = lambda: False) -> Outcome:
         """Issue the invoices of a month that are not issued yet, then write its month close.
 
+        0. Write what belongs to the last invoice and is not there, if its transaction was cut in two.
         1. List the customers that may have something to bill, by name, after the one invoiced last.
         2. For each chunk of them: make the invoices from what the accounts holds, and commit them together with what
            is billed and carried now and how far the closing has come; then take the same records into the accounts.
@@ -92,6 +92,8 @@ class Closer:
             OperatorError: the ledger could not be written, or the totals hold less than was billed.
         """
         self.steps(Step.CLOSE_STARTED)
+        # Step 0.
+        self._complete_torn()
         closing = self._resumed(month)
         # Step 1.
         candidates = self._candidates(closing)
@@ -109,6 +111,13 @@ class Closer:
         self._write_close(closing)
         self.steps(Step.CLOSED)
         return Outcome.CLOSED
+
+    def _complete_torn(self) -> None:
+        """Write the records that the accounts hold already, and the ledger does not."""
+        if self.accounts.missing:
+            logger.warning("a transaction was cut in two: writing what it lacks", records=len(self.accounts.missing))
+            self.writer.commit(self.accounts.missing)
+            self.accounts.missing = []
 
     def _resumed(self, month: str) -> Closing:
         half_closed = self.accounts.half_closed
@@ -169,7 +178,7 @@ class Closer:
         for invoice, changes in chunk:
             closing = closing.after(invoice)
             records += changes
-        records.append((ledger.encode_key(ClosingKey(closing.month)), ledger.encode_closing(closing)))
+        records.append(closing_record(closing))
         self._commit(records)
         self.steps(Step.CHUNK_ISSUED)
         return closing

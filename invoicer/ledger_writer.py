@@ -10,7 +10,7 @@ from billing.errors import OperatorError
 from billing.runtime.kafka import client_config
 from billing.runtime.logs import get_logger
 from billing.settings import Settings
-from invoicer.closer import KeyValue
+from invoicer.issued import KeyValue
 from invoicer.steps import Step, Steps, ignore_step
 
 logger = get_logger(__name__)

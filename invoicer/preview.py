@@ -12,8 +12,8 @@ from billing import ledger
 from billing.invoice import Invoice, MonthClose
 from billing.ledger import InvoiceKey, MonthCloseKey
 from billing.money import format_cents
-from invoicer.closer import KeyValue
 from invoicer.files.rows import INVOICE_COLUMNS, invoice_row
+from invoicer.issued import KeyValue
 
 SHOWN_ON_TERMINAL = 50
 

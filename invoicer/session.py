@@ -22,7 +22,7 @@ from invoicer.input_watch import InputWatch
 from invoicer.ledger_writer import LEDGER_PARTITION, KafkaLedgerWriter
 from invoicer.metrics import InvoicerMetrics
 from invoicer.months import Months, StopRequested
-from invoicer.sources import LedgerPlaces, SubtotalsFeed, read_ledger
+from invoicer.sources import LedgerPlaces, SubtotalsFeed, invoices_of, read_ledger
 from invoicer.steps import Steps, ignore_step
 
 logger = get_logger(__name__)
@@ -105,6 +105,9 @@ def _build(
     accounts = Accounts()
     bounds = PartitionBounds(settings)
     places = read_ledger(settings, accounts, partitions["invoices"])
+    if torn := accounts.torn_month:
+        logger.warning("a transaction was cut in two: going on from the invoices that are there", month=torn)
+        accounts.resume(torn, invoices_of(torn, _ledger_from(settings, partitions["invoices"], places, torn)))
     feed = resources.enter_context(closing(SubtotalsFeed(settings, accounts, partitions["subtotals"], bounds)))
     while not feed.catch_up(_CATCH_UP_SECONDS, stop_requested) and not stop_requested():
         logger.info("subtotals are being read", records=feed.records)

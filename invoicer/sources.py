@@ -1,12 +1,14 @@
 """Where the accounts is filled from: the ledger, read once, and the subtotals, read as they come."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from billing import ledger
+from billing.invoice import Invoice
 from billing.runtime.logs import get_logger
 from billing.runtime.partition_bounds import PartitionBounds
-from billing.runtime.topic_reader import TopicReader
+from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from invoicer.accounts import Accounts
 
@@ -48,6 +50,18 @@ def read_ledger(settings: Settings, accounts: Accounts, partitions: int) -> Ledg
             count += len(batch)
     logger.info("ledger read", records=count, seconds=round(time.monotonic() - began, 1), closed=len(accounts.closes))
     return places
+
+
+def invoices_of(month: str, records: Iterable[Record]) -> Iterator[Invoice]:
+    """Yield the invoices of a month among the ledger's records, in their order.
+
+    Raises:
+        RecordError: one that can't be read.
+    """
+    start = f"invoice|{month}|".encode()
+    for record in records:
+        if record.key is not None and record.key.startswith(start):
+            yield ledger.decode_invoice(record.value or b"")
 
 
 class SubtotalsFeed:

@@ -10,7 +10,8 @@ from billing.invoice import Invoice
 from billing.ledger import InvoiceKey
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key, encode_progress, encode_sums
 from invoicer.accounts import Accounts
-from invoicer.closer import Closer, KeyValue, Outcome
+from invoicer.closer import Closer, Outcome
+from invoicer.issued import KeyValue
 from invoicer.steps import Step
 
 
@@ -37,6 +38,22 @@ class MemoryWriter:
         self.killer(Step.RECORDS_SENT)
         self.to.committed.extend(records)
         self.killer(Step.COMMITTED)
+
+
+@dataclass
+class TearingWriter:
+    """Commits only the first records of one call, as a late message of an earlier transaction makes a broker do."""
+
+    to: MemoryLedger
+    calls_before: int
+    kept: float
+
+    def commit(self, records: Sequence[KeyValue]) -> None:
+        if self.calls_before == 0:
+            self.to.committed.extend(records[: round(self.kept * len(records))])
+            raise KilledError
+        self.calls_before -= 1
+        self.to.committed.extend(records)
 
 
 @dataclass
@@ -84,6 +101,8 @@ class World:
         self.accounts = Accounts()
         for key, value in self.ledger.committed:
             self.accounts.read_ledger(key, value)
+        if torn := self.accounts.torn_month:
+            self.accounts.resume(torn, [invoice for invoice in self.invoices if invoice.month == torn])
         for key, value in self._subtotals.items():
             self.accounts.read_subtotal(key, value)
 
@@ -93,6 +112,15 @@ class World:
         self.clock.time_ms += 1
         writer = MemoryWriter(self.ledger, killer)
         return Closer(self.accounts, writer, self.clock, "EUR", self._chunk_invoices, steps=killer).close(month)
+
+    def close_torn(self, month: str, calls_before: int, kept: float) -> None:
+        """Close a month; the transaction after `calls_before` others is cut behind a share of its records."""
+        self.clock.time_ms += 1
+        writer = TearingWriter(self.ledger, calls_before, kept)
+        try:
+            Closer(self.accounts, writer, self.clock, "EUR", self._chunk_invoices).close(month)
+        except KilledError:
+            self.restart()
 
     @property
     def invoices(self) -> list[Invoice]:
