@@ -8,6 +8,7 @@ from aiohttp import web
 from exporter.datasource.choices import KINDS, tag_values, values, variable
 from exporter.datasource.frames import Json, as_datapoints, as_fields, as_table
 from exporter.datasource.request import Query, Target, read_payload, read_query
+from exporter.datasource.shapes import ChoiceDocument, TagKey, TagValue, TargetDocument, VariableDocument
 from exporter.datasource.targets import TARGETS, answer
 from exporter.model.view import View
 from exporter.query.filters import KEYS, read_filters
@@ -161,18 +162,19 @@ _FIXED = {
 _ERRORS = (400, 413, 422, 503)
 
 ROUTES = (
-    Route("POST", "/search", search, "Grafana, simple-json: values of a variable, or targets.", (), "Names",
+    Route("POST", "/search", search, "Grafana, simple-json: values of a variable, or targets.", (), list[str],
           strict=False, errors=_ERRORS),
-    Route("POST", "/query", query, "Grafana: series and tables.", (), "Frames", strict=False, errors=_ERRORS),
-    Route("POST", "/annotations", annotations, "Grafana, simple-json: annotations.", (), "Annotations",
+    Route("POST", "/query", query, "Grafana: series and tables.", (), list[Json], strict=False, errors=_ERRORS),
+    Route("POST", "/annotations", annotations, "Grafana, simple-json: annotations.", (), list[Json],
           strict=False, errors=_ERRORS),
-    Route("POST", "/tag-keys", tag_key_list, "Grafana: keys of ad hoc filters.", (), "TagKeys",
+    Route("POST", "/tag-keys", tag_key_list, "Grafana: keys of ad hoc filters.", (), list[TagKey],
           strict=False, errors=(400, 413)),
-    Route("POST", "/tag-values", tag_value_list, "Grafana: values of ad hoc filters.", (), "TagValues",
+    Route("POST", "/tag-values", tag_value_list, "Grafana: values of ad hoc filters.", (), list[TagValue],
           strict=False, errors=_ERRORS),
-    Route("POST", "/metrics", target_list, "Grafana, simpod: targets.", (), "Targets", strict=False, errors=(400, 413)),
+    Route("POST", "/metrics", target_list, "Grafana, simpod: targets.", (), list[TargetDocument],
+          strict=False, errors=(400, 413)),
     Route("POST", "/metric-payload-options", payload_options, "Grafana, simpod: choices of a payload's key.", (),
-          "Choices", strict=False, errors=_ERRORS),
-    Route("POST", "/variable", variable_values, "Grafana, simpod: values of a variable.", (), "Variables",
+          list[ChoiceDocument], strict=False, errors=_ERRORS),
+    Route("POST", "/variable", variable_values, "Grafana, simpod: values of a variable.", (), list[VariableDocument],
           strict=False, errors=_ERRORS),
 )  # fmt: skip

@@ -1,12 +1,12 @@
 """How an answer with numbers is sent: with its state as ETag, so that asking again in vain is cheap."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from aiohttp import web
 
-from exporter.rest.documents import Document, Documents
+from exporter.rest.documents import Documents
 from exporter.web.context import context_of
 from exporter.web.json_body import json_response
 
@@ -44,6 +44,6 @@ def state_headers(documents: Documents) -> dict[str, str]:
     return headers if as_of is None else {**headers, AS_OF_HEADER: as_of}
 
 
-def answer(documents: Documents, document: Document) -> web.Response:
+def answer(documents: Documents, document: Mapping[str, object]) -> web.Response:
     """Return a document as the answer."""
     return json_response(document, headers=state_headers(documents))

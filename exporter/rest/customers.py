@@ -1,6 +1,6 @@
 """One customer's month, and lists of customers: top-N, search, pages, CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from urllib.parse import urlencode
 
@@ -12,7 +12,8 @@ from exporter.model.view import Sort, View, measure_of
 from exporter.rest.answer import answer, answering, state_headers
 from exporter.rest.csv_body import csv_bytes, wants_csv
 from exporter.rest.cursor import Cursor, Selection, decode, encode
-from exporter.rest.documents import Document, Documents
+from exporter.rest.documents import Documents
+from exporter.rest.shapes import Customer, Customers
 from exporter.web.parameters import (
     CURSOR,
     CUSTOMER_IN_PATH,
@@ -138,7 +139,7 @@ def _next(selection: Selection, slot: int | None, page: list[tuple[str, Sums]]) 
 def _respond(
     request: web.Request,
     documents: Documents,
-    rows: list[Document],
+    rows: Sequence[Mapping[str, object]],
     month: str | None,
     following: str | None,
     as_csv: bool,
@@ -158,10 +159,10 @@ def _respond(
 ROUTES = (
     Route(
         "GET", "/customers", list_customers, "Customers of a month: the highest, or by their names.",
-        (MONTH, TYPE, PREFIX, SORT, limit(DEFAULT_LIMIT), CURSOR, FORMAT), "Customers", errors=(400, 404, 503),
+        (MONTH, TYPE, PREFIX, SORT, limit(DEFAULT_LIMIT), CURSOR, FORMAT), Customers, errors=(400, 404, 503),
     ),
     Route(
         "GET", "/customers/{customer}", one_customer, "One customer's month.",
-        (CUSTOMER_IN_PATH, MONTH), "Customer", errors=(400, 404, 503),
+        (CUSTOMER_IN_PATH, MONTH), Customer, errors=(400, 404, 503),
     ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from billing.money import format_micros, format_rounded
 from billing.period import format_timestamp
 from billing.sums import NO_SUMS, Sums, event_count, total_micros
 from exporter.model.view import View
+from exporter.rest.shapes import Amount, Customer, Month, Slot, Type
 from exporter.web.context import Context
 
 Document = dict[str, Any]
@@ -35,18 +36,20 @@ class Documents:
         """The newest event time counted."""
         return timestamp(self.view.as_of_ms)
 
-    def money(self, micros: int) -> Document:
+    def money(self, micros: int) -> Amount:
         """Return an amount: exact, rounded if the currency is EUR, and the currency."""
         currency = self.context.settings.currency
-        rounded = {"totalEur": format_rounded(micros)} if currency == "EUR" else {}
-        return {"total": format_micros(micros), **rounded, "currency": currency}
+        total = format_micros(micros)
+        if currency == "EUR":
+            return {"total": total, "totalEur": format_rounded(micros), "currency": currency}
+        return {"total": total, "currency": currency}
 
-    def types(self, sums: Sums) -> Document:
+    def types(self, sums: Sums) -> dict[str, Slot]:
         """Return totals and counts by type."""
         unpacked = self.view.cube.types.unpack(sums)
         return {name: {"total": format_micros(total), "count": count} for name, (total, count) in unpacked.items()}
 
-    def customer(self, customer: str, month: str, sums: Sums) -> Document:
+    def customer(self, customer: str, month: str, sums: Sums) -> Customer:
         """Return one customer's month."""
         return {
             "customer": customer,
@@ -54,27 +57,27 @@ class Documents:
             **self.money(total_micros(sums)),
             "count": event_count(sums),
             "types": self.types(sums),
-            "status": self.view.status(month).value,
+            "status": self.view.status(month),
             "as_of": self.as_of,
         }
 
-    def type(self, name: str, month: str, total: int, count: int) -> Document:
+    def type(self, name: str, month: str, total: int, count: int) -> Type:
         """Return one type's month."""
         return {
             "type": name,
             "month": month,
             **self.money(total),
             "count": count,
-            "status": self.view.status(month).value,
+            "status": self.view.status(month),
             "as_of": self.as_of,
         }
 
-    def month(self, month: str) -> Document:
+    def month(self, month: str) -> Month:
         """Return one month over all customers."""
         sums = self.view.month_sums(month) or NO_SUMS
         return {
             "month": month,
             **self.money(total_micros(sums)),
             "count": event_count(sums),
-            "status": self.view.status(month).value,
+            "status": self.view.status(month),
         }

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from exporter.model.state import State
 from exporter.rest.overview import is_simulated
+from exporter.rest.overview_shapes import Front
 from exporter.rest.page import page_response
 from exporter.web.context import context_of
 from exporter.web.json_body import json_response
@@ -30,5 +31,5 @@ async def front(request: web.Request) -> web.Response:
 
 
 ROUTES = (
-    Route("GET", "/", front, "What this is; the page for people to a browser.", (), "Front", strict=False, errors=()),
+    Route("GET", "/", front, "What this is; the page for people to a browser.", (), Front, strict=False, errors=()),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from billing.sums import NO_SUMS
 from exporter.model.view import View
 from exporter.rest.answer import answer, answering
 from exporter.rest.documents import Document, Documents
+from exporter.rest.shapes import InvoiceDocument, Invoices
 from exporter.web.parameters import (
     CURSOR,
     CUSTOMER_IN_PATH,
@@ -136,7 +137,7 @@ def _start(request: web.Request) -> int:
 
 ROUTES = (
     Route("GET", "/invoices", list_invoices, "Issued invoices, in the order of their numbers.",
-          (MONTH, CUSTOMER, limit(DEFAULT_LIMIT), CURSOR), "Invoices"),
+          (MONTH, CUSTOMER, limit(DEFAULT_LIMIT), CURSOR), Invoices),
     Route("GET", "/invoices/{customer}/{month}", one_invoice, "An issued invoice, or the draft of an open month.",
-          (CUSTOMER_IN_PATH, MONTH_IN_PATH), "Invoice", errors=(400, 404, 503)),
+          (CUSTOMER_IN_PATH, MONTH_IN_PATH), InvoiceDocument, errors=(400, 404, 503)),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from exporter.rest.answer import answer, answering
+from exporter.rest.shapes import Months
 from exporter.web.routes import Route
 
 
@@ -13,4 +14,4 @@ async def list_months(request: web.Request) -> web.Response:
         return answer(documents, {"months": months, "as_of": documents.as_of})
 
 
-ROUTES = (Route("GET", "/months", list_months, "All months with events, oldest first.", (), "Months"),)
+ROUTES = (Route("GET", "/months", list_months, "All months with events, oldest first.", (), Months),)

@@ -19,6 +19,7 @@ from exporter.model.state import NotKnownError
 from exporter.model.view import Sort, View
 from exporter.rest.answer import answering, state_headers
 from exporter.rest.documents import Document, Documents, timestamp
+from exporter.rest.overview_shapes import Overview
 from exporter.web.context import Context
 from exporter.web.health import checks
 from exporter.web.json_body import json_response
@@ -193,6 +194,6 @@ async def get_overview(request: web.Request) -> web.Response:
 
 
 ROUTES = (
-    Route("GET", "/api/v1/overview", get_overview, "All that the page shows of a month.", (MONTH,), "Overview",
+    Route("GET", "/api/v1/overview", get_overview, "All that the page shows of a month.", (MONTH,), Overview,
           errors=(400, 404, 503)),
 )  # fmt: skip

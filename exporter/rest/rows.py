@@ -19,6 +19,7 @@ from exporter.rest.answer import answering, state_headers
 from exporter.rest.cursor import Selection
 from exporter.rest.customers import find
 from exporter.rest.documents import Document, Documents
+from exporter.rest.row_shapes import AnnotationRow, CustomerRow, HourRow, MonthRow, SubtotalRow
 from exporter.web.json_body import json_response
 from exporter.web.parameters import (
     MONTH,
@@ -178,11 +179,12 @@ def _rows(documents: Documents, rows: Iterable[Document]) -> web.Response:
 
 ROUTES = (
     Route("GET", "/api/v1/subtotals", subtotals, "A row for each month and type, and customer if named.",
-          (MONTHS, TYPES, CUSTOMERS), "SubtotalRows", errors=(400, 422, 503)),
+          (MONTHS, TYPES, CUSTOMERS), list[SubtotalRow], errors=(400, 422, 503)),
     Route("GET", "/api/v1/hours", hours, "A row for each hour and type.",
-          (MONTH, TYPES, FROM, TO), "HourRows", errors=(400, 422, 503)),
-    Route("GET", "/api/v1/months", months, "A row for each month.", (), "MonthRows"),
+          (MONTH, TYPES, FROM, TO), list[HourRow], errors=(400, 422, 503)),
+    Route("GET", "/api/v1/months", months, "A row for each month.", (), list[MonthRow]),
     Route("GET", "/api/v1/customers", customers, "A row for each customer of a month, highest first.",
-          (MONTH, TYPE, PREFIX, SORT, limit(DEFAULT_LIMIT)), "CustomerRows", errors=(400, 404, 503)),
-    Route("GET", "/api/v1/annotations", annotation_rows, "A row for each month that has ended.", (), "AnnotationRows"),
+          (MONTH, TYPE, PREFIX, SORT, limit(DEFAULT_LIMIT)), list[CustomerRow], errors=(400, 404, 503)),
+    Route("GET", "/api/v1/annotations", annotation_rows, "A row for each month that has ended.", (),
+          list[AnnotationRow]),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from billing.sums import NO_SUMS, of_slot
 from exporter.rest.answer import answer, answering
+from exporter.rest.shapes import Type, Types
 from exporter.web.parameters import MONTH, read_month
 from exporter.web.problems import ProblemError
 from exporter.web.routes import Parameter, Route
@@ -44,10 +45,10 @@ async def list_types(request: web.Request) -> web.Response:
 
 ROUTES = (
     Route(
-        "GET", "/types", list_types, "All event types of a month.", (MONTH,), "Types", errors=(400, 404, 503)
+        "GET", "/types", list_types, "All event types of a month.", (MONTH,), Types, errors=(400, 404, 503)
     ),
     Route(
         "GET", "/types/{type}", one_type, "One event type's month.",
-        (Parameter("type", "its name, in any case", in_path=True), MONTH), "Type", errors=(400, 404, 503),
+        (Parameter("type", "its name, in any case", in_path=True), MONTH), Type, errors=(400, 404, 503),
     ),
 )  # fmt: skip

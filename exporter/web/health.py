@@ -1,14 +1,32 @@
 """Liveness and readiness: what is asked of an orchestrator, each dependency by its name."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from aiohttp import web
+from typing_extensions import TypedDict
 
 from exporter.model.state import State
 from exporter.web.context import Context, context_of
 from exporter.web.json_body import json_response
 from exporter.web.problems import not_known, problem_response
 from exporter.web.routes import Route
+from exporter.web.shapes import HealthCheckDocument, closed
+
+
+@closed
+class Alive(TypedDict):
+    """The process works."""
+
+    status: str
+
+
+@closed
+class Readiness(TypedDict):
+    """Whether it can answer, and the checks one by one."""
+
+    status: Literal["ready", "degraded"]
+    checks: list[HealthCheckDocument]
 
 
 @dataclass(frozen=True)
@@ -74,7 +92,7 @@ async def ready(request: web.Request) -> web.Response:
 
 
 ROUTES = (
-    Route("GET", "/healthz", live, "Whether the process works.", (), "Health", strict=False, errors=()),
-    Route("GET", "/readyz", ready, "Whether it can answer, and what is missing.", (), "Readiness",
+    Route("GET", "/healthz", live, "Whether the process works.", (), Alive, strict=False, errors=()),
+    Route("GET", "/readyz", ready, "Whether it can answer, and what is missing.", (), Readiness,
           strict=False, errors=(503,)),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from aiohttp import web
 from exporter.web.context import Context
 from exporter.web.problems import ProblemError
 from exporter.web.routes import JSON, TEXT, Parameter, Route
-from exporter.web.schemas import SCHEMAS
+from exporter.web.shapes import Problem, json_schemas
 
 _PATTERN = re.compile(r"\{(\w+):[^}]*\}")
 _ERRORS = {
@@ -31,8 +31,10 @@ def openapi_path(path: str) -> str:
 def openapi(context: Context, routes: Iterable[Route]) -> dict[str, Any]:
     """Return the description of all routes."""
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        paths.setdefault(openapi_path(route.path), {})[route.method.lower()] = _operation(route)
+    told = tuple(routes)
+    bodies, definitions = json_schemas([*(route.schema for route in told), Problem])
+    for route, body in zip(told, bodies, strict=False):
+        paths.setdefault(openapi_path(route.path), {})[route.method.lower()] = _operation(route, body)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -41,16 +43,19 @@ def openapi(context: Context, routes: Iterable[Route]) -> dict[str, Any]:
             "description": "Monthly totals of billable events, exact and live. Money is a decimal string.",
         },
         "paths": paths,
-        "components": {"schemas": SCHEMAS},
+        "components": {"schemas": definitions},
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route, body: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.endpoint.__name__,
         "summary": route.summary,
         "parameters": [_parameter(parameter) for parameter in route.parameters],
-        "responses": {"200": _answer(route), **{str(status): _problem(status) for status in sorted(route.errors)}},
+        "responses": {
+            "200": _answer(route, body),
+            **{str(status): _problem(status) for status in sorted(route.errors)},
+        },
     }
     if route.method == "POST":
         schema = {"type": "object"}
@@ -68,8 +73,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _answer(route: Route) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{route.schema}"} if route.media_type == JSON else dict(TEXT)
+def _answer(route: Route, body: dict[str, Any]) -> dict[str, Any]:
+    schema = body if route.media_type == JSON else dict(TEXT)
     return {"description": route.summary, "content": {route.media_type: {"schema": schema}}}
 
 

@@ -38,7 +38,7 @@ class Route:
         endpoint: what answers.
         summary: what it is for, in one sentence.
         parameters: all that it takes; a query parameter that is none of them is a 400 if `strict`.
-        schema: name of the schema of a 200's body, if that is JSON.
+        schema: the type of a 200's body, if that is JSON.
         media_type: of a 200's body.
         head: whether HEAD is served too; not where the answer has no end.
         strict: whether query parameters are checked.
@@ -50,7 +50,7 @@ class Route:
     endpoint: Endpoint
     summary: str
     parameters: tuple[Parameter, ...] = ()
-    schema: str = "Any"
+    schema: Any = dict[str, Any]
     media_type: str = JSON
     head: bool = True
     strict: bool = True

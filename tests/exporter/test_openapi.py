@@ -129,3 +129,18 @@ def matches(template: str, path: str) -> bool:
 def validate(document: Any, schema: Any, answer: Any) -> None:
     validator = jsonschema.Draft202012Validator({**schema, "components": document["components"]})
     validator.validate(answer)
+
+
+def test_documents_are_exact(served: tuple[Client, Any]) -> None:
+    """Money and months have their patterns, words are listed, and no document has more fields than it names."""
+    schemas = served[1]["components"]["schemas"]
+    customer = schemas["Customer"]
+    assert customer["properties"]["total"]["pattern"] == r"^-?[0-9]+\.[0-9]{6}$"
+    assert customer["properties"]["totalEur"]["pattern"] == r"^-?[0-9]+\.[0-9]{2}$"
+    assert customer["properties"]["month"]["pattern"] == "^[0-9]{4}-(0[1-9]|1[0-2])$"
+    assert schemas["MonthStatus"]["enum"] == ["open", "final"]
+    assert schemas["InvoiceDocument"]["properties"]["document"]["enum"] == ["invoice", "credit_note"]
+    assert schemas["Readiness"]["properties"]["status"]["enum"] == ["ready", "degraded"]
+    assert set(customer["properties"]) - set(customer["required"]) == {"totalEur"}
+    loose = {name for name, one in schemas.items() if one["type"] == "object" and one["additionalProperties"]}
+    assert not loose

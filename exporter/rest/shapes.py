@@ -1,0 +1,119 @@
+"""The documents of the REST paths, as types: docs/api.md tells the same, and the OpenAPI document follows from them."""
+
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from exporter.model.view import MonthStatus
+from exporter.web.shapes import Cents, Money, MonthName, Time, closed
+
+
+@closed
+class Amount(TypedDict):
+    """An amount: exact, rounded if the currency is EUR, and the currency."""
+
+    total: Money
+    totalEur: NotRequired[Cents]
+    currency: str
+
+
+@closed
+class Slot(TypedDict):
+    """One type's part of a customer's month."""
+
+    total: Money
+    count: int
+
+
+@closed
+class Month(Amount):
+    """One month over all customers."""
+
+    month: MonthName
+    count: int
+    status: MonthStatus
+
+
+@closed
+class Type(Month):
+    """One type's month."""
+
+    type: str
+    as_of: Time | None
+
+
+@closed
+class Customer(Month):
+    """One customer's month."""
+
+    customer: str
+    types: dict[str, Slot]
+    as_of: Time | None
+
+
+@closed
+class Customers(TypedDict):
+    """A page of customers."""
+
+    customers: list[Customer]
+    next: str | None
+    month: MonthName | None
+    as_of: Time | None
+
+
+@closed
+class Types(TypedDict):
+    """All types of a month."""
+
+    types: list[Type]
+    month: MonthName | None
+    as_of: Time | None
+
+
+@closed
+class Months(TypedDict):
+    """All months."""
+
+    months: list[Month]
+    as_of: Time | None
+
+
+@closed
+class InvoiceLine(TypedDict):
+    """One line of an invoice."""
+
+    month: MonthName
+    type: str
+    count: int
+    exact: Money
+    carried: Money
+    amount: Cents
+
+
+@closed
+class InvoiceDocument(TypedDict):
+    """An issued invoice, or the draft of one."""
+
+    number: str | None
+    status: Literal["draft", "final"]
+    document: Literal["invoice", "credit_note"]
+    customer: str
+    month: MonthName
+    currency: str
+    issued_at: Time | None
+    total: Cents
+    exact: Money
+    count: int
+    lines: list[InvoiceLine]
+    adjustments: list[InvoiceLine]
+    as_of: Time | None
+
+
+@closed
+class Invoices(TypedDict):
+    """A page of invoices."""
+
+    invoices: list[InvoiceDocument]
+    next: str | None
+    month: MonthName | None
+    as_of: Time | None
