@@ -23,8 +23,8 @@ from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, EventRules
 ENVIRONMENT_PREFIX = "QB_"
 CONFIG_VARIABLE = "QB_CONFIG"
 
-Part = Literal["generate", "process", "export", "invoice", "audit", "demo"]
-ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "demo")
+Part = Literal["generate", "process", "export", "invoice", "audit"]
+ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit")
 
 # The forms that the generator writes: three, four or five CSV fields, or JSON.
 EVENT_FORMATS = ("csv3", "csv4", "csv5", "json")
@@ -62,7 +62,7 @@ _TAKEN_OPTIONS = {
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used: one line a fault, each with the setting's name, its value and what is allowed."""
+    """Settings that cannot be used: one line per fault, each with the setting's name, its value and what is allowed."""
 
 
 def _parse_list(value: object) -> object:
@@ -96,107 +96,137 @@ class Settings(BaseModel):
 
     # Kafka
     bootstrap_servers: str = setting("localhost:9092", "Kafka brokers, host:port separated by commas", min_length=1)
-    kafka: KafkaOptions = setting({}, "more librdkafka options, handed on as they are (SASL, TLS): a YAML map")
+    kafka: KafkaOptions = setting({}, "more librdkafka options, passed through unchanged (SASL, TLS): a YAML map")
     input_topic: str = setting("billableevents.incoming", "topic of the billable events")
     subtotals_topic: str = setting("billing.subtotals", "topic of the partial subtotals", min_length=1)
     rejected_topic: str = setting("billing.rejected", "topic of rejected records", min_length=1)
     invoices_topic: str = setting("billing.invoices", "topic of the invoices, the ledger", min_length=1)
-    input_partitions: int = setting(4, "partitions of a topic that is made because it does not exist", ge=1, le=10_000)
-    replication_factor: int = setting(-1, "replicas of a topic that is made; -1: the broker's default", ge=-1, le=15)
-    consumer_group: str = setting("billing", "consumer group of the processors", "process", "export", min_length=1)
-    instance: str = setting(
-        "", "stable name of this instance; empty: the host name", "process", "invoice", validate_default=True
+    input_partitions: int = setting(
+        4,
+        "number of partitions for topics that qb creates",
+        "generate",
+        "process",
+        "export",
+        "invoice",
+        ge=1,
+        le=10_000,
     )
+    replication_factor: int = setting(
+        -1,
+        "number of replicas for topics that qb creates; -1: the broker's default",
+        "generate",
+        "process",
+        "export",
+        "invoice",
+        ge=-1,
+        le=15,
+    )
+    consumer_group: str = setting("billing", "consumer group of the processors", "process", min_length=1)
+    instance: str = setting("", "stable name of this instance; empty: the host name", validate_default=True)
 
     # The business
-    types: TypeNames = setting(DEFAULT_TYPES, "event types, separated by commas")
-    default_type: str = setting(DEFAULT_TYPE, "type of an event that names none; one of `types`")
-    currency: str = setting("EUR", "the one currency, as an ISO 4217 code", pattern=r"^[A-Z]{3}$")
+    types: TypeNames = setting(
+        DEFAULT_TYPES, "event types, separated by commas", "generate", "process", "export", "audit"
+    )
+    default_type: str = setting(
+        DEFAULT_TYPE, "type of an event that names none; one of `types`", "generate", "process", "audit"
+    )
+    currency: str = setting("EUR", "the one currency, as an ISO 4217 code", "export", "invoice", pattern=r"^[A-Z]{3}$")
     time_zone: str = setting("UTC", "IANA zone whose calendar months are the billing periods")
     # At most ten years, so that no accepted event lies beyond the calendar.
     max_future_seconds: float = setting(
-        86_400, "how far past now an event time may lie", "generate", "process", "audit", ge=0, le=315_360_000
+        86_400, "how far in the future an event's time may lie", "generate", "process", "audit", ge=0, le=315_360_000
     )
     max_event_bytes: int = setting(
-        16_384, "the longest record taken as an event", "generate", "process", "audit", ge=64
+        16_384, "size of the largest record accepted as an event", "generate", "process", "audit", ge=64
     )
     out_of_orderness_seconds: float = setting(
-        43_200, "how late an event may be and count as in time", "process", "invoice", "audit", ge=0
+        43_200, "how late an event may arrive and still count as on time", "process", "export", "invoice", ge=0
     )
 
     # A simulation's clock, shared by the parts; 0 is the wall clock
-    simulation_speed: float = setting(0, "simulated seconds a second; 0: real time", ge=0, le=1e9)
-    simulation_start_ms: int = setting(0, "simulated time at the anchor, milliseconds", ge=0, lt=7_000_000_000_000)
-    simulation_anchor_ms: int = setting(0, "wall clock when the simulation shows its start, milliseconds", ge=0)
+    simulation_speed: float = setting(0, "simulated seconds per second; 0: real time", ge=0, le=1e9)
+    simulation_start_ms: int = setting(0, "simulated time at the anchor, in milliseconds", ge=0, lt=7_000_000_000_000)
+    simulation_anchor_ms: int = setting(
+        0, "wall clock time at which the simulated time is the start, in milliseconds", ge=0
+    )
 
     # Processor
     start_from_retained: bool = setting(
-        False, "begin a first start behind input records that were deleted unread", "process"
+        False, "let a first start begin after input records that were deleted unread", "process"
     )
     state_dir: Path = setting(Path("state"), "folder of the processor's state", "process")
-    commit_interval_seconds: float = setting(0.5, "time between commits: it bounds freshness", "process", gt=0, le=60)
-    batch_bytes: int = setting(500_000, "payload bytes of an input partition parsed at once", "process", ge=1_000)
-    batch_messages: int = setting(10_000, "records taken from the client at once", "process", ge=1, le=100_000)
+    commit_interval_seconds: float = setting(
+        0.5, "time between commits; totals are at most about this old", "process", gt=0, le=60
+    )
+    batch_bytes: int = setting(
+        500_000, "payload bytes of one input partition that are parsed at once", "process", ge=1_000
+    )
+    batch_messages: int = setting(
+        10_000, "largest number of records taken from the client at once", "process", ge=1, le=100_000
+    )
     hot_table_entries: int = setting(
         500_000, "customer-months kept in memory per input partition between commits", "process", ge=0
     )
     processor_host: str = setting("0.0.0.0", "address of the processor's metrics", "process")
-    processor_port: int = setting(
-        9108, "port of the processor's metrics; 0: any free one", "process", "demo", ge=0, le=65_535
-    )
+    processor_port: int = setting(9108, "port of the processor's metrics; 0: any free one", "process", ge=0, le=65_535)
 
     # Generator
-    rate: float = setting(10, "events a second; 0: as fast as it goes", "generate", "demo", ge=0, le=1e7)
-    delay_seconds: float = setting(0, "time between two events; 0: as `rate` says", "generate", ge=0)
-    events: int = setting(0, "events to make; 0: for ever", "generate", ge=0)
-    seed: int = setting(1, "the same seed and clock make the same events", "generate", "export", "demo", ge=0)
-    customers: int = setting(10, "customers; up to ten go by their first names", "generate", "demo", ge=1, le=10**7)
-    formats: TypeNames = setting(EVENT_FORMATS, "forms on the wire, in equal shares; csv3 names no type", "generate")
-    keyed: bool = setting(True, "whether records have the customer as their key, or none", "generate")
-    malformed_share: float = setting(0.01, "share of records that cannot be billed", "generate", "demo", ge=0, le=1)
+    rate: float = setting(10, "events per second; 0: as fast as possible", "generate", ge=0, le=1e7)
+    delay_seconds: float = setting(0, "time between two events; 0: use `rate`", "generate", ge=0)
+    events: int = setting(0, "number of events to make; 0: no limit", "generate", ge=0)
+    seed: int = setting(
+        1, "seed of the random numbers; the same seed and clock make the same events", "generate", "export", ge=0
+    )
+    customers: int = setting(10, "number of customers; the first ten have first names", "generate", ge=1, le=10**7)
+    formats: TypeNames = setting(EVENT_FORMATS, "event formats, in equal shares; csv3 names no type", "generate")
+    keyed: bool = setting(True, "use the customer as the record key; otherwise records have no key", "generate")
+    malformed_share: float = setting(0.01, "share of records that cannot be billed", "generate", ge=0, le=1)
     credit_share: float = setting(0.02, "share of events with a negative amount", "generate", ge=0, le=1)
-    out_of_order_seconds: float = setting(60, "how far behind the clock an event in time may lie", "generate", ge=0)
+    out_of_order_seconds: float = setting(60, "how far behind the clock an on-time event may lie", "generate", ge=0)
     late_share: float = setting(0.001, "share of events up to `late_seconds` behind the clock", "generate", ge=0, le=1)
     late_seconds: float = setting(432_000, "how far behind the clock a late event may lie", "generate", ge=0)
     month_seconds: float = setting(
         0,
-        "wall seconds a simulated month, from 2017-01 on; 0: real time; `simulation_speed` wins",
+        "wall seconds per simulated month, from 2017-01 on; 0: real time; `simulation_speed` wins",
         "generate",
-        "demo",
         ge=0,
     )
     history_days: float = setting(
-        0, "spread all `events` over these days up to now; 0: they happen now", "generate", ge=0, le=20_000
+        0, "spread all `events` over this many days up to now; 0: they happen now", "generate", ge=0, le=20_000
     )
-    expected_file: str = setting("", "file for the totals that billing must arrive at; empty: none", "generate")
+    expected_file: str = setting("", "file to write the expected totals to; empty: none", "generate")
 
     # Exporter
-    exporter_host: str = setting("0.0.0.0", "address of the exporter", "export", "demo")
-    exporter_port: int = setting(8080, "port of the exporter; 0: any free one", "export", "demo", ge=0, le=65_535)
+    exporter_host: str = setting("0.0.0.0", "address of the exporter", "export")
+    exporter_port: int = setting(8080, "port of the exporter; 0: any free one", "export", ge=0, le=65_535)
     customer_series_limit: int = setting(
-        0, "customers shown one by one in GET /metrics, highest first; 0: none", "export", "demo", ge=0, le=100_000
+        0, "customers listed individually in GET /metrics, highest revenue first; 0: none", "export", ge=0, le=100_000
     )
-    series_limit: int = setting(10_000, "money series in GET /metrics; more are left out", "export", ge=100)
-    prometheus_url: str = setting("http://localhost:9090", "Prometheus, for the page's links", "export", "demo")
-    grafana_url: str = setting("http://localhost:3000", "Grafana, for the page's links", "export", "demo")
-    cors_origin: str = setting("", "origin that browsers may call the exporter from; empty: only its own", "export")
+    series_limit: int = setting(
+        10_000, "largest number of money series in GET /metrics; the rest are left out", "export", ge=100
+    )
+    prometheus_url: str = setting("http://localhost:9090", "address of Prometheus, for the page's links", "export")
+    grafana_url: str = setting("http://localhost:3000", "address of Grafana, for the page's links", "export")
+    cors_origin: str = setting("", "origin from which browsers may call the exporter; empty: only its own", "export")
 
     # Invoicer
     output: Path = setting(Path("invoices"), "folder of the invoice files", "invoice", "audit")
     grace_seconds: float = setting(
-        259_200, "how long after its end a month stays open for late events", "invoice", "export", ge=0
+        259_200, "how long after its end a month stays open for late events", "invoice", ge=0
     )
     idle_after_seconds: float = setting(
-        900, "wall clock silence after which a fully read input partition holds no month up", "invoice", ge=0
+        900,
+        "seconds of silence, by the wall clock, after which a fully read input partition no longer holds up a month",
+        "invoice",
+        ge=0,
     )
-    check_interval_seconds: float = setting(5, "time between two looks for due months", "invoice", gt=0, le=3_600)
+    check_interval_seconds: float = setting(5, "time between checks for due months", "invoice", gt=0, le=3_600)
     close_chunk_invoices: int = setting(2_000, "invoices issued in one transaction", "invoice", ge=1, le=100_000)
     invoicer_host: str = setting("0.0.0.0", "address of the invoicer's metrics", "invoice")
-    invoicer_port: int = setting(
-        9109, "port of the invoicer's metrics; 0: any free one", "invoice", "demo", ge=0, le=65_535
-    )
+    invoicer_port: int = setting(9109, "port of the invoicer's metrics; 0: any free one", "invoice", ge=0, le=65_535)
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe log line written")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe level that is logged")
 
     @field_validator("types")
     @classmethod

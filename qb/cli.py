@@ -22,6 +22,9 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
+# The demo decides these itself, from its folder and the time it has reached, and hands all others to its parts.
+SET_BY_DEMO = frozenset({"output", "simulation_anchor_ms", "simulation_start_ms", "state_dir"})
+
 Arguments = argparse.Namespace
 
 
@@ -37,20 +40,20 @@ class Command:
 
 COMMANDS = (
     Command("demo", "everything at once on this machine, Kafka included", "qb.demo.app", {
-        "--dir": {"type": Path, "default": Path("demo-data"), "help": "folder of all its data (%(default)s)"},
-        "--fresh": {"action": "store_true", "help": "forget what an earlier demo left"},
+        "--dir": {"type": Path, "default": Path("demo-data"), "help": "folder for all its data (%(default)s)"},
+        "--fresh": {"action": "store_true", "help": "delete the data of earlier demos first"},
         "--kafka-port": {"type": int, "default": 9092, "help": "port of the Kafka that it starts (%(default)s)"},
-        "--prometheus": {"action": "store_true", "help": "start the prometheus on the PATH as well, on port 9090"},
+        "--prometheus": {"action": "store_true", "help": "also start the prometheus on the PATH, on port 9090"},
     }),
     Command("broker", "Apache Kafka for a laptop or a test", "broker.command", {
         "--port": {"type": int, "default": 9092, "help": "port of the first node (%(default)s)"},
-        "--dir": {"type": Path, "default": Path("demo-data/kafka"), "help": "folder of its data (%(default)s)"},
-        "--nodes": {"type": int, "default": 1, "choices": (1, 3), "help": "one node, or three that replicate"},
+        "--dir": {"type": Path, "default": Path("demo-data/kafka"), "help": "folder for its data (%(default)s)"},
+        "--nodes": {"type": int, "default": 1, "choices": (1, 3), "help": "1 node, or 3 that replicate (%(default)s)"},
     }),
     Command("generate", "make billable events", "generator.app"),
     Command("process", "events in, exactly-once partial subtotals out", "processor.app"),
     Command("export", "the live totals over HTTP: REST, Grafana, Prometheus, a page", "exporter.app", {
-        "--standalone": {"action": "store_true", "help": "serve a seeded, moving data set, without any Kafka"},
+        "--standalone": {"action": "store_true", "help": "serve made-up data that changes as you watch, without Kafka"},
     }),
     Command("invoice", "close months: issue each amount once, as records and files", "invoicer.app", {
         "--month": {"metavar": "YYYY-MM", "help": "close this month and stop"},
@@ -102,12 +105,19 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def is_offered(command: str, setting: str) -> bool:
+    """Say whether a command has a flag for a setting: its part reads it, or the demo hands it to a part that does."""
+    if command == "demo":
+        return setting not in SET_BY_DEMO
+    return command in setting_parts(setting)
+
+
 def _add_settings(parser: argparse.ArgumentParser, part: str) -> None:
     group = parser.add_argument_group("settings")
     group.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings")
     group.add_argument("--check-config", action="store_true", help="print the settings in force and stop")
     for name, model_field in Settings.model_fields.items():
-        if part in setting_parts(name):
+        if is_offered(part, name):
             group.add_argument(
                 f"--{name.replace('_', '-')}",
                 dest=f"setting_{name}",

@@ -13,16 +13,17 @@ INTRODUCTION = """\
 <!-- Made from billing/settings.py and qb/cli.py by `python -m qb.docs`: change those and run it again. -->
 # Settings
 
-Every setting has one name. It is read, each later source winning, from
+Every setting has one name. It can come from four sources; a later source overrides an earlier one:
 
 1. its default,
 2. a YAML file, named by `--config FILE` or the variable `QB_CONFIG`: `exporter_port: 8081`,
 3. the environment, as `QB_` and the name in upper case: `QB_EXPORTER_PORT=8081`,
-4. the command line, with dashes: `--exporter-port 8081`. A command has a flag for each setting that it reads.
+4. the command line, with dashes: `--exporter-port 8081`. A command has a flag for each setting that it
+   reads. `qb demo` passes settings on to its parts, so it has a flag for nearly all of them.
 
-A list is separated by commas outside YAML (`QB_TYPES=CALL,MISC`); a map is written as YAML
+Outside YAML, separate the items of a list with commas (`QB_TYPES=CALL,MISC`) and write a map as YAML
 (`QB_KAFKA='{security.protocol: SASL_SSL}'`). `--check-config` checks all sources, prints the settings in force with
-secrets masked, and stops. A bad value ends a command with exit code 2 and a line for each fault.
+secrets masked, and stops. If a value is not allowed, the command ends with exit code 2 and prints one line per fault.
 
 | setting | default | allowed | read by | meaning |
 |---|---|---|---|---|
@@ -31,7 +32,7 @@ secrets masked, and stops. A bad value ends a command with exit code 2 and a lin
 FLAGS = """
 ## Flags of single commands
 
-Besides the settings, and `--config`, `--check-config` and `--help`, which all have:
+Every command has `--help`, `--config`, `--check-config` and the flags of its settings. These have more:
 
 | command | flag | meaning |
 |---|---|---|

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from billing.clock import SimulatedClock
 from billing.settings import Settings, load_settings
+from qb.cli import SET_BY_DEMO
 from qb.demo.plan import environment_of, lively, placed, uses_own_kafka, write_settings
 
 CLOCK = SimulatedClock(1_483_228_800_000, 1_800_000_000_000, 87_658.2)
@@ -51,6 +52,14 @@ def test_the_parts_read_the_same_settings() -> None:
     environment = environment_of(settings, {"QB_RATE": "7", "QB_CONFIG": "/gone.yaml", "PATH": "/bin"})
     assert load_settings({}, environment) == settings
     assert environment["PATH"] == "/bin"
+
+
+def test_the_demo_decides_what_its_command_does_not_offer() -> None:
+    """Besides the address of Kafka and the speed, which people may give: a flag for the others would be ignored."""
+    before = lively(load_settings({}, {}))
+    after = placed(before, Path("/data"), "here:1", CLOCK)
+    changed = {name for name in Settings.model_fields if getattr(before, name) != getattr(after, name)}
+    assert changed == SET_BY_DEMO | {"bootstrap_servers", "simulation_speed"}
 
 
 def test_other_commands_can_join_in(tmp_path: Path) -> None:
