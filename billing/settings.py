@@ -198,6 +198,15 @@ class Settings(BaseModel):
     expected_file: str = setting("", "file to write the expected totals to; empty: none", "generate")
 
     # Exporter
+    allowed_hosts: TypeNames = setting(
+        (),
+        "further host names by which the exporter may be called, separated by commas; `*` allows all. Always allowed "
+        "are localhost, this machine's name, the name in `exporter_host`, and addresses",
+        "export",
+    )
+    max_connections: int = setting(
+        512, "how many connections the exporter keeps open at once", "export", ge=16, le=100_000
+    )
     exporter_host: str = setting("0.0.0.0", "address of the exporter", "export")
     exporter_port: int = setting(8080, "port of the exporter; 0: any free one", "export", ge=0, le=65_535)
     customer_series_limit: int = setting(

@@ -5,11 +5,13 @@ import asyncio
 import errno
 import signal
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from billing.errors import OperatorError
+from billing.runtime.http_guard import listening
 from billing.runtime.logs import get_logger
 from billing.settings import Settings
 from exporter.application import create_app
@@ -52,14 +54,11 @@ async def _serve(settings: Settings, standalone: bool) -> int:
         loop.call_soon_threadsafe(stop.set)
 
     app = build(settings, standalone, fail)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     try:
-        await runner.setup()
-        port = await _listen(runner, settings)
-        logger.info("exporter ready", url=f"http://localhost:{port}", standalone=standalone)
-        await stop.wait()
+        async with _listening(app, settings) as port:
+            logger.info("exporter ready", url=f"http://localhost:{port}", standalone=standalone)
+            await stop.wait()
     finally:
-        await runner.cleanup()
         logger.info("exporter stopped")
     return _outcome(failures)
 
@@ -99,19 +98,20 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
     return create_app(Context(settings, model, newest_ends, own, delay, standalone), [feeds])
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> int:
-    site = web.TCPSite(runner, settings.exporter_host, settings.exporter_port)
+@asynccontextmanager
+async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
+    host, port = settings.exporter_host, settings.exporter_port
     try:
-        await site.start()
+        async with listening(app, host, port, settings.max_connections, _SHUTDOWN_SECONDS) as bound:
+            yield bound
     except OSError as error:
-        where = f"{settings.exporter_host}:{settings.exporter_port}"
         if error.errno == errno.EADDRINUSE:
             raise OperatorError(
-                f"port {settings.exporter_port} is taken: stop what listens at {where}, or set exporter_port"
+                f"port {port} is taken: stop what listens at {host}:{port}, or set exporter_port"
             ) from None
-        raise OperatorError(f"cannot listen at {where}: {error.strerror}; set exporter_host, exporter_port") from None
-    port: int = runner.addresses[0][1]
-    return port
+        raise OperatorError(
+            f"cannot listen at {host}:{port}: {error.strerror}; set exporter_host, exporter_port"
+        ) from None
 
 
 def _outcome(failures: list[Exception]) -> int:

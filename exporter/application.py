@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from aiohttp import web
 
+from billing.runtime.http_guard import watched
 from exporter.datasource.routes import ROUTES as DATASOURCE
 from exporter.metrics.endpoint import ROUTES as METRICS
 from exporter.metrics.endpoint import install as install_metrics
@@ -20,7 +21,7 @@ from exporter.rest.types import ROUTES as TYPES
 from exporter.web.context import CONTEXT, Context
 from exporter.web.health import ROUTES as HEALTH
 from exporter.web.json_body import dump
-from exporter.web.middleware import add_headers, measure, shape_errors
+from exporter.web.middleware import add_headers, check_host, measure, shape_errors
 from exporter.web.openapi import endpoint_of, openapi
 from exporter.web.routes import Route, add_routes
 
@@ -45,7 +46,7 @@ def create_app(context: Context, resources: Iterable[Resource] = ()) -> web.Appl
     """
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
-        middlewares=[measure, add_headers, shape_errors],
+        middlewares=[watched, measure, add_headers, shape_errors, check_host],
     )
     app[CONTEXT] = context
     app[BROADCAST] = Broadcast(context)

@@ -15,8 +15,9 @@ from exporter.query.filters import KEYS, read_filters
 from exporter.query.marks import marks
 from exporter.query.time_range import read_range
 from exporter.web.context import Context, context_of
-from exporter.web.json_body import json_response, read_json
+from exporter.web.json_body import json_response
 from exporter.web.problems import ProblemError
+from exporter.web.request_body import read_json
 from exporter.web.routes import Route
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -159,7 +160,8 @@ _FIXED = {
     "combined": ("false", "true"),
 }
 
-_ERRORS = (400, 413, 422, 503)
+_BODY_ERRORS = (400, 408, 413, 415)
+_ERRORS = (*_BODY_ERRORS, 422, 503)
 
 ROUTES = (
     Route("POST", "/search", search, "Grafana, simple-json: values of a variable, or targets.", (), list[str],
@@ -168,11 +170,11 @@ ROUTES = (
     Route("POST", "/annotations", annotations, "Grafana, simple-json: annotations.", (), list[Json],
           strict=False, errors=_ERRORS),
     Route("POST", "/tag-keys", tag_key_list, "Grafana: keys of ad hoc filters.", (), list[TagKey],
-          strict=False, errors=(400, 413)),
+          strict=False, errors=_BODY_ERRORS),
     Route("POST", "/tag-values", tag_value_list, "Grafana: values of ad hoc filters.", (), list[TagValue],
           strict=False, errors=_ERRORS),
     Route("POST", "/metrics", target_list, "Grafana, simpod: targets.", (), list[TargetDocument],
-          strict=False, errors=(400, 413)),
+          strict=False, errors=_BODY_ERRORS),
     Route("POST", "/metric-payload-options", payload_options, "Grafana, simpod: choices of a payload's key.", (),
           list[ChoiceDocument], strict=False, errors=_ERRORS),
     Route("POST", "/variable", variable_values, "Grafana, simpod: values of a variable.", (), list[VariableDocument],

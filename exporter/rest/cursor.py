@@ -6,8 +6,13 @@ from dataclasses import asdict, dataclass
 
 import orjson
 
+from billing.period import parse_month
 from exporter.model.view import Sort
 from exporter.web.problems import bad_parameter
+
+_FIELDS = ("month", "type", "prefix", "sort", "value", "customer")
+# More than any sum has: Python refuses to read thousands, and takes its time for hundreds of thousands.
+_MAX_DIGITS = 60
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,11 @@ def decode(text: str) -> Cursor:
     """
     try:
         fields = orjson.loads(base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)))
-        selection = Selection(str(fields["month"]), fields["type"], str(fields["prefix"]), Sort(fields["sort"]))
-        return Cursor(selection, int(fields["value"]), str(fields["customer"]))
+        month, type_, prefix, sort, value, customer = (fields[name] for name in _FIELDS)
+        if not all(isinstance(text, str) for text in (month, prefix, value, customer)) or len(value) > _MAX_DIGITS:
+            raise ValueError("a field is no text")
+        if type_ is not None and not isinstance(type_, str):
+            raise ValueError("type is neither a text nor null")
+        return Cursor(Selection(parse_month(month), type_, prefix, Sort(sort)), int(value), customer)
     except (ValueError, KeyError, TypeError, binascii.Error):
         raise bad_parameter("cursor", "is not the `next` of a page") from None

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 
 from aiohttp import web
 
+from billing.runtime.http_guard import exempt_stream
 from exporter.model.state import NotKnownError
 from exporter.rest.documents import Documents
 from exporter.rest.overview import overview, waiting
@@ -12,12 +14,14 @@ from exporter.web.context import Context, context_of
 from exporter.web.json_body import dump
 from exporter.web.middleware import common_headers
 from exporter.web.parameters import MONTH, read_month
+from exporter.web.problems import ProblemError
 from exporter.web.routes import Route
 
 # Not more often than a person can read, and often enough that silence means trouble.
 SHORTEST_SECONDS = 0.5
 LONGEST_SECONDS = 5.0
 RETRY_MS = 2_000
+MAX_STREAMS = 200
 
 
 class Broadcast:
@@ -31,6 +35,16 @@ class Broadcast:
         self._context = context
         self._made: dict[str | None, tuple[tuple[int, int], bytes]] = {}
         self.stopping = asyncio.Event()
+        self.watching = 0
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Count one more who watches, while the block runs."""
+        self.watching += 1
+        try:
+            yield
+        finally:
+            self.watching -= 1
 
     def newest(self, month: str | None) -> bytes:
         """Return the overview of a month, or what stands in its place, as one line of JSON."""
@@ -63,6 +77,9 @@ BROADCAST = web.AppKey("broadcast", Broadcast)
 async def stream(request: web.Request) -> web.StreamResponse:
     """Send the overview at once, then when it changes."""
     month, broadcast = read_month(request), request.config_dict[BROADCAST]
+    if broadcast.watching >= MAX_STREAMS:
+        raise ProblemError(503, "busy", f"{MAX_STREAMS} streams are open already", headers={"Retry-After": "30"})
+    exempt_stream(request)
     context = context_of(request)
     response = web.StreamResponse(headers={
         "Content-Type": "text/event-stream",
@@ -72,7 +89,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
         **common_headers(context.standalone, context.settings.cors_origin),
     })  # fmt: skip
     await response.prepare(request)
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(ConnectionError), broadcast.watched():
         await response.write(b"retry: %d\n\n" % RETRY_MS)
         while not broadcast.stopping.is_set():
             seen = broadcast.version()
@@ -94,5 +111,5 @@ async def _until_changed(broadcast: Broadcast, seen: int) -> None:
 
 ROUTES = (
     Route("GET", "/api/v1/live", stream, "The overview as server-sent events: at once, then on each change.",
-          (MONTH,), media_type="text/event-stream", head=False, errors=(400,)),
+          (MONTH,), media_type="text/event-stream", head=False, errors=(400, 503)),
 )  # fmt: skip

@@ -29,6 +29,8 @@ _PAGE_HEADERS = {
     ),
     "Referrer-Policy": "same-origin",
 }
+# Longer than any file of the page is called; file systems refuse names of more than 255 bytes.
+_MAX_NAME = 100
 _FALLBACK = "<!doctype html><title>Queryable Billing</title><p>The page is not installed; see /openapi.json."
 
 
@@ -48,6 +50,8 @@ def page_response() -> web.Response:
 async def static(request: web.Request) -> web.Response:
     """Answer with a file of the page."""
     name = request.match_info["file"]
+    if len(name) > _MAX_NAME or "\0" in name:
+        raise _no_file(name)
     parts = name.split("/")
     resource = page_folder()
     for part in parts:

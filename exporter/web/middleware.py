@@ -1,7 +1,10 @@
 """What happens around every request: errors get their shape, answers their headers, and the clock is looked at."""
 
+import ipaddress
+import re
+import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from aiohttp import hdrs, web
 
@@ -15,6 +18,8 @@ logger = get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STANDALONE_HEADER = "X-Billing-Standalone"
+# The port behind a name or an address.
+_HOST = re.compile(r":[0-9]*$")
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 
@@ -50,6 +55,44 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
     except Exception:
         logger.exception("request failed", method=request.method, path=request.path)
         return problem_response(ProblemError(500, "internal", "something went wrong here; the log has the details"))
+
+
+@web.middleware
+async def check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a request that calls this by a name that is not its own.
+
+    A web page elsewhere can give its own name the address of this machine, and would then read the answers as if they
+    were its own (DNS rebinding). It cannot do so with an address, nor with a name that is not its own.
+    """
+    settings = context_of(request).settings
+    if not is_allowed_host(request.host, settings.allowed_hosts, settings.exporter_host):
+        raise ProblemError(
+            421,
+            "wrong_host",
+            f"this is not {request.host[:100]!r}; set allowed_hosts to its names",
+        )
+    return await handler(request)
+
+
+def is_allowed_host(host: str, allowed: Collection[str], listening: str) -> bool:
+    """Say whether a Host header names this server.
+
+    Args:
+        host: the header: a name or an address, with or without a port.
+        allowed: further names; ``*`` allows all.
+        listening: what the server listens on.
+    """
+    name = _HOST.sub("", host).strip("[]").rstrip(".").lower()
+    own = {"localhost", socket.gethostname().lower(), listening.lower(), *(one.lower() for one in allowed)}
+    return "*" in own or name in own or name.endswith(".localhost") or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 @web.middleware

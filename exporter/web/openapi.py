@@ -16,7 +16,10 @@ _ERRORS = {
     400: "A parameter or the body cannot be read.",
     404: "There is no such thing.",
     405: "The path does not take this method.",
+    408: "The body did not arrive in time.",
     413: "The body is too large.",
+    415: "The body is not sent as application/json.",
+    421: "The exporter is called by a name that is not its own.",
     422: "The query makes no sense as it stands.",
     500: "A bug.",
     503: "The numbers are not known; Retry-After says when to ask again.",
@@ -54,7 +57,7 @@ def _operation(route: Route, body: dict[str, Any]) -> dict[str, Any]:
         "parameters": [_parameter(parameter) for parameter in route.parameters],
         "responses": {
             "200": _answer(route, body),
-            **{str(status): _problem(status) for status in sorted(route.errors)},
+            **{str(status): _problem(status) for status in sorted({*route.errors, 421})},
         },
     }
     if route.method == "POST":

@@ -42,7 +42,7 @@ class Route:
         media_type: of a 200's body.
         head: whether HEAD is served too; not where the answer has no end.
         strict: whether query parameters are checked.
-        errors: the statuses of the errors that this route can answer with, besides 500.
+        errors: the statuses of the errors that this route can answer with, besides 421 and 500.
     """
 
     method: str

@@ -102,14 +102,17 @@ def test_a_bug_tells_nothing(route: Route, monkeypatch: pytest.MonkeyPatch, capl
     assert "the secret inside" in caplog.text
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 @pytest.mark.parametrize("route", [r for r in ROUTES if r.method == "POST"], ids=lambda route: route.path)
 def test_bodies_that_are_no_json(route: Route) -> None:
     """Half a document, a list, or far too much of it."""
     with charlie().served() as client:
         for body in (b"{", b"[]", b"\xff", b"null", b"1"):
-            assert_problem(client.request("POST", route.path, body), 400, "bad_json")
+            assert_problem(client.request("POST", route.path, body, JSON), 400, "bad_json")
         too_much = b'{"target":"' + b"x" * MAX_BODY_BYTES + b'"}'
-        assert_problem(client.request("POST", route.path, too_much), 413, "too_large")
+        assert_problem(client.request("POST", route.path, too_much, JSON), 413, "too_large")
 
 
 def test_a_newer_version_is_told() -> None:

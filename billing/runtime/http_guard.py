@@ -1,0 +1,184 @@
+"""What keeps an HTTP server answering while strangers hold connections open: caps, time limits, and plain errors.
+
+A connection that has sent no whole request in time is closed, and so is one whose answer nobody takes. When all places
+are taken, the connection that has waited longest for nothing makes room for the next one. What is no HTTP at all is
+answered in the one shape of all errors, and never logged as a failure of ours.
+"""
+
+import asyncio
+import json
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+from billing.runtime.logs import get_logger
+
+logger = get_logger(__name__)
+
+# From accepting a connection, or from the answer before, to the last byte of the next request's headers.
+REQUEST_SECONDS = 15.0
+# From there to the last byte of the answer: generous to slow networks. Streams have no end and are exempt.
+ANSWER_SECONDS = 120.0
+# Files that the rest of the process may need: Kafka's sockets, State, logs.
+_RESERVED_FILES = 256
+
+_SWEEP_SECONDS = 1.0
+_MAX_HEADERS = 64
+_MAX_LINE_BYTES = 8_190
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class GuardedHandler(web.RequestHandler):
+    """One connection, watched by a guard. `busy_since` is when its request began, None while there is none."""
+
+    __slots__ = ("busy_since", "guard", "idle_since", "is_stream")
+
+    def __init__(self, manager: web.Server, guard: "ConnectionGuard", loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            manager,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # as aiohttp's own runner passes it
+            keepalive_timeout=REQUEST_SECONDS,
+            max_headers=_MAX_HEADERS,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_LINE_BYTES,
+        )
+        self.guard = guard
+        self.idle_since = loop.time()
+        self.busy_since: float | None = None
+        self.is_stream = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection, if there is room for it."""
+        super().connection_made(transport)
+        self.guard.opened(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection."""
+        self.guard.closed(self)
+        super().connection_lost(exc)
+
+    def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
+        """Note that an answer has been sent: nothing is written."""
+        self.busy_since, self.idle_since = None, self._loop.time()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return the answer to what is no HTTP, or to a failure that no middleware saw."""
+        if status >= 500:
+            logger.error("request failed", status=status, error=repr(exc))
+        response = _problem(status, "bad_request" if status < 500 else "internal", _said(status, message))
+        response.force_close()
+        return response
+
+
+class ConnectionGuard:
+    """Watches the connections of one server.
+
+    Args:
+        max_connections: how many may be open at once; fewer where the process may open fewer files.
+    """
+
+    def __init__(self, max_connections: int) -> None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        room = max(16, soft - _RESERVED_FILES) if soft != resource.RLIM_INFINITY else max_connections
+        self.max_connections = min(max_connections, room)
+        self._open: set[GuardedHandler] = set()
+
+    def opened(self, handler: GuardedHandler) -> None:
+        """Take a new connection in; where there is no room, close the one that has been idle longest."""
+        self._open.add(handler)
+        if len(self._open) > self.max_connections:
+            idle = [one for one in self._open if one.busy_since is None and one is not handler]
+            oldest = min(idle, key=lambda one: one.idle_since, default=handler)
+            self._open.discard(oldest)
+            oldest.force_close()
+
+    def closed(self, handler: GuardedHandler) -> None:
+        """Forget a connection."""
+        self._open.discard(handler)
+
+    def sweep(self, now: float) -> None:
+        """Close the connections whose answer has not been taken in time."""
+        for one in [*self._open]:
+            if one.busy_since is not None and not one.is_stream and now - one.busy_since > ANSWER_SECONDS:
+                self._open.discard(one)
+                one.force_close()
+
+
+@web.middleware
+async def watched(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tell the guard that a request is being answered. It goes outside all other middlewares."""
+    connection = request.protocol
+    if isinstance(connection, GuardedHandler):
+        connection.busy_since = asyncio.get_running_loop().time()
+    return await handler(request)
+
+
+def exempt_stream(request: web.Request) -> None:
+    """Let the answer to a request take as long as it likes."""
+    if isinstance(request.protocol, GuardedHandler):
+        request.protocol.is_stream = True
+
+
+@asynccontextmanager
+async def listening(
+    app: web.Application, host: str, port: int, max_connections: int, shutdown_seconds: float
+) -> AsyncIterator[int]:
+    """Serve an application while the block runs; yields the port.
+
+    Args:
+        app: what is served; :func:`watched` is its first middleware.
+        host: address to listen on.
+        port: port to listen on; 0 takes any free one.
+        max_connections: how many may be open at once.
+        shutdown_seconds: how long requests may still take at the end.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds)
+    await runner.setup()
+    loop, guard = asyncio.get_running_loop(), ConnectionGuard(max_connections)
+    manager = runner.server
+    assert manager is not None
+    sweeper = loop.create_task(_sweep(guard))
+    try:
+        server = await loop.create_server(lambda: GuardedHandler(manager, guard, loop), host, port, backlog=128)
+        try:
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
+    finally:
+        sweeper.cancel()
+        await runner.cleanup()
+
+
+async def _sweep(guard: ConnectionGuard) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        guard.sweep(loop.time())
+
+
+def _said(status: int, message: str | None) -> str:
+    """Return the first line of what the parser says, which repeats the whole request in those after it."""
+    if status >= 500:
+        return "something went wrong here; the log has the details"
+    first = (message or "").strip().split("\n", 1)[0].rstrip(":")[:200]
+    return f"this is no HTTP request that can be read: {first or 'malformed'}"
+
+
+def _problem(status: int, code: str, message: str) -> web.Response:
+    body: dict[str, Any] = {"message": message, "error": {"code": code, "message": message}}
+    headers = {"Cache-Control": "no-store", "Server": "queryable-billing"}
+    return web.Response(text=json.dumps(body), status=status, content_type="application/json", headers=headers)

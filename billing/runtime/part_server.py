@@ -1,0 +1,145 @@
+"""The HTTP server of a part that is no web service itself: its metrics, and whether it is well.
+
+It runs in a thread of its own, and serves from what it is handed: however many ask, the part goes on working.
+"""
+
+import asyncio
+import gzip
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, disable_created_metrics
+from prometheus_client.exposition import choose_encoder, gzip_accepted
+
+from billing.errors import OperatorError
+from billing.runtime.http_guard import listening, watched
+from billing.runtime.logs import get_logger
+
+logger = get_logger(__name__)
+
+MAX_CONNECTIONS = 64
+_START_SECONDS = 30.0
+_SHUTDOWN_SECONDS = 1.0
+_NO_STORE = {"Cache-Control": "no-store", "Server": "queryable-billing", "X-Content-Type-Options": "nosniff"}
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """One thing that a part depends on.
+
+    Args:
+        name: which.
+        ok: whether it is as it must be.
+        message: how it is, in one sentence.
+    """
+
+    name: str
+    ok: bool
+    message: str
+
+
+AskHealth = Callable[[], Sequence[HealthCheck]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@contextmanager
+def part_served(registry: CollectorRegistry, health: AskHealth, host: str, port: int, setting: str) -> Iterator[int]:
+    """Serve ``/metrics``, ``/healthz`` and ``/readyz`` while the block runs; yields the port.
+
+    Args:
+        registry: what ``/metrics`` shows.
+        health: asked by ``/readyz``, in the server's thread: it must not wait for anything.
+        host: address to listen on.
+        port: port to listen on; 0 takes any free one.
+        setting: the name of the setting that `port` comes from, for the error.
+
+    Raises:
+        OperatorError: the port can't be listened on.
+    """
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    started: Future[int] = Future()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        try:
+            async with listening(make_app(registry, health), host, port, MAX_CONNECTIONS, _SHUTDOWN_SECONDS) as bound:
+                started.set_result(bound)
+                await stop.wait()
+        except OSError as error:
+            started.set_exception(error)
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="part-server", daemon=True)
+    thread.start()
+    try:
+        bound = started.result(_START_SECONDS)
+    except OSError as error:
+        thread.join(_START_SECONDS)
+        loop.close()
+        raise OperatorError(
+            f"cannot listen on port {port} ({setting}): {error.strerror}; choose another port"
+        ) from None
+    try:
+        logger.info("metrics served", port=bound)
+        yield bound
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(_START_SECONDS)
+        if not thread.is_alive():
+            loop.close()
+
+
+def make_app(registry: CollectorRegistry, health: AskHealth) -> web.Application:
+    """Return the application that is served."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        body, headers = encode(registry), {**_NO_STORE, "Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if gzip_accepted(request.headers.get("Accept-Encoding", "")):
+            body, headers["Content-Encoding"] = gzip.compress(body, 2), "gzip"
+        return web.Response(body=body, headers=headers)
+
+    async def alive(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"}, headers=_NO_STORE)
+
+    async def ready(_: web.Request) -> web.Response:
+        checks = health()
+        failing = [check for check in checks if not check.ok]
+        body: dict[str, object] = {
+            "status": "not ready" if failing else "ready",
+            "checks": [asdict(check) for check in checks],
+        }
+        if not failing:
+            return web.json_response(body, headers=_NO_STORE)
+        message = "not ready: " + "; ".join(f"{check.name}: {check.message}" for check in failing)
+        return _problem(503, "not_ready", message, {"Retry-After": "5"}, body)
+
+    app = web.Application(client_max_size=1, middlewares=[watched, _shape_errors])
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/healthz", alive)
+    app.router.add_get("/readyz", ready)
+    return app
+
+
+@web.middleware
+async def _shape_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        message = f"there is nothing at {request.path[:200]}; there are /metrics, /healthz and /readyz"
+        if error.status == 405:
+            message = f"{request.path} takes GET alone"
+        headers = {"Allow": "GET, HEAD"} if error.status == 405 else {}
+        return _problem(error.status, _CODES.get(error.status, "bad_request"), message, headers)
+
+
+def _problem(
+    status: int, code: str, message: str, headers: dict[str, str], more: dict[str, object] | None = None
+) -> web.Response:
+    body = {"message": message, "error": {"code": code, "message": message}, **(more or {})}
+    return web.json_response(body, status=status, headers={**_NO_STORE, **headers})
