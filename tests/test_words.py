@@ -146,3 +146,17 @@ def test_a_word_of_one_part_is_defined_there_alone(name: str, home: str) -> None
 def test_names_that_meant_two_things_are_gone() -> None:
     """A bare `Status` or `Book` says not whose it is."""
     assert not sorted(defined() & {"Status", "Book", "DeadLetter"})
+
+
+def test_a_book_is_the_processors() -> None:
+    """Nothing else is called a book: the invoicer has accounts, the exporter the ledger's issued invoices."""
+    strays = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("billing", "broker", "generator", "invoicer", "exporter", "qb")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Name) and node.id == "book")
+        or (isinstance(node, ast.arg) and node.arg == "book")
+        or (isinstance(node, ast.Attribute) and node.attr in ("book", "_book"))
+    }
+    assert not strays

@@ -37,13 +37,13 @@ def invoices(asked: Asked) -> list[Frame]:
 
 
 def _chosen(asked: Asked) -> Iterator[Invoice]:
-    book = asked.view.invoices
+    ledger = asked.view.invoices
     choice = read_choice("customer", asked.payload.get("customer"), asked.view.cube.names.__contains__)
     for month in _months(asked):
         if choice.values is None:
-            invoices = book.page(month, 0)
+            invoices = ledger.page(month, 0)
         else:
-            invoices = (one for name in choice.values if (one := book.get(name, month)) is not None)
+            invoices = (one for name in choice.values if (one := ledger.get(name, month)) is not None)
         yield from (one for one in invoices if passes(asked.filters, "customer", one.customer))
 
 

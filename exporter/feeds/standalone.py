@@ -30,7 +30,7 @@ class StandaloneFeed:
         self._model = model
         self._calendar = month_calendar(settings.time_zone)
         self._business = Business(settings.seed, settings.types)
-        self._book = MadeUpData(settings)
+        self._data = MadeUpData(settings)
         self._hour_ms = first_hour_ms(self._calendar, settings.clock.now_ms())
         self._events = 0
 
@@ -50,26 +50,26 @@ class StandaloneFeed:
         wanted = (now_ms - self._hour_ms) * EVENTS_PER_HOUR // MS_PER_HOUR
         self._happen(self._hour_ms, range(self._events, wanted))
         self._events = max(self._events, wanted)
-        self._model.apply(self._book.commit(now_ms))
+        self._model.apply(self._data.commit(now_ms))
         self._close_months(now_ms)
         self._model.tick()
-        self.input_ends = InputEnds(True, self.input_ends.message, self._book.ends())
+        self.input_ends = InputEnds(True, self.input_ends.message, self._data.ends())
 
     def _finish_hour(self) -> None:
         """Go on to the next hour. One that was begun by events is ended by events; others are told as a whole."""
         if self._events:
             self._happen(self._hour_ms, range(self._events, EVENTS_PER_HOUR))
         else:
-            self._book.sell(self._hour_ms + MS_PER_HOUR - 1, self._business.hour(self._hour_ms))
+            self._data.sell(self._hour_ms + MS_PER_HOUR - 1, self._business.hour(self._hour_ms))
         self._hour_ms, self._events = self._hour_ms + MS_PER_HOUR, 0
 
     def _happen(self, hour_ms: int, numbers: Iterable[int]) -> None:
         for number in numbers:
             event_ms = hour_ms + number * MS_PER_HOUR // EVENTS_PER_HOUR
-            self._book.sell(event_ms, [self._business.event(hour_ms, number)])
+            self._data.sell(event_ms, [self._business.event(hour_ms, number)])
 
     def _close_months(self, now_ms: int) -> None:
         due_ms = now_ms - int(self._settings.out_of_orderness_seconds * 1_000)
-        for month in self._book.open_months():
+        for month in self._data.open_months():
             if self._calendar.bounds_ms(month)[1] <= due_ms:
-                self._model.apply_invoices(self._book.close(month, self._calendar.bounds_ms(month)[1]))
+                self._model.apply_invoices(self._data.close(month, self._calendar.bounds_ms(month)[1]))

@@ -73,9 +73,9 @@ def _customers(view: View, sums: dict[str, Sums], word: str, limit: int) -> Fami
 
 
 def _invoices(view: View, months: list[str], word: str) -> list[Family]:
-    books = [(month, view.invoices.months.get(month)) for month in months]
-    cents: list[Row] = [((month,), book.total_cents / 100 if book else 0.0) for month, book in books]
-    numbers: list[Row] = [((month,), len(book.values) if book else 0) for month, book in books]
+    invoices = [(month, view.invoices.months.get(month)) for month in months]
+    cents: list[Row] = [((month,), issued.total_cents / 100 if issued else 0.0) for month, issued in invoices]
+    numbers: list[Row] = [((month,), len(issued.values) if issued else 0) for month, issued in invoices]
     return [
         gauge(f"billing_invoiced_{word}", "Total of the invoices issued for a month", ("month",), cents),
         gauge("billing_invoices", "Invoices issued for a month", ("month",), numbers),

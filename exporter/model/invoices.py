@@ -62,7 +62,7 @@ class IssuedInvoices:
 
     def closed(self) -> list[MonthClose]:
         """Return the closed months, oldest first."""
-        return [book.close for _, book in sorted(self.months.items()) if book.close is not None]
+        return [one.close for _, one in sorted(self.months.items()) if one.close is not None]
 
     def get(self, customer: str, month: str) -> Invoice | None:
         """Return an issued invoice, None if there is none."""
@@ -72,9 +72,9 @@ class IssuedInvoices:
     def page(self, month: str, start: int) -> Iterator[Invoice]:
         """Yield the invoices of a month in the order of their numbers, without the first `start`."""
         if month in self.months:
-            book = self.months[month]
-            for position in range(start, len(book.customers)):
-                yield decode_invoice(book.values[book.customers[position]])
+            of_month = self.months[month]
+            for position in range(start, len(of_month.customers)):
+                yield decode_invoice(of_month.values[of_month.customers[position]])
 
     def draft_lines(self, customer: str, month: str, totals: Mapping[str, TypeSums]) -> tuple[Line, ...]:
         """Return the lines that an invoice for `month` would have if it were issued now.
@@ -101,17 +101,17 @@ class IssuedInvoices:
         return self.months.setdefault(month, MonthInvoices())
 
     def _apply_invoice(self, month: str, customer: str, value: bytes | None) -> None:
-        book = self._month(month)
-        if customer in book.values:
-            book.total_cents -= decode_invoice(book.values[customer]).total_cents
+        of_month = self._month(month)
+        if customer in of_month.values:
+            of_month.total_cents -= decode_invoice(of_month.values[customer]).total_cents
         if value is None:
-            if book.values.pop(customer, None) is not None:
-                book.customers.remove(customer)
+            if of_month.values.pop(customer, None) is not None:
+                of_month.customers.remove(customer)
             return
-        book.total_cents += decode_invoice(value).total_cents
-        if customer not in book.values:
-            book.customers.append(customer)
-        book.values[customer] = value
+        of_month.total_cents += decode_invoice(value).total_cents
+        if customer not in of_month.values:
+            of_month.customers.append(customer)
+        of_month.values[customer] = value
 
 
 def _keep(values: dict[Key, bytes], key: Key, value: bytes | None, decode: Callable[[bytes], object]) -> None:

@@ -50,14 +50,14 @@ async def list_invoices(request: web.Request) -> web.Response:
     size, month, customer = read_limit(request, DEFAULT_LIMIT), read_month(request), read_text(request, "customer")
     start = _start(request)
     with answering(request) as documents:
-        book = documents.view.invoices
+        ledger = documents.view.invoices
         if customer is not None:
-            months = [month] if month else sorted(book.months)
-            found = [invoice for name in months if (invoice := book.get(customer, name)) is not None]
+            months = [month] if month else sorted(ledger.months)
+            found = [invoice for name in months if (invoice := ledger.get(customer, name)) is not None]
             page = found[start : start + size + 1]
         else:
-            month = month or max((name for name, one in book.months.items() if one.values), default=None)
-            page = list(islice(book.page(month, start), size + 1)) if month else []
+            month = month or max((name for name, one in ledger.months.items() if one.values), default=None)
+            page = list(islice(ledger.page(month, start), size + 1)) if month else []
         rows = [issued(documents, invoice) for invoice in page[:size]]
         following = str(start + size) if len(page) > size else None
         return answer(documents, {"invoices": rows, "next": following, "month": month, "as_of": documents.as_of})

@@ -1,17 +1,18 @@
 """The audit itself: the steps that :mod:`qb.audit` lists, over whatever the records are read from."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Protocol
 
+from billing.errors import OperatorError
 from billing.event import BillableEvent, Reason
 from billing.money import format_micros
 from billing.period import month_calendar
 from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings
-from billing.subtotal import Progress
+from billing.subtotal import Progress, RecordError
 from qb.audit.files_check import check_files
 from qb.audit.findings import Check, Findings
 from qb.audit.ledger_check import LedgerCheck
@@ -132,15 +133,21 @@ class Audit:
         latest, newest = LatestTable(self._database, "latest"), ProgressRecords()
         for batch in self._sources.subtotals.to_now():
             latest.put(_keyed(batch))
-            newest.read(_keyed(batch))
+            self._read_progress(newest, batch)
         progress, offsets = dict(newest.progress), newest.next_offsets
         for batch in self._sources.subtotals.to_now():
             latest.put(_keyed(batch))
-            newest.read(_keyed(batch))
+            self._read_progress(newest, batch)
         for batch in self._sources.subtotals.to_now():
-            newest.read(_keyed(batch))
+            self._read_progress(newest, batch)
         load_subtotals(latest, self._sums, self._findings)
         return Cut(progress, self._within_input(offsets), newest.next_offsets)
+
+    def _read_progress(self, newest: ProgressRecords, batch: Sequence[Record]) -> None:
+        try:
+            newest.read(_keyed(batch))
+        except RecordError as error:
+            raise OperatorError(f"a record of {self._settings.subtotals_topic} cannot be read: {error}") from None
 
     def _within_input(self, offsets: Mapping[int, int]) -> dict[int, int]:
         """Report what was counted and is not in the input topic; return the cut without it."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from billing.clock import SimulatedClock
+from billing.errors import OperatorError
 from billing.event import EventRules, Reason
 from billing.runtime.topic_reader import Record
 from billing.subtotal import (
@@ -264,3 +265,28 @@ def test_a_count_beyond_the_input_is_found(world: World) -> None:
     findings = world.audit()
     assert findings.differences[0].check is Check.INPUT
     assert (findings.differences[0].subject, findings.totals[Check.INPUT]) == ("input partition 0: end", 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        (b"progress|0", b'{"v": 2}', "version 2 of a record is older than"),
+        (b"progress|0", b'{"v": 99}', "version 99"),
+        (b"progress|0", b"{}", "not "),
+        (b"progress|0", b"\xff\xfe", "not "),
+        (b"progress|x", b"{}", "not "),
+    ],
+)
+def test_progress_that_cannot_be_read_is_told_in_one_sentence(world: World, key: bytes, value: bytes, why: str) -> None:
+    """Without it nobody knows how far was counted, so there is nothing to compare."""
+    world.subtotals[key] = value
+    with pytest.raises(OperatorError, match=f"a record of billing.subtotals cannot be read: .*{why}"):
+        world.audit()
+
+
+@pytest.mark.parametrize("key", [b"closed|2017-01", b"invoice|2017-01|Charlie", b"nonsense", b""])
+@pytest.mark.parametrize("value", [b"", b"{}", b"\xff\xfe", b'{"v": 0}', b'{"v": 99}'])
+def test_a_ledger_record_that_cannot_be_read_is_told(world: World, key: bytes, value: bytes) -> None:
+    """As a difference: whatever it is, there is no traceback, and the audit is never clean."""
+    world.ledger[key] = value
+    assert not world.audit().is_clean
