@@ -1,25 +1,26 @@
 """Billable events: the two forms they take on the wire and the closed list of reasons to refuse one.
 
 CSV is ``timestamp,customer,amount[,type[,id]]`` in UTF-8 with RFC 4180 quotes allowed, one event a record; JSON is an
-object with the same field names, the amount as a string or a number, the timestamp as an integer or an RFC 3339
-string. Which of the two a record is, its first character decides; line ends around it are ignored. An empty type or id
-counts as absent. JSON may nest :data:`MAX_JSON_DEPTH` deep: a limit of its own, because Python's depends on its
-version and on who calls, and what is an event may depend on neither. The `id` is the sender's own reference; it is
-checked and not used for anything else.
+object with the same field names. What is exact and unambiguous is accepted, however it is spelled; what is ambiguous
+is rejected: docs/events.md has the tables. Which of the two forms a record has, its first character decides; line
+ends around it are ignored. An empty type or id counts as absent. JSON may nest :data:`MAX_JSON_DEPTH` deep: a limit
+of its own, because Python's depends on its version and on who calls, and what is an event may depend on neither. The
+`id` is the sender's own reference; it is checked and not used for anything else.
 """
 
 import csv
+import io
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from billing.event_time import EventTimeError, parse_event_time
 from billing.money import FRACTION_DIGITS, MAX_AMOUNT_MICROS, AmountError, TooPreciseError, parse_amount
-from billing.period import format_timestamp, to_milliseconds
+from billing.period import format_timestamp
 
 MAX_CUSTOMER_CHARACTERS = 200
 MAX_ID_CHARACTERS = 200
@@ -27,13 +28,16 @@ MAX_JSON_DEPTH = 100
 DEFAULT_TYPES = ("MESSAGE", "DATA", "CALL", "PACK", "MISC")
 DEFAULT_TYPE = "MISC"
 
-_INTEGER = re.compile(r"[0-9]{1,18}")
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 # One that does not end is taken whole, too: looked for an end again at each quote in it, it would cost seconds.
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_QUOTED = re.compile(r'"[^"]*"?')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+FIELDS = ("timestamp", "customer", "amount", "type", "id")
+_ONE_EVENT = "send one event per record"
+
+# 2000-01-01T00:00:00Z
+DEFAULT_MIN_EVENT_MS = 946_684_800_000
 
 
 class Reason(StrEnum):
@@ -78,12 +82,14 @@ class EventRules:
         default_type: the type of an event that names none; one of `types`.
         max_event_bytes: the size from which on a record is too large, exclusive.
         max_future_ms: how far past now an event time may lie.
+        min_event_ms: the earliest event time.
     """
 
     types: tuple[str, ...] = DEFAULT_TYPES
     default_type: str = DEFAULT_TYPE
     max_event_bytes: int = 16_384
     max_future_ms: int = 86_400_000
+    min_event_ms: int = DEFAULT_MIN_EVENT_MS
 
     def type_of(self, text: str) -> str:
         """Return the type that a field names, whatever its case; an empty field names the default type.
@@ -94,7 +100,8 @@ class EventRules:
         if not text:
             return self.default_type
         name = text.upper()
-        if name not in self.types:
+        # Other alphabets have letters that become one of ours in upper case.
+        if not text.isascii() or name not in self.types:
             raise EventRejectedError(Reason.UNKNOWN_TYPE, f"type {text[:40]!r} is none of {', '.join(self.types)}")
         return name
 
@@ -135,6 +142,7 @@ def decode_event(payload: bytes | None, rules: EventRules, now_ms: int) -> Billa
         raise EventRejectedError(
             Reason.TOO_LARGE, f"the record has {len(payload)} bytes; {rules.max_event_bytes} are allowed"
         )
+    _check_first_bytes(payload)
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -142,20 +150,31 @@ def decode_event(payload: bytes | None, rules: EventRules, now_ms: int) -> Billa
     stripped = text.strip(" \t\r\n")
     if stripped.startswith("{"):
         return _from_json(stripped, rules, now_ms)
+    if stripped.startswith("["):
+        raise EventRejectedError(Reason.MALFORMED, f"a JSON array; {_ONE_EVENT}")
     return _from_csv(text.strip("\r\n"), rules, now_ms)
 
 
+def _check_first_bytes(payload: bytes) -> None:
+    if payload.startswith(b"\xef\xbb\xbf"):
+        raise EventRejectedError(Reason.MALFORMED, "begins with a UTF-8 byte order mark; send the event without it")
+    if payload.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise EventRejectedError(Reason.MALFORMED, "begins with a UTF-16 byte order mark; send UTF-8")
+    if payload.startswith(b"\x00") and len(payload) > 5:
+        raise EventRejectedError(
+            Reason.MALFORMED, "begins with a schema registry's prefix (0x00 and 4 bytes); send the event without it"
+        )
+
+
 def _from_csv(line: str, rules: EventRules, now_ms: int) -> BillableEvent:
-    fields = _split_quoted(line) if '"' in line else line.split(",")
+    fields = _split_csv(line)
     if not 3 <= len(fields) <= 5:
         raise EventRejectedError(
             Reason.MALFORMED, f"{len(fields)} field(s); expected timestamp,customer,amount[,type[,id]]"
         )
     timestamp, customer, amount, type_, id_ = [*fields, "", ""][:5]
-    if not _INTEGER.fullmatch(timestamp):
-        raise EventRejectedError(Reason.BAD_TIMESTAMP, f"timestamp {timestamp[:40]!r} is not a whole number")
     return BillableEvent(
-        timestamp_ms=_check_future(to_milliseconds(int(timestamp)), rules, now_ms),
+        timestamp_ms=_check_time(_time(timestamp), rules, now_ms),
         customer=check_customer(customer),
         amount_micros=_amount(amount),
         type=rules.type_of(type_),
@@ -163,9 +182,16 @@ def _from_csv(line: str, rules: EventRules, now_ms: int) -> BillableEvent:
     )
 
 
+def _split_csv(line: str) -> list[str]:
+    bare = _QUOTED.sub("", line) if '"' in line else line
+    if "\n" in bare or "\r" in bare:
+        raise EventRejectedError(Reason.MALFORMED, f"several lines; {_ONE_EVENT}")
+    return _split_quoted(line) if '"' in line else line.split(",")
+
+
 def _split_quoted(line: str) -> list[str]:
     try:
-        rows = list(csv.reader([line], strict=True))
+        rows = list(csv.reader(io.StringIO(line, newline=""), strict=True))
     except csv.Error as error:
         raise EventRejectedError(Reason.MALFORMED, f"not CSV: {error}") from None
     return rows[0]
@@ -174,7 +200,7 @@ def _split_quoted(line: str) -> list[str]:
 def _from_json(text: str, rules: EventRules, now_ms: int) -> BillableEvent:
     fields = _load_json(text)
     return BillableEvent(
-        timestamp_ms=_check_future(_json_timestamp(fields), rules, now_ms),
+        timestamp_ms=_check_time(_json_timestamp(fields), rules, now_ms),
         customer=check_customer(_json_text(fields, "customer", Reason.BAD_CUSTOMER)),
         amount_micros=_json_amount(fields),
         type=rules.type_of(_json_text(fields, "type", Reason.UNKNOWN_TYPE)),
@@ -186,11 +212,25 @@ def _load_json(text: str) -> Mapping[str, Any]:
     if _nests_too_deep(text):
         raise EventRejectedError(Reason.MALFORMED, f"JSON nested deeper than {MAX_JSON_DEPTH}")
     try:
-        fields = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        loaded = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=tuple)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and text[error.pos] in "{[":
+            raise EventRejectedError(Reason.MALFORMED, f"several JSON values; {_ONE_EVENT}") from None
+        raise EventRejectedError(Reason.MALFORMED, f"not JSON: {error}") from None
     except (ValueError, ArithmeticError) as error:
         raise EventRejectedError(Reason.MALFORMED, f"not JSON: {error}") from None
-    if not isinstance(fields, dict):
-        raise EventRejectedError(Reason.MALFORMED, "not a JSON object")
+    return _fields_of(loaded)
+
+
+def _fields_of(pairs: tuple[tuple[str, Any], ...]) -> Mapping[str, Any]:
+    """Return the event's fields among the pairs of a JSON object, each of which may come once."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in FIELDS:
+            continue
+        if name in fields:
+            raise EventRejectedError(Reason.MALFORMED, f"{name} comes more than once")
+        fields[name] = value
     return fields
 
 
@@ -216,6 +256,8 @@ def _json_text(fields: Mapping[str, Any], name: str, reason: Reason) -> str:
     value = fields.get(name)
     if value is None:
         return ""
+    if name != "type" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     if not isinstance(value, str):
         raise EventRejectedError(reason, f"{name} is not a string")
     return value
@@ -223,21 +265,27 @@ def _json_text(fields: Mapping[str, Any], name: str, reason: Reason) -> str:
 
 def _json_timestamp(fields: Mapping[str, Any]) -> int:
     value = fields.get("timestamp")
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18:
-        return to_milliseconds(value)
-    if isinstance(value, str) and _RFC3339.fullmatch(value):
-        try:
-            moment = datetime.fromisoformat(value.upper().replace(" ", "T"))
-        except ValueError:
-            pass
-        else:
-            # Exact integer arithmetic: a float would lose the millisecond.
-            seconds = int(moment.replace(microsecond=0).timestamp())
-            if seconds >= 0:
-                return seconds * 1_000 + moment.microsecond // 1_000
-    raise EventRejectedError(
-        Reason.BAD_TIMESTAMP, "timestamp is neither a whole number from 0 on nor an RFC 3339 string"
-    )
+    if isinstance(value, str):
+        return _time(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise EventRejectedError(Reason.BAD_TIMESTAMP, "timestamp is neither a number nor a string")
+    if isinstance(value, Decimal):
+        return _time(_plain_text(value))
+    return _time(str(value))
+
+
+def _plain_text(value: Decimal) -> str:
+    """Return a number without an exponent, if that is not longer than the number was."""
+    if not 0 <= value.adjusted() <= 20:
+        raise EventRejectedError(Reason.BAD_TIMESTAMP, "timestamp is out of range")
+    return format(value, "f")
+
+
+def _time(text: str) -> int:
+    try:
+        return parse_event_time(text)
+    except EventTimeError as error:
+        raise EventRejectedError(Reason.BAD_TIMESTAMP, f"timestamp {error}") from None
 
 
 def _json_amount(fields: Mapping[str, Any]) -> int:
@@ -246,19 +294,25 @@ def _json_amount(fields: Mapping[str, Any]) -> int:
         return _amount(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise EventRejectedError(Reason.BAD_AMOUNT, "amount is neither a number nor a decimal string")
-    micros: int
-    if isinstance(value, int):
-        micros = value * 10**FRACTION_DIGITS
-    else:
-        _, digits, exponent = value.as_tuple()
-        if not isinstance(exponent, int) or value.adjusted() > 18:
-            raise EventRejectedError(Reason.BAD_AMOUNT, "amount is too large")
-        if exponent < -FRACTION_DIGITS:
-            raise EventRejectedError(Reason.TOO_PRECISE, f"amount has {-exponent} fractional digits; 6 are allowed")
-        micros = int("".join(map(str, digits))) * 10 ** (exponent + FRACTION_DIGITS) * (-1 if value.is_signed() else 1)
+    micros = value * int(10**FRACTION_DIGITS) if isinstance(value, int) else _decimal_micros(value)
     if abs(micros) > MAX_AMOUNT_MICROS:
         raise EventRejectedError(Reason.BAD_AMOUNT, "amount is not below 10^12")
     return micros
+
+
+def _decimal_micros(value: Decimal) -> int:
+    sign, numbers, exponent = value.as_tuple()
+    digits = "".join(map(str, numbers))
+    significant = digits.rstrip("0").lstrip("0")
+    if not significant:
+        return 0
+    if not isinstance(exponent, int) or value.adjusted() > 18:
+        raise EventRejectedError(Reason.BAD_AMOUNT, "amount is too large")
+    exponent += len(digits) - len(digits.rstrip("0"))
+    if exponent < -FRACTION_DIGITS:
+        raise EventRejectedError(Reason.TOO_PRECISE, f"amount has {-exponent} fractional digits; 6 are allowed")
+    micros = int(significant) * int(10 ** (exponent + FRACTION_DIGITS))
+    return -micros if sign else micros
 
 
 def _amount(text: str) -> int:
@@ -270,7 +324,12 @@ def _amount(text: str) -> int:
         raise EventRejectedError(Reason.BAD_AMOUNT, f"amount {error}") from None
 
 
-def _check_future(timestamp_ms: int, rules: EventRules, now_ms: int) -> int:
+def _check_time(timestamp_ms: int, rules: EventRules, now_ms: int) -> int:
+    if timestamp_ms < rules.min_event_ms:
+        raise EventRejectedError(
+            Reason.BAD_TIMESTAMP,
+            f"event time {_readable(timestamp_ms)} lies before min_event_time {_readable(rules.min_event_ms)}",
+        )
     if timestamp_ms > now_ms + rules.max_future_ms:
         raise EventRejectedError(
             Reason.FUTURE_TIMESTAMP,
@@ -290,4 +349,6 @@ def _readable(timestamp_ms: int) -> str:
 def _check_id(text: str) -> str:
     if len(text) > MAX_ID_CHARACTERS:
         raise EventRejectedError(Reason.MALFORMED, f"id has {len(text)} characters; {MAX_ID_CHARACTERS} are allowed")
+    if _CONTROL.search(text):
+        raise EventRejectedError(Reason.MALFORMED, f"id {text[:40]!r} has a control character")
     return text

@@ -24,24 +24,33 @@ class TooPreciseError(AmountError):
 def parse_amount(text: str) -> int:
     """Return the micros that a decimal text such as ``199.99`` or ``-3`` stands for.
 
-    The text is an optional sign, digits, and optionally a point with one to six digits; no exponent, no spaces,
-    no thousands separators.
+    The text is an optional sign, digits, and optionally a point with digits, of which no more than six count;
+    no exponent, no spaces, no thousands separators.
 
     Raises:
-        TooPreciseError: more than six fractional digits, zeros included.
+        TooPreciseError: more than six fractional digits, not counting zeros at the end.
         AmountError: anything else, or a magnitude of 10^12 units and more.
     """
     match = _AMOUNT.fullmatch(text)
     if match is None:
-        raise AmountError(f"{text[:40]!r} is not a decimal number")
-    # Without its leading zeros no part is longer than what int() takes.
-    sign, units, fraction = match[1], match[2].lstrip("0"), match[3] or ""
+        raise AmountError(_no_amount(text))
+    # Without its padding zeros no part is longer than what int() takes.
+    sign, units, fraction = match[1], match[2].lstrip("0"), (match[3] or "").rstrip("0")
     if len(fraction) > FRACTION_DIGITS:
         raise TooPreciseError(f"{text[:40]!r} has {len(fraction)} fractional digits; {FRACTION_DIGITS} are allowed")
     if len(units) > MAX_UNIT_DIGITS:
         raise AmountError(f"{text[:40]!r} is not below 10^{MAX_UNIT_DIGITS}")
     micros = int(units or "0") * MICROS_PER_UNIT + int(fraction.ljust(FRACTION_DIGITS, "0"))
     return -micros if sign == "-" else micros
+
+
+def _no_amount(text: str) -> str:
+    shown = repr(text[:40])
+    if text != text.strip():
+        return f"{shown} begins or ends with a space"
+    if "," in text:
+        return f"{shown} has a comma; a point goes before the fraction, and nothing between thousands"
+    return f"{shown} is not a decimal number"
 
 
 def format_micros(micros: int) -> str:

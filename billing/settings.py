@@ -9,6 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from billing.clock import SimulatedClock, SystemClock
 from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, EventRules
+from billing.event_time import parse_limit
 
 ENVIRONMENT_PREFIX = "QB_"
 CONFIG_VARIABLE = "QB_CONFIG"
@@ -70,6 +72,11 @@ def _parse_list(value: object) -> object:
     return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
 
 
+def _write_time(value: object) -> object:
+    """Write a time that YAML has read as one, back as text."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
 def _parse_map(value: object) -> object:
     """Read a YAML map, such as ``{sasl.username: me}``, from the environment or a flag."""
     if not isinstance(value, str):
@@ -85,6 +92,7 @@ def setting(default: Any, help_text: str, *parts: Part, **constraints: Any) -> A
     return Field(default=default, description=help_text, json_schema_extra={"parts": list(parts or ALL)}, **constraints)
 
 
+EventTime = Annotated[str, BeforeValidator(_write_time)]
 TypeNames = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
 KafkaOptions = Annotated[dict[str, str | int | float | bool], BeforeValidator(_parse_map)]
 
@@ -136,6 +144,13 @@ class Settings(BaseModel):
     # At most ten years, so that no accepted event lies beyond the calendar.
     max_future_seconds: float = setting(
         86_400, "how far in the future an event's time may lie", "generate", "process", "audit", ge=0, le=315_360_000
+    )
+    min_event_time: EventTime = setting(
+        "2000-01-01",
+        "the earliest event time: a date (its midnight in UTC) or an RFC 3339 time",
+        "generate",
+        "process",
+        "audit",
     )
     max_event_bytes: int = setting(
         16_384, "size of the largest record accepted as an event", "generate", "process", "audit", ge=64
@@ -249,6 +264,17 @@ class Settings(BaseModel):
             raise ValueError("a type is named twice")
         return types
 
+    @field_validator("min_event_time")
+    @classmethod
+    def _check_min_event_time(cls, text: str) -> str:
+        try:
+            at_ms = parse_limit(text)
+        except ValueError:
+            at_ms = -1
+        if at_ms < 0:
+            raise ValueError("not a date or RFC 3339 time from 1970 on; for example 2000-01-01")
+        return text
+
     @field_validator("kafka")
     @classmethod
     def _check_kafka(cls, options: dict[str, Any]) -> dict[str, Any]:
@@ -315,6 +341,7 @@ class Settings(BaseModel):
             default_type=self.default_type,
             max_event_bytes=self.max_event_bytes,
             max_future_ms=int(self.max_future_seconds * 1_000),
+            min_event_ms=parse_limit(self.min_event_time),
         )
 
 

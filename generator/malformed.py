@@ -72,14 +72,23 @@ FAULTS: Mapping[Reason, tuple[Fault, ...]] = {
         lambda draft: draft.json()[:-1],
         lambda draft: draft.json(amount="NaN"),
         lambda draft: draft.json() + draft.json(),
-        lambda draft: f'{{"id": 7, {draft.json()[1:]}',
+        lambda draft: f'{{"amoun\\u0074": 1, {draft.json()[1:]}',
+        lambda draft: f"{draft.csv()}\n{draft.csv()}",
+        lambda draft: f"{draft.csv()},,a\tb",
+        lambda draft: f"[{draft.json()}]",
+        lambda draft: f"\ufeff{draft.csv()}",
+        lambda draft: f"\x00\x00\x00\x00\x07{draft.json()}",
     ),
     Reason.BAD_TIMESTAMP: (
         lambda draft: draft.csv(timestamp=""),
         lambda draft: draft.csv(timestamp="yesterday"),
         lambda draft: draft.csv(timestamp=-1),
-        lambda draft: draft.csv(timestamp=f"{draft.timestamp_s}.5"),
-        lambda draft: draft.csv(timestamp="2017-02-26T21:00:55Z"),
+        lambda draft: draft.csv(timestamp=f"{draft.timestamp_s}.0005"),
+        lambda draft: draft.csv(timestamp="2017-02-26T21:00:55"),
+        lambda draft: draft.csv(timestamp=0),
+        # Microseconds, and nanoseconds.
+        lambda draft: draft.csv(timestamp=max(draft.now_ms, 10**11) * 1_000),
+        lambda draft: draft.json(timestamp=max(draft.now_ms, 10**11) * 1_000_000),
         lambda draft: draft.json(timestamp="null"),
         lambda draft: draft.json(timestamp="true"),
         lambda draft: draft.json(timestamp='"2017-02-30T00:00:00Z"'),
@@ -88,8 +97,6 @@ FAULTS: Mapping[Reason, tuple[Fault, ...]] = {
     Reason.FUTURE_TIMESTAMP: (
         lambda draft: draft.csv(timestamp=draft.future_ms),
         lambda draft: draft.csv(timestamp=draft.future_ms // 1_000),
-        # Microseconds taken for milliseconds.
-        lambda draft: draft.csv(timestamp=max(draft.now_ms, 10**11) * 1_000),
         lambda draft: draft.json(timestamp=draft.future_ms),
     ),
     Reason.BAD_CUSTOMER: (
@@ -99,7 +106,7 @@ FAULTS: Mapping[Reason, tuple[Fault, ...]] = {
         lambda draft: draft.csv(customer=f"{draft.customer}\tLtd"),
         lambda draft: draft.csv(customer=f"{draft.customer}\x00"),
         lambda draft: draft.csv(customer="C" * (MAX_CUSTOMER_CHARACTERS + 1)),
-        lambda draft: draft.json(customer="7"),
+        lambda draft: draft.json(customer="7.5"),
         lambda draft: draft.json(customer="null"),
     ),
     Reason.BAD_AMOUNT: (
@@ -116,9 +123,9 @@ FAULTS: Mapping[Reason, tuple[Fault, ...]] = {
     ),
     Reason.TOO_PRECISE: (
         lambda draft: draft.csv(amount="0.1234567"),
-        lambda draft: draft.csv(amount="1.0000000"),
+        lambda draft: draft.csv(amount="1.0000001"),
         lambda draft: draft.json(amount="0.1234567"),
-        lambda draft: draft.json(amount='"19.9900000000"'),
+        lambda draft: draft.json(amount='"19.9900000001"'),
     ),
     Reason.UNKNOWN_TYPE: (
         lambda draft: f"{draft.csv()},{draft.no_type}",

@@ -22,7 +22,7 @@ _PLAIN = (
     # Neither control characters nor separators of lines, and no space at either end.
     r',[^\s\p{Cc}",](?:[^\p{Cc}\x{2028}\x{2029}",]*[^\s\p{Cc}",])?'
     rf",[+-]?[0-9]{{1,{MAX_UNIT_DIGITS}}}(?:\.[0-9]{{1,{FRACTION_DIGITS}}})?"
-    r'(?:,[A-Za-z0-9_]*(?:,[^\p{Cc}",]*)?)?$'
+    r'(?:,[A-Za-z0-9_]*(?:,[^\p{Cc}\x{2028}\x{2029}",]*)?)?$'
 )
 
 # No field of a record as short as this can be too long.
@@ -62,7 +62,7 @@ def read_plain_csv(
         .filter(_is_plain(pl.col("line"), min(_SHORT_BYTES, rules.max_event_bytes)))
         .select("index", fields=pl.col("line").str.split_exact(",", 3))
         .select("index", **_columns(table))
-        .filter((pl.col("ms") <= latest_ms) & pl.col("type").is_not_null())
+        .filter(pl.col("ms").is_between(rules.min_event_ms, latest_ms) & pl.col("type").is_not_null())
         .collect(engine="in-memory")
     )
     rest = [] if events.height == len(payloads) else lines.join(events, on="index", how="anti")["index"].to_list()

@@ -77,11 +77,15 @@ def outcome(payload: bytes | str) -> BillableEvent | EventRejectedError:
         f" \t\r\n{as_json()}\r\n ",
         '{"timestamp":1488142855,"customer":"Ch\\u0061rlie","amount":1.9999E2}',
         with_number("19999e-2"),
-        '{"amount":1,"timestamp":1488142855,"customer":"Charlie","amount":199.99}',
+        "1488142855.0,Charlie,199.990000000",
+        "2017-02-26T21:00:55Z,Charlie,199.99",
+        as_json(timestamp=1488142855.0),
+        as_json(timestamp="1488142855"),
+        as_json(timestamp="2017-02-26T23:00:55+0200"),
     ],
 )
 def test_many_spellings_of_one_event(payload: str) -> None:
-    """Whatever its form, the event is the same; of a name that comes twice in JSON the last one counts."""
+    """Whatever its form, the event is the same."""
     assert decode(payload) == CHARLIE
 
 
@@ -89,10 +93,11 @@ def test_all_fields_are_read() -> None:
     """Type and id come through, and milliseconds are kept."""
     event = BillableEvent(1_488_142_855_123, "Müller, Söhne & Co", -3_000_000, "CALL", "a7")
     assert decode('1488142855123,"Müller, Söhne & Co",-3,call,a7') == event
+    assert decode(as_json(id=7, customer=7)) == BillableEvent(1_488_142_855_000, "7", 199_990_000, id="7")
     assert decode(as_json(timestamp=1488142855123, customer="Müller, Söhne & Co", amount=-3, type="CALL", id="a7")) == (
         event
     )
-    assert decode(as_json(timestamp="2017-02-26T21:00:55.1239Z")).timestamp_ms == 1_488_142_855_123
+    assert decode(as_json(timestamp="2017-02-26T21:00:55.123000Z")).timestamp_ms == 1_488_142_855_123
 
 
 @pytest.mark.parametrize(
@@ -122,7 +127,11 @@ def test_all_fields_are_read() -> None:
         '{"timestamp":1488142855,"customer":"Char\nlie","amount":1}',
         '{"a":' * 2_500 + "1" + "}" * 2_500,
         '{"a":[' + "[" * 99 + '"' + '[\\"' * 5_000,
-        as_json(id=7),
+        '{"amount":1,"timestamp":1488142855,"customer":"Charlie","amount":199.99}',
+        '{"amount":1,"timestamp":1488142855,"customer":"Charlie","amoun\\u0074":199.99}',
+        "\ufeff1488142855,Charlie,199.99",
+        as_json(id=7.5),
+        as_json(id="a\ud800"),
         as_json(id="x" * 201),
         "1488142855,Charlie,199.99,MISC," + "x" * 201,
     ],
@@ -157,26 +166,26 @@ def test_brackets_in_a_string_do_not_nest() -> None:
 
 
 def test_an_array_is_no_event() -> None:
-    """Only an object is JSON here; anything else is read as CSV, where this is no timestamp."""
-    assert reason_of(f"[{as_json()}]") is Reason.BAD_TIMESTAMP
+    """Each event is a record of its own."""
+    assert reason_of(f"[{as_json()}]") is Reason.MALFORMED
 
 
 @pytest.mark.parametrize(
     "timestamp",
-    ["", " 1488142855", "1488142855 ", "-1", "+1", "1e9", "1488142855.0", "0x1", "now", "2017-02-26T21:00:55Z",
-     "1" * 19, "\u0661\u0664", "\ufeff1488142855"],
+    ["", " 1488142855", "1488142855 ", "-1", "+1", "1e9", "1488142855.0001", "0x1", "now", "2017-02-26T21:00:55",
+     "1" * 19, "\u0661\u0664", "1\ufeff488142855", "0", "946684799"],
 )  # fmt: skip
 def test_bad_timestamp_in_csv(timestamp: str) -> None:
-    """CSV takes up to eighteen digits and nothing else."""
+    """Neither an exact epoch number nor ISO 8601 with an offset, or before the year 2000."""
     assert reason_of(f"{timestamp},Charlie,199.99") is Reason.BAD_TIMESTAMP
 
 
 @pytest.mark.parametrize(
     "timestamp",
-    [None, True, -1, 10**18, 1488142855.0, "1488142855", "", [], {}, "2017-02-26", "2017-02-26T21:00:55",
+    [None, True, -1, 10**18, 1488142855.0001, "1488142855 ", "", [], {}, "2017-02-26", "2017-02-26T21:00:55",
      "2017-02-30T21:00:55Z", "2017-02-26T25:00:55Z", "2017-02-26T21:00:60Z", "2017-02-26T21:00Z",
      "0000-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "1969-12-31T23:59:59.999Z", "2017-02-26T21:00:55+25:00",
-     "2017-02-26T21:00:55+0200",
+     "2017-02-26T21:00:55.1239Z",
      "2017-02-26T21:00:55.Z", "2017-02-26T21:00:55.1234567890Z", "2017-02-26T21:00:55Z\n"],
 )  # fmt: skip
 def test_bad_timestamp_in_json(timestamp: object) -> None:
@@ -196,7 +205,7 @@ def test_the_future_begins_after_max_future() -> None:
     assert decode(as_json(timestamp=limit_ms)).timestamp_ms == limit_ms
     assert reason_of(f"{limit_ms + 1},Charlie,1") is Reason.FUTURE_TIMESTAMP
     assert reason_of(as_json(timestamp=limit_ms + 1)) is Reason.FUTURE_TIMESTAMP
-    for far in ("9" * 18, "99999999999", "1488142855000000"):
+    for far in ("99999999999", "14881428550000"):
         assert reason_of(f"{far},Charlie,1") is Reason.FUTURE_TIMESTAMP
     assert reason_of(as_json(timestamp="9999-12-31T23:59:59-23:59")) is Reason.FUTURE_TIMESTAMP
 
@@ -212,7 +221,7 @@ def test_bad_customer(customer: str) -> None:
     assert reason_of(as_json(customer=customer)) is Reason.BAD_CUSTOMER
 
 
-@pytest.mark.parametrize("customer", [None, 7, True, ["Charlie"], "\ud800", "Char\nlie"])
+@pytest.mark.parametrize("customer", [None, 7.5, True, ["Charlie"], "\ud800", "Char\nlie"])
 def test_bad_customer_in_json(customer: object) -> None:
     """Only a string without half a surrogate pair or a line end names a customer."""
     assert reason_of(as_json(customer=customer)) is Reason.BAD_CUSTOMER
@@ -251,9 +260,9 @@ def test_bad_amount_in_json(amount: str) -> None:
     assert reason_of(with_number(amount)) is Reason.BAD_AMOUNT
 
 
-@pytest.mark.parametrize("amount", ["0.1234567", "1.0000000", "-0.0000001"])
+@pytest.mark.parametrize("amount", ["0.1234567", "1.0000001", "-0.0000001"])
 def test_too_precise(amount: str) -> None:
-    """Seven fractional digits are refused, zeros or not, as text or number: nothing is rounded."""
+    """Seven fractional digits that count are refused, as text or number: nothing is rounded."""
     assert reason_of(f"1488142855,Charlie,{amount}") is Reason.TOO_PRECISE
     assert reason_of(as_json(amount=amount)) is Reason.TOO_PRECISE
     assert reason_of(with_number(amount)) is Reason.TOO_PRECISE
@@ -296,7 +305,7 @@ def test_too_large() -> None:
 
 events = st.builds(
     BillableEvent,
-    timestamp_ms=st.integers(10**11, NOW_MS),
+    timestamp_ms=st.integers(RULES.min_event_ms, NOW_MS),
     customer=st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=200),
     amount_micros=st.integers(-MAX_AMOUNT_MICROS, MAX_AMOUNT_MICROS),
     type=st.sampled_from(RULES.types),
@@ -359,7 +368,7 @@ def test_any_bytes_are_an_event_or_rejected(payload: bytes) -> None:
     if isinstance(result, EventRejectedError):
         assert 0 < len(result.detail.encode()) < 2_000
     else:
-        assert 0 <= result.timestamp_ms <= NOW_MS + RULES.max_future_ms
+        assert RULES.min_event_ms <= result.timestamp_ms <= NOW_MS + RULES.max_future_ms
         assert 1 <= len(result.customer.encode()) <= 800
         assert abs(result.amount_micros) <= MAX_AMOUNT_MICROS
         assert result.type in RULES.types

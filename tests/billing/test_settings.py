@@ -1,5 +1,6 @@
 """Settings: sources in order, and faults that name themselves."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -244,3 +245,13 @@ def test_every_setting_is_documented() -> None:
         assert field.description, name
         assert "\n" not in field.description
         assert set(setting_parts(name)) <= set(ALL), name
+
+
+def test_the_earliest_event_time_is_a_date_or_a_time() -> None:
+    """A date is its midnight in UTC, and YAML's own dates are taken too."""
+    for text, at_ms in (("2017-01-01", 1_483_228_800_000), ("2017-01-01T01:00:00+01:00", 1_483_228_800_000)):
+        assert load_settings({"min_event_time": text}, {}).event_rules.min_event_ms == at_ms
+    assert load_settings({"min_event_time": date(2017, 1, 1)}, {}).event_rules.min_event_ms == 1_483_228_800_000
+    for text in ("2017-13-01", "1969-12-31", "yesterday", "2017-01-01T00:00:00"):
+        with pytest.raises(SettingsError, match="not a date or RFC 3339 time"):
+            load_settings({"min_event_time": text}, {})

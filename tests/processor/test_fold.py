@@ -1,6 +1,8 @@
 """The fold: the fast path and the exact path agree on every record, in bulk and one by one."""
 
+import os
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from billing.sums import NO_SUMS, TypeTable, plus, total_micros
 from processor.event_table import EventTable
 from processor.fast_path import read_plain_csv
 from processor.fold import Fold, FoldRules, fold, read_records
+from tests.billing.test_events_page import ACCEPTED, REJECTED, payload_of
 
 NOW_MS = 1_490_000_000_000
 DAY_MS = 86_400_000
@@ -173,6 +176,36 @@ def test_each_odd_record_means_the_same_on_both_paths(payload: bytes | None) -> 
     plain = [b"1488142855,Charlie,199.99", b"1488142856,Alice,0.01,DATA"]
     assert_same([payload])
     assert_same([*plain, payload, *plain])
+
+
+@pytest.mark.parametrize("row", ACCEPTED + REJECTED, ids=lambda row: row[0])
+def test_each_record_of_the_page_means_the_same_on_both_paths(row: list[str]) -> None:
+    """docs/events.md holds for the bulk path too."""
+    assert_same([b"1488142855,Charlie,199.99", payload_of(row[0]), b"1488142856,Alice,0.01,DATA"])
+
+
+def test_a_hundred_thousand_mutated_records_mean_the_same_on_both_paths() -> None:
+    """Seeded; QB_MUTATIONS asks for more."""
+    random = Random(11)
+    seeds = [record for record in ODD_RECORDS if record and len(record) < 300]
+    seeds += [payload_of(row[0]) for row in ACCEPTED + REJECTED]
+    left = int(os.environ.get("QB_MUTATIONS", "100000"))
+    while left > 0:
+        assert_same([mutate(random, random.choice(seeds)) for _ in range(min(left, 10_000))])
+        left -= 10_000
+
+
+def mutate(random: Random, record: bytes) -> bytes:
+    """Return a record with one to three bytes changed, put in or taken out."""
+    changed = bytearray(record)
+    for _ in range(random.randint(1, 3)):
+        at = random.randrange(len(changed) + 1)
+        changed[at : at + random.randrange(2)] = random.choice(INSERTED)
+    return bytes(changed)
+
+
+INSERTED = [b"", b"0", b"1", b"9", b".", b",", b'"', b"-", b"+", b" ", b"\n", b"\r", b"\x00", b"\x85", b"{", b"e"]
+INSERTED += ["\u2028".encode(), "\u00a0".encode(), "\u017f".encode(), b"\xff", b"Z", b"T", b"DATA", b"\\"]
 
 
 def test_all_odd_records_together() -> None:
