@@ -80,10 +80,10 @@ def _module(name: str) -> Module:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in tree.body:
         module.bodies.update(dict.fromkeys(_names(node), node))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in OURS:
-            for alias in node.names:
-                module.imported[alias.asname or alias.name] = (node.module or "", alias.name)
+    for inner in ast.walk(tree):
+        if isinstance(inner, ast.ImportFrom) and (inner.module or "").split(".")[0] in OURS:
+            for alias in inner.names:
+                module.imported[alias.asname or alias.name] = (inner.module or "", alias.name)
     return module
 
 
