@@ -34,6 +34,9 @@ EXIT_FAILED = 1
 # The service asks again and again, and a stop should not wait long for an answer.
 ANSWER_SECONDS = 5.0
 PAUSE_AFTER_LOSS_SECONDS = 5.0
+# How long an invoicer that another one has taken over from may not know it.
+CONFIRM_SECONDS = 15.0
+TRIES_BY_HAND = 5
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,12 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
             ):
                 has_run = True
                 logger.info("invoicer runs", ledger=settings.invoices_topic, output=settings.output)
+                confirm_at = 0.0
                 while not stop.requested:
                     session.months.close_due(lambda: stop.requested)
+                    if time.monotonic() >= confirm_at:
+                        session.confirm()
+                        confirm_at = time.monotonic() + CONFIRM_SECONDS
                     files.start_if_due(session.accounts.closes)
                     _read_until(session, time.monotonic() + settings.check_interval_seconds, stop)
         except (LedgerLostError, KafkaUnavailableError, KafkaException) as error:
@@ -136,10 +143,23 @@ def close_by_hand(settings: Settings, month: str, now: bool, listeners: Listener
     Raises:
         OperatorError: something that a person has to mend.
     """
+    for tries_left in range(TRIES_BY_HAND - 1, -1, -1):
+        try:
+            return _close_in_session(settings, month, now, listeners, stop)
+        except LedgerLostError as error:
+            if not tries_left or stop.requested:
+                raise
+            logger.warning("session lost, starting anew", error=error)
+            _wait(1.0, stop)
+    return EXIT_FAILED
+
+
+def _close_in_session(settings: Settings, month: str, now: bool, listeners: Listeners, stop: Stop) -> int:
     with open_session(settings, listeners, lambda: stop.requested) as session:
         while not stop.requested:
             done = _close_now(session, month, stop) if now else _close_if_due(session, month, stop)
             if session.files.keep(session.accounts.closes, lambda: stop.requested) and done:
+                session.confirm()
                 _tell_closed(session, month)
                 return EXIT_DONE
             _read_until(session, time.monotonic() + settings.check_interval_seconds, stop)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from billing.errors import OperatorError
 from billing.runtime.kafka import client_config
@@ -54,8 +54,14 @@ class KafkaLedgerWriter:
         self._id = f"{settings.invoices_topic}-invoicer"
         self._steps = steps
         self._stop_requested = stop_requested
+        self._client_config = client_config(settings)
         self._producer = Producer(
-            {**client_config(settings), "transactional.id": self._id, "linger.ms": 20, "compression.type": "lz4"}
+            {
+                **self._client_config,
+                "transactional.id": self._id,
+                "linger.ms": 20,
+                "compression.type": "lz4",
+            }
         )
 
     def take_over(self) -> None:
@@ -72,21 +78,58 @@ class KafkaLedgerWriter:
     def commit(self, records: Sequence[KeyValue]) -> None:
         """Write all records, in their order, in one transaction.
 
+        A message that ends a transaction may be on its way twice if the broker was asked twice. The late one would
+        end the next transaction of the same producer epoch in its middle, so there is none.
+
         Raises:
             FencedError: another invoicer has taken over; nothing is written.
-            LedgerLostError: it is not known whether the records are written: read the ledger anew.
+            LedgerLostError: it is not known whether the records are written, or they are and the broker had to be
+                asked twice: read the ledger anew, with a new producer.
         """
-        try:
-            self._producer.begin_transaction()
-            self._steps(Step.TRANSACTION_BEGUN)
+
+        def send() -> None:
             for key, value in records:
                 self._produce(key, value)
             self._producer.flush(_CALL_SECONDS)
-            self._steps(Step.RECORDS_SENT)
-            self._persist(self._producer.commit_transaction)
+
+        self._transact(send)
+
+    def confirm(self, group: str, place: TopicPartition) -> None:
+        """Commit how far the ledger reaches as a group's offset: a witness, and proof that nobody has taken over.
+
+        Args:
+            group: the consumer group.
+            place: the topic and partition that the group keeps it under, and the ledger's end.
+
+        Raises:
+            FencedError: another invoicer has taken over.
+            LedgerLostError: as :meth:`commit`.
+        """
+        consumer = Consumer({**self._client_config, "group.id": group})
+        try:
+            member = consumer.consumer_group_metadata()
+            self._transact(
+                lambda: self._persist(
+                    lambda seconds: self._producer.send_offsets_to_transaction([place], member, seconds)
+                ),
+                ignore_step,
+            )
+        finally:
+            consumer.close()
+
+    def _transact(self, send: Callable[[], object], steps: Steps | None = None) -> None:
+        steps = steps or self._steps
+        try:
+            self._producer.begin_transaction()
+            steps(Step.TRANSACTION_BEGUN)
+            send()
+            steps(Step.RECORDS_SENT)
+            asked_again = self._persist(self._producer.commit_transaction)
         except KafkaException as error:
             raise self._failure(error) from error
-        self._steps(Step.COMMITTED)
+        steps(Step.COMMITTED)
+        if asked_again:
+            raise LedgerLostError(f"the broker was asked twice to commit to {self._topic}: its ledger is read anew")
 
     def close(self) -> None:
         """Drop what is still on its way. Closing twice is allowed."""
@@ -103,17 +146,22 @@ class KafkaLedgerWriter:
             except BufferError:
                 self._producer.poll(0.1)
 
-    def _persist(self, call: Callable[[float], None]) -> None:
-        """Make a call again as long as it says that this can help, time is left and nobody asks to stop."""
+    def _persist(self, call: Callable[[float], object]) -> bool:
+        """Make a call again as long as it says that this can help, time is left and nobody asks to stop.
+
+        Returns whether it was made more than once.
+        """
+        asked_again = False
         deadline = time.monotonic() + _GIVE_UP_SECONDS
         while True:
             try:
                 call(_CALL_SECONDS)
-                return
+                return asked_again
             except KafkaException as error:
                 over = time.monotonic() > deadline or self._stop_requested()
                 if not error.args[0].retriable() or over:
                     raise
+                asked_again = True
                 logger.debug("the broker is asked again", error=error.args[0].str())
 
     def _failure(self, error: KafkaException) -> OperatorError:
@@ -121,6 +169,7 @@ class KafkaLedgerWriter:
         if fault.code() in _FENCED:
             return FencedError(
                 f"another invoicer has taken over the ledger {self._topic} (transactional id {self._id}), or this one"
-                " was cut off from the broker for too long: only one can run; this one stops, nothing is lost"
+                " was cut off from the broker for too long: only one can run;"
+                " this one stops, nothing is lost, see docs/runbook.md#fenced-invoicer"
             )
         return LedgerLostError(f"could not write the ledger {self._topic}: {fault.str()}")

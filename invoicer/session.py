@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry
 
@@ -24,6 +24,7 @@ from invoicer.metrics import InvoicerMetrics
 from invoicer.months import Months, StopRequested
 from invoicer.sources import LedgerPlaces, SubtotalsFeed, invoices_of, read_ledger
 from invoicer.steps import Steps, ignore_step
+from invoicer.witness import check_files, check_log, confirmed_end, confirmed_place, ledger_group
 
 logger = get_logger(__name__)
 
@@ -32,12 +33,13 @@ _CATCH_UP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Session:
-    """What the parts of a session are to the one who runs it."""
+    """What the parts of a session are to the one who runs it; `confirm` raises if another invoicer has taken over."""
 
     accounts: Accounts
     feed: SubtotalsFeed
     months: Months
     files: FileKeeper
+    confirm: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,14 @@ def open_session(
         # Step 1.
         writer = resources.enter_context(closing(KafkaLedgerWriter(settings, listeners.steps, stop_requested)))
         writer.take_over()
+
         # Step 2 and 3.
-        yield _build(settings, listeners, partitions, writer, resources, stop_requested)
+        bounds = PartitionBounds(settings)
+
+        def confirm() -> None:
+            writer.confirm(ledger_group(settings), confirmed_place(settings, _ledger_end(bounds, settings)))
+
+        yield replace(_build(settings, listeners, partitions, writer, resources, stop_requested), confirm=confirm)
 
 
 @contextmanager
@@ -104,7 +112,10 @@ def _build(
 ) -> Session:
     accounts = Accounts()
     bounds = PartitionBounds(settings)
+    logs = bounds.logs(settings.invoices_topic, range(partitions["invoices"]))
+    check_log(settings.invoices_topic, logs, LEDGER_PARTITION, confirmed_end(settings))
     places = read_ledger(settings, accounts, partitions["invoices"])
+    check_files(settings.output, accounts.closes)
     if torn := accounts.torn_month:
         logger.warning("a transaction was cut in two: going on from the invoices that are there", month=torn)
         accounts.resume(torn, invoices_of(torn, _ledger_from(settings, partitions["invoices"], places, torn)))
@@ -139,7 +150,7 @@ def _build(
         settings.output, lambda month: _ledger_from(settings, partitions["invoices"], places, month), listeners.steps
     )
     files = FileKeeper(archive, listeners.metrics, settings.check_interval_seconds)
-    return Session(accounts, feed, months, files)
+    return Session(accounts, feed, months, files, confirm=lambda: None)
 
 
 def _ledger_end(bounds: PartitionBounds, settings: Settings) -> int:

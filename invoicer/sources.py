@@ -2,17 +2,38 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from billing import ledger
+from billing.errors import OperatorError
 from billing.invoice import Invoice
 from billing.runtime.logs import get_logger
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
+from billing.subtotal import RecordError, UnknownVersionError
 from invoicer.accounts import Accounts
 
 logger = get_logger(__name__)
+
+
+class UnreadableRecordError(OperatorError):
+    """A record of a topic that only this program writes can't be read: somebody else has written it."""
+
+
+@contextmanager
+def explaining(topic: str, record: Record) -> Iterator[None]:
+    """Say of a record that can't be read which one it is and what to do. One of another version says that itself."""
+    try:
+        yield
+    except UnknownVersionError:
+        raise
+    except RecordError as error:
+        raise UnreadableRecordError(
+            f"a record that cannot be read, at offset {record.offset} of partition {record.partition} of {topic}:"
+            f" {error}; nothing is issued over it, see docs/runbook.md#unreadable-record"
+        ) from error
 
 
 @dataclass
@@ -45,7 +66,8 @@ def read_ledger(settings: Settings, accounts: Accounts, partitions: int) -> Ledg
     with TopicReader(settings, settings.invoices_topic, partitions) as reader:
         for batch in reader.read_to_end():
             for record in batch:
-                accounts.read_ledger(record.key, record.value)
+                with explaining(settings.invoices_topic, record):
+                    accounts.read_ledger(record.key, record.value)
                 places.note(record.key or b"", record.offset)
             count += len(batch)
     logger.info("ledger read", records=count, seconds=round(time.monotonic() - began, 1), closed=len(accounts.closes))
@@ -90,7 +112,8 @@ class SubtotalsFeed:
         """
         records = self._reader.poll(timeout_seconds=timeout_seconds)
         for record in records:
-            self._accounts.read_subtotal(record.key, record.value)
+            with explaining(self._reader.topic, record):
+                self._accounts.read_subtotal(record.key, record.value)
         self.records += len(records)
         return len(records)
 

@@ -31,6 +31,10 @@ class TopicSource(Protocol):
         """Yield what was written before this call and has not been yielded, once it is committed; perhaps more."""
         ...
 
+    def starts(self) -> dict[int, int]:
+        """Return the offset at which each partition begins."""
+        ...
+
 
 class Sources(Protocol):
     """Everything that an audit reads."""
@@ -104,6 +108,7 @@ class Audit:
             OperatorError: a topic can't be read.
         """
         # Step 1.
+        self._check_starts()
         self._read_ledger()
         logger.info("ledger read", closed_months=len(self._ledger.closes))
         # Steps 2 and 3.
@@ -122,6 +127,19 @@ class Audit:
         self._check_ledger()
         self._add_figures(tallies)
         return self._findings
+
+    def _check_starts(self) -> None:
+        """Report the topics that can't be read from their start: what is gone may have been anything."""
+        settings, sources = self._settings, self._sources
+        for check, name, topic in (
+            (Check.LEDGER, settings.invoices_topic, sources.ledger),
+            (Check.PROGRESS, settings.subtotals_topic, sources.subtotals),
+            (Check.REJECTED, settings.rejected_topic, sources.rejected),
+        ):
+            for partition, start in topic.starts().items():
+                if start > 0:
+                    subject = f"{name} partition {partition}: start"
+                    self._findings.add(check, subject, 0, f"{start}, the rest is deleted")
 
     def _read_ledger(self) -> None:
         latest = LatestTable(self._database, "ledger")
@@ -154,8 +172,9 @@ class Audit:
         starts, ends = self._sources.input_starts(), self._sources.input_ends()
         for partition, start in starts.items():
             if start > 0:
-                # No difference by itself: counting may have begun there. If it did not, the progress record differs.
-                self._findings.notes.append(f"input partition {partition}: what was before offset {start} is deleted")
+                self._findings.add(
+                    Check.INPUT, f"input partition {partition}: start", 0, f"{start}, the rest is deleted"
+                )
         for partition, offset in offsets.items():
             if offset > ends.get(partition, 0):
                 what = f"input partition {partition}: end"

@@ -82,6 +82,10 @@ class WholeTopic:
         if self._reader is not None:
             yield from read_until(self._reader, self._topics.ends(self._topic))
 
+    def starts(self) -> dict[int, int]:
+        """Return the offset at which each partition begins."""
+        return self._topics.starts(self._topic)
+
     def close(self) -> None:
         """Leave the broker."""
         if self._reader is not None:

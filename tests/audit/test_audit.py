@@ -236,18 +236,28 @@ def test_a_verdict_of_an_earlier_run_of_a_simulation_stands() -> None:
     assert decide(Reason.FUTURE_TIMESTAMP, b"1499000000,Charlie,1.00") is Reason.FUTURE_TIMESTAMP
 
 
-def test_input_that_is_gone_is_noted(world: World) -> None:
+@pytest.mark.parametrize("topic", ["ledger", "subtotals", "rejected"])
+def test_a_topic_that_is_cut_at_its_start_is_found(world: World, topic: str) -> None:
+    """Nobody can say what was there, so the audit is not clean, though what is left agrees."""
+    world.starts[topic] = 3
+    (difference,) = world.audit().differences
+    assert difference.subject.endswith("partition 0: start")
+    assert difference.found == "3, the rest is deleted"
+
+
+def test_input_that_is_gone_is_found(world: World) -> None:
     """What retention took can't be recounted: the report says so, and what was counted there differs."""
     world.input_starts[1] = 5
     world.input = [record for record in world.input if record.partition == 0 or record.offset >= 5]
     world.rejected = [record for record in world.rejected if dict(record.headers)["source-offset"] not in b"01234"]
     findings = world.audit()
-    assert "input partition 1: what was before offset 5 is deleted" in findings.notes
-    assert "input partition 1: accepted" in [difference.subject for difference in findings.differences]
+    subjects = [difference.subject for difference in findings.differences]
+    assert "input partition 1: start" in subjects
+    assert "input partition 1: accepted" in subjects
 
 
-def test_counting_that_began_behind_what_is_gone_is_clean(world: World) -> None:
-    """Where a first start found records deleted and was told to go on, the rest is audited as ever."""
+def test_counting_that_began_behind_what_is_gone_is_never_clean(world: World) -> None:
+    """Where a first start found records deleted and went on, the rest agrees; but nobody has read all of it."""
     world = World(count=800)
     world.input_starts[1] = 5
     gone = {n for n, record in enumerate(world.input) if record.partition == 1 and record.offset < 5}
@@ -255,8 +265,9 @@ def test_counting_that_began_behind_what_is_gone_is_clean(world: World) -> None:
     world.input = [record for n, record in enumerate(world.input) if n not in gone]
     world.rejected, world.subtotals = world.rejections(800), dict(world.count(800))
     findings = world.audit()
-    assert findings.is_clean
-    assert findings.notes == ["input partition 1: what was before offset 5 is deleted"]
+    assert [(found.subject, found.found) for found in findings.differences] == [
+        ("input partition 1: start", "5, the rest is deleted")
+    ]
 
 
 def test_a_count_beyond_the_input_is_found(world: World) -> None:

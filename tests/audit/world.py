@@ -49,8 +49,12 @@ Sums = dict[str, tuple[int, int]]
 class FakeTopic:
     """Yields what it holds once, then what arrives between two calls."""
 
-    def __init__(self, records: list[Record], *later: list[Record]) -> None:
+    def __init__(self, start: int, records: list[Record], *later: list[Record]) -> None:
         self._steps = iter([records, *later])
+        self._start = start
+
+    def starts(self) -> dict[int, int]:
+        return {0: self._start}
 
     def to_now(self) -> Iterator[list[Record]]:
         yield next(self._steps, [])
@@ -74,6 +78,7 @@ class World:
             for n, event in enumerate(self.events)
         ]
         self.input_starts = dict.fromkeys(range(PARTITIONS), 0)
+        self.starts = {"ledger": 0, "subtotals": 0, "rejected": 0}
         self.counted = count if counted is None else counted
         self.rejected = self.rejections(self.counted)
         self.subtotals: dict[bytes, bytes | None] = dict(self.count(self.counted))
@@ -192,9 +197,11 @@ class FakeSources:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.ledger = FakeTopic(_records(world.ledger))
-        self.subtotals = FakeTopic(_records(world.subtotals), *(_records(step) for step in world.later_subtotals))
-        self.rejected = FakeTopic(world.rejected)
+        self.ledger = FakeTopic(world.starts["ledger"], _records(world.ledger))
+        self.subtotals = FakeTopic(
+            world.starts["subtotals"], _records(world.subtotals), *(_records(step) for step in world.later_subtotals)
+        )
+        self.rejected = FakeTopic(world.starts["rejected"], world.rejected)
 
     def input_starts(self) -> dict[int, int]:
         return dict(self._world.input_starts)

@@ -83,6 +83,13 @@ class KafkaWorld:
             self._count(partition, timestamp_ms, micros)
             changed.add(key)
         assert self._input.flush(TIMEOUT_SECONDS) == 0
+        self._publish(changed)
+
+    def publish_all(self) -> None:
+        """Publish all sums, as a recount into a new subtotals topic would."""
+        self._publish(self._sums)
+
+    def _publish(self, changed: Iterable[CustomerMonthKey]) -> None:
         topic = self.settings.subtotals_topic
         self._producer.begin_transaction()
         for key in changed:
@@ -97,19 +104,28 @@ class KafkaWorld:
         return argparse.Namespace(month=month, now=now, dry_run=dry_run)
 
     @contextmanager
-    def invoicer(self, *arguments: str, kill_at: str = "", freeze_at: str = "") -> Iterator["subprocess.Popen[str]"]:
+    def invoicer(
+        self, *arguments: str, kill_at: str = "", freeze_at: str = "", tear_at: str = ""
+    ) -> Iterator["subprocess.Popen[str]"]:
         """Run the invoicer as a process; it is killed at the end if it still runs.
 
         Args:
             arguments: flags of `qb invoice`.
             kill_at: a step and how often it must be reached, ``committed:2``: there it kills itself with SIGKILL.
             freeze_at: the same; there it stops until it gets SIGCONT.
+            tear_at: ``commit|step:times`` or ``abort|step:times``: there a late message ends its transaction.
         """
         config = self.folder / "settings.yaml"
         config.write_text(self.settings.model_dump_json(), encoding="utf-8")
+        tear = f"{self.settings.bootstrap_servers}|{self.settings.invoices_topic}-invoicer|{tear_at}" if tear_at else ""
         process = subprocess.Popen(
             [sys.executable, "-m", killable.__name__, "invoice", "--config", str(config), *arguments],
-            env={**without_settings(os.environ), killable.KILL_AT: kill_at, killable.FREEZE_AT: freeze_at},
+            env={
+                **without_settings(os.environ),
+                killable.KILL_AT: kill_at,
+                killable.FREEZE_AT: freeze_at,
+                killable.TEAR_AT: tear,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -120,9 +136,9 @@ class KafkaWorld:
             process.kill()
             process.communicate()
 
-    def run(self, *arguments: str, kill_at: str = "") -> tuple[int, str]:
+    def run(self, *arguments: str, kill_at: str = "", tear_at: str = "") -> tuple[int, str]:
         """Run the invoicer to its end and return its exit code and what it said."""
-        with self.invoicer(*arguments, kill_at=kill_at) as process:
+        with self.invoicer(*arguments, kill_at=kill_at, tear_at=tear_at) as process:
             said, _ = process.communicate(timeout=TIMEOUT_SECONDS)
             return process.returncode, said
 

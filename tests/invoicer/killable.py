@@ -6,11 +6,15 @@ import sys
 from functools import partial
 
 import invoicer.app
-from invoicer.steps import Step, Steps
+from invoicer.ledger_writer import KafkaLedgerWriter
+from invoicer.steps import Step, Steps, ignore_step
 from qb.cli import main
+from tests.torn_transactions import end_transaction
 
 KILL_AT = "QB_TEST_KILL_AT"
 FREEZE_AT = "QB_TEST_FREEZE_AT"
+TEAR_AT = "QB_TEST_TEAR_AT"
+RECORD = "record"
 
 
 def signal_at(where: str, number: signal.Signals) -> Steps:
@@ -28,8 +32,53 @@ def signal_at(where: str, number: signal.Signals) -> Steps:
     return listen
 
 
+def tear_at(where: str) -> Steps:
+    """Make a late message end the open transaction once, and return the listener that may do it.
+
+    Args:
+        where: ``servers|transactional id|commit or abort|step:times``; the step `record` is each record sent.
+    """
+    servers, transactional_id, end, place = where.split("|")
+    name, _, times = place.partition(":")
+    left = int(times)
+
+    def reached(step: str) -> bool:
+        nonlocal left
+        left -= step == name
+        return step == name and left == 0
+
+    def listen(step: Step) -> None:
+        if reached(step):
+            end_transaction(servers, transactional_id, commit=end == "commit")
+
+    send = KafkaLedgerWriter._produce
+
+    def send_and_tear(writer: KafkaLedgerWriter, key: bytes, value: bytes) -> None:
+        send(writer, key, value)
+        if reached(RECORD):
+            writer._producer.flush(10)
+            end_transaction(servers, transactional_id, commit=end == "commit")
+
+    setattr(KafkaLedgerWriter, "_produce", send_and_tear)  # noqa: B010 - mypy refuses the plain form
+    return listen
+
+
+def both(first: Steps, second: Steps) -> Steps:
+    """Return a listener that tells two."""
+
+    def listen(step: Step) -> None:
+        first(step)
+        second(step)
+
+    return listen
+
+
 if __name__ == "__main__":
+    steps: Steps = ignore_step
     for variable, number in ((KILL_AT, signal.SIGKILL), (FREEZE_AT, signal.SIGSTOP)):
         if os.environ.get(variable):
-            invoicer.app.run = partial(invoicer.app.run, steps=signal_at(os.environ[variable], number))
+            steps = both(signal_at(os.environ[variable], number), steps)
+    if os.environ.get(TEAR_AT):
+        steps = both(tear_at(os.environ[TEAR_AT]), steps)
+    invoicer.app.run = partial(invoicer.app.run, steps=steps)
     sys.exit(main())

@@ -1,0 +1,148 @@
+"""A ledger that lost records is recognised by what else is known, and the runbook's remedy brings billing back."""
+
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
+
+from billing.runtime.kafka import ensure_topics
+from billing.runtime.topic_reader import Record, TopicReader
+from tests.conftest import Kafka
+from tests.invoicer.kafka_world import KafkaWorld
+from tests.invoicer.test_kills import NOVEMBER_MS, OCTOBER_MS, usage
+
+WAIT_SECONDS = 30.0
+STOPPED = "stopped before issuing anything, see docs/runbook.md#ledger-damaged"
+OCTOBER = ("--month", "2026-10", "--now")
+NOVEMBER = ("--month", "2026-11", "--now")
+
+
+@pytest.fixture
+def world(kafka: Kafka, topic_prefix: str, tmp_path: Path) -> KafkaWorld:
+    """October is closed, and there is usage of November."""
+    world = KafkaWorld(kafka.bootstrap_servers, topic_prefix, tmp_path)
+    world.commit(usage(OCTOBER_MS, "2026-10", 5))
+    code, said = world.run(*OCTOBER)
+    assert code == 0, said
+    world.commit(usage(NOVEMBER_MS, "2026-11", 5))
+    return world
+
+
+def records(world: KafkaWorld) -> list[Record]:
+    """Return all records of the ledger."""
+    partitions = ensure_topics(world.settings, ("invoices",))["invoices"]
+    with TopicReader(world.settings, world.settings.invoices_topic, partitions) as reader:
+        return [record for batch in reader.read_to_end() for record in batch]
+
+
+def copy_to_new_ledger(world: KafkaWorld, backup: list[Record]) -> None:
+    """Do what the runbook says: write a backup of the ledger to a new topic, and use that."""
+    topic = f"{world.settings.invoices_topic}.2"
+    admin = AdminClient({"bootstrap.servers": world.settings.bootstrap_servers})
+    config = {"cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
+    admin.create_topics([NewTopic(topic, 1, 1, config=config)])[topic].result(WAIT_SECONDS)
+    producer = Producer({"bootstrap.servers": world.settings.bootstrap_servers, "enable.idempotence": True})
+    for record in backup:
+        producer.produce(topic, record.value, record.key, partition=0)
+    assert producer.flush(WAIT_SECONDS) == 0
+    world.settings = world.settings.model_copy(update={"invoices_topic": topic})
+
+
+def refused(world: KafkaWorld) -> str:
+    """Assert that nothing is issued, and return what is said."""
+    before = records(world)
+    code, said = world.run(*NOVEMBER)
+    assert code == 1
+    assert STOPPED in said
+    assert "Traceback" not in said
+    assert records(world) == before
+    return said
+
+
+def goes_on(world: KafkaWorld) -> None:
+    """Assert that the next month closes and all is billed once."""
+    code, said = world.run(*NOVEMBER)
+    assert code == 0, said
+    assert world.check_all_billed().closes.keys() == {"2026-10", "2026-11"}
+
+
+def test_a_ledger_cut_at_its_start(world: KafkaWorld) -> None:
+    """Records deleted from the start of the log, as retention does it."""
+    backup = records(world)
+    admin = AdminClient({"bootstrap.servers": world.settings.bootstrap_servers})
+    as_made_by_others = ConfigResource(ConfigResource.Type.TOPIC, world.settings.invoices_topic)
+    as_made_by_others.add_incremental_config(
+        ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
+    )
+    for altered in admin.incremental_alter_configs([as_made_by_others]).values():
+        altered.result(WAIT_SECONDS)
+    cut = TopicPartition(world.settings.invoices_topic, 0, backup[3].offset)
+    for future in admin.delete_records([cut]).values():
+        future.result(WAIT_SECONDS)
+    assert "were deleted" in refused(world)
+    copy_to_new_ledger(world, backup)
+    goes_on(world)
+
+
+@pytest.mark.parametrize("witness", ["files", "group"])
+def test_a_ledger_made_anew(world: KafkaWorld, witness: str, tmp_path: Path) -> None:
+    """The topic is empty: the files tell, and without them the group's offset."""
+    backup = records(world)
+    if witness == "files":
+        world.settings = world.settings.model_copy(update={"invoices_topic": f"{world.settings.invoices_topic}.empty"})
+    else:
+        remake(world)
+        world.settings = world.settings.model_copy(update={"output": tmp_path / "elsewhere"})
+    assert ("holds issued invoices" if witness == "files" else "made anew") in refused(world)
+    copy_to_new_ledger(world, backup)
+    goes_on(world)
+
+
+def remake(world: KafkaWorld) -> None:
+    """Delete the ledger and make it again under its name."""
+    topic = world.settings.invoices_topic
+    admin = AdminClient({"bootstrap.servers": world.settings.bootstrap_servers})
+    admin.delete_topics([topic])[topic].result(WAIT_SECONDS)
+    ensure_topics(world.settings, ("invoices",))
+
+
+def test_a_number_that_comes_twice(world: KafkaWorld) -> None:
+    """A ledger in which two customers hold one number is not written to; a repaired copy is."""
+    backup = records(world)
+    place = next(i for i, record in enumerate(backup) if (record.key or b"").endswith(b"|C002"))
+    twice = Record(0, 0, b"invoice|2026-10|Other", backup[place].value, 0)
+    good = world.settings
+    copy_to_new_ledger(world, [*backup[: place + 1], twice, *backup[place + 1 :]])
+    assert "where number 2026-10-000004 comes next" in refused(world)
+    world.settings = good.model_copy(update={"invoices_topic": f"{good.invoices_topic}.repaired"})
+    copy_to_new_ledger(world, backup)
+    goes_on(world)
+
+
+def test_a_record_that_nobody_of_us_wrote(world: KafkaWorld) -> None:
+    """It stops the invoicer with a sentence that names it; counted again into a new topic, billing goes on."""
+    producer = Producer({"bootstrap.servers": world.settings.bootstrap_servers})
+    producer.produce(world.settings.subtotals_topic, b"garbage", b"garbage", partition=0)
+    assert producer.flush(WAIT_SECONDS) == 0
+    code, said = world.run(*NOVEMBER)
+    assert code == 1
+    assert "a record that cannot be read, at offset" in said
+    assert "docs/runbook.md#unreadable-record" in said
+    assert "Traceback" not in said
+    world.settings = world.settings.model_copy(update={"subtotals_topic": f"{world.settings.subtotals_topic}.2"})
+    ensure_topics(world.settings, ("subtotals",))
+    world.publish_all()
+    goes_on(world)
+
+
+def test_the_older_of_two_invoicers_leaves(world: KafkaWorld) -> None:
+    """Also while there is nothing to close, it notices that another one has taken over, says so and ends."""
+    with world.invoicer() as first:
+        world.wait_for(["2026-10"])
+        code, said = world.run(*NOVEMBER)
+        assert code == 0, said
+        said, _ = first.communicate(timeout=60)
+        assert first.returncode == 1
+        assert "another invoicer has taken over" in said
+        assert "docs/runbook.md#fenced-invoicer" in said
