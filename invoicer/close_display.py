@@ -33,32 +33,32 @@ class CloseReporter:
         if self._bar:
             self._bar.stop()
 
-    def __call__(self, progress: CloseReport) -> None:
+    def __call__(self, report: CloseReport) -> None:
         """Show it."""
         if self._bar:
-            self._show(self._bar, progress)
-        elif progress.done == 0 or time.monotonic() - self._logged_at >= LOG_EVERY_SECONDS:
+            self._show(self._bar, report)
+        elif report.done == 0 or time.monotonic() - self._logged_at >= LOG_EVERY_SECONDS:
             self._logged_at = time.monotonic()
             logger.info(
                 "closing",
-                month=progress.month,
-                customers=progress.done,
-                of=progress.candidates,
-                issued=progress.closing.invoices,
+                month=report.month,
+                customers=report.done,
+                of=report.candidates,
+                issued=report.closing.invoices,
             )
 
-    def _show(self, bar: Progress, progress: CloseReport) -> None:
+    def _show(self, bar: Progress, report: CloseReport) -> None:
         if self._task is None:
             bar.start()
             self._task = bar.add_task("")
         bar.update(
             self._task,
-            description=f"Closing {progress.month}",
-            completed=progress.done,
-            total=progress.candidates,
-            issued=progress.closing.invoices,
+            description=f"Closing {report.month}",
+            completed=report.done,
+            total=report.candidates,
+            issued=report.closing.invoices,
         )
-        if progress.done >= progress.candidates:
+        if report.done >= report.candidates:
             bar.stop()
             bar.remove_task(self._task)
             self._task = None

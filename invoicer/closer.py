@@ -52,7 +52,7 @@ class CloseReport:
 
 @dataclass(frozen=True)
 class Closer:
-    """Closes months of a accounts.
+    """Closes the months of the accounts.
 
     Args:
         accounts: totals and ledger; what is written is taken into it.
@@ -69,7 +69,7 @@ class Closer:
     clock: Clock
     currency: str
     chunk_invoices: int
-    report: Callable[[CloseReport], None] = lambda _progress: None
+    report: Callable[[CloseReport], None] = lambda _: None
     steps: Steps = ignore_step
 
     def close(self, month: str, stop_requested: Callable[[], bool] = lambda: False) -> Outcome:
@@ -77,7 +77,7 @@ class Closer:
 
         0. Write what belongs to the last invoice and is not there, if its transaction was cut in two.
         1. List the customers that may have something to bill, by name, after the one invoiced last.
-        2. For each chunk of them: make the invoices from what the accounts holds, and commit them together with what
+        2. For each chunk of them: make the invoices from what the accounts hold, and commit them together with what
            is billed and carried now and how far the closing has come; then take the same records into the accounts.
         3. Commit the month close and take it in.
 

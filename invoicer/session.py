@@ -44,10 +44,10 @@ class Session:
 
 @dataclass(frozen=True)
 class Listeners:
-    """Who is told of what: figures, the progress of a close, and each step."""
+    """Who is told of what: figures, how far a close is, and each step."""
 
     metrics: InvoicerMetrics
-    report: Callable[[CloseReport], None] = lambda _progress: None
+    report: Callable[[CloseReport], None] = lambda _: None
     steps: Steps = ignore_step
 
 

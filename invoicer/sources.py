@@ -1,4 +1,4 @@
-"""Where the accounts is filled from: the ledger, read once, and the subtotals, read as they come."""
+"""Where the accounts are filled from: the ledger, read once, and the subtotals, read as they come."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -120,7 +120,7 @@ class SubtotalsFeed:
     def catch_up(self, timeout_seconds: float, stop_requested: Callable[[], bool]) -> bool:
         """Read all that was written before this call and is committed, and say whether that succeeded in time.
 
-        It waits for the transactions that are open now. So the accounts has, of each transaction whose progress it
+        It waits for the transactions that are open now. So the accounts have, of each transaction whose progress it
         knew, everything.
 
         Raises:

@@ -16,7 +16,7 @@ function due(doc, connection, lastKnown) {
   }
   if (doc && !doc.ready) {
     const text = `${sentence(doc.message)} Totals are shown as soon as they are known.${since}`;
-    found.push({ kind: "waiting", level: "warning", title: "Not ready yet", text, progress: doc.read_fraction });
+    found.push({ kind: "waiting", level: "warning", title: "Not ready yet", text, fraction: doc.read_fraction });
   } else if (doc && !doc.health.ok && connection !== "lost") {
     const failing = doc.health.checks.filter((check) => !check.ok).map((check) => `${check.name}: ${check.message}`);
     found.push({ kind: "health", level: "danger", title: "Something is wrong", text: sentence(failing.join("; ")) });
@@ -35,17 +35,17 @@ function create({ level, kind }) {
   return element("div", { class: `banner ${level}`, role, "data-banner": kind }, element("strong"), " ", element("span"));
 }
 
-function update(node, { title, text, progress }) {
+function update(node, { title, text, fraction }) {
   setText(node.querySelector("strong"), title);
   setText(node.querySelector("span"), text);
   let meter = node.querySelector("progress");
-  if (progress === null || progress === undefined) {
+  if (fraction === null || fraction === undefined) {
     meter?.remove();
     return;
   }
   if (!meter) node.append(meter = element("progress", { max: 1, "aria-label": "Progress of catching up" }));
-  setAttribute(meter, "value", progress.toFixed(2));
-  setAttribute(meter, "title", `${count(Math.floor(progress * 100))} %`);
+  setAttribute(meter, "value", fraction.toFixed(2));
+  setAttribute(meter, "title", `${count(Math.floor(fraction * 100))} %`);
 }
 
 function sentence(text) {
