@@ -5,6 +5,7 @@ Kafka takes an EndTxn request of version 1 for whatever transaction of that prod
 
 import socket
 import struct
+import time
 
 END_TXN, END_TXN_VERSION = 26, 1
 DESCRIBE_TRANSACTIONS = 65
@@ -12,21 +13,27 @@ _TIMEOUT_SECONDS = 10.0
 
 
 def end_transaction(servers: str, transactional_id: str, *, commit: bool) -> int:
-    """End the open transaction of a transactional id and return Kafka's error code, 0 if it took the message.
+    """End the open transaction of a transactional id, wait until its markers are written, and return the error code.
+
+    Without waiting, records sent at once after it could still come before the marker and belong to the transaction.
 
     Args:
         servers: a broker that coordinates the transactional id.
         transactional_id: whose transaction.
         commit: or abort.
     """
-    producer_id, epoch = producer_of(servers, transactional_id)
+    producer_id, epoch, _ = describe(servers, transactional_id)
     body = _string(transactional_id) + struct.pack(">qhb", producer_id, epoch, commit)
     answer = _ask(servers, struct.pack(">hhi", END_TXN, END_TXN_VERSION, 1) + _string("late") + body)
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while describe(servers, transactional_id)[2].startswith("Prepare"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     return int(struct.unpack_from(">h", answer, 8)[0])
 
 
-def producer_of(servers: str, transactional_id: str) -> tuple[int, int]:
-    """Return producer id and epoch of a transactional id."""
+def describe(servers: str, transactional_id: str) -> tuple[int, int, str]:
+    """Return producer id, epoch and state of a transactional id."""
     name = transactional_id.encode()
     body = b"\x02" + bytes([len(name) + 1]) + name + b"\x00"
     answer = _ask(servers, struct.pack(">hhi", DESCRIBE_TRANSACTIONS, 0, 1) + _string("late") + b"\x00" + body)
@@ -35,10 +42,11 @@ def producer_of(servers: str, transactional_id: str) -> tuple[int, int]:
     (error,) = struct.unpack_from(">h", answer, place)
     assert error == 0, f"Kafka does not know {transactional_id}: error {error}"
     place += 2
-    for _ in ("transactional id", "state"):
-        place += answer[place]
+    place += answer[place]
+    state = answer[place + 1 : place + answer[place]].decode()
+    place += answer[place]
     producer_id, epoch = struct.unpack_from(">qh", answer, place + 4 + 8)
-    return int(producer_id), int(epoch)
+    return int(producer_id), int(epoch), state
 
 
 def _string(text: str) -> bytes:

@@ -57,7 +57,8 @@ def tear_at(where: str) -> Steps:
         send(writer, key, value)
         if reached(RECORD):
             writer._producer.flush(10)
-            end_transaction(servers, transactional_id, commit=end == "commit")
+            error = end_transaction(servers, transactional_id, commit=end == "commit")
+            assert error == 0, f"Kafka refuses the late message: error {error}"
 
     setattr(KafkaLedgerWriter, "_produce", send_and_tear)  # noqa: B010 - mypy refuses the plain form
     return listen
