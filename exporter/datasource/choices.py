@@ -12,11 +12,12 @@ from exporter.query.values import read_choice
 from exporter.web.problems import unprocessable
 
 KINDS = ("customers", "types", "months", "reasons")
+# Which of them are the values of a payload's or a filter's key.
+KIND_OF_KEY = {"customer": "customers", "type": "types", "month": "months"}
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 10_000
 
 _NOTHING_TYPED = ("$__searchFilter", "${__searchFilter")
-_KIND_OF_KEY = {"customer": "customers", "type": "types", "month": "months"}
 
 
 def variable(view: View, payload: dict[str, Any]) -> list[str]:
@@ -44,7 +45,7 @@ def tag_values(view: View, key: object, filters: list[Filter]) -> list[str]:
     if key not in KEYS:
         raise unprocessable("bad_filter", f"{str(key)[:40]!r} is none of the keys {', '.join(KEYS)}", "key")
     others = [one for one in filters if one.key != key]
-    return values(view, _KIND_OF_KEY[str(key)], others, DEFAULT_LIMIT)
+    return values(view, KIND_OF_KEY[str(key)], others, DEFAULT_LIMIT)
 
 
 def values(
@@ -55,7 +56,7 @@ def values(
         case "customers":
             return list(islice(_customers(view, filters, prefix, month), limit))
         case "types":
-            return list(view.cube.types.names)
+            return list(view.types.names)
         case "months":
             return view.months()[::-1][:limit]
         case _:
@@ -68,7 +69,7 @@ def _customers(view: View, filters: list[Filter], prefix: str, month: object) ->
     if len(months) == len(view.months()) and not any(one.key == "type" for one in filters):
         yield from view.named(prefix)
         return
-    slots = [slot for slot, name in enumerate(view.cube.types.names) if passes(filters, "type", name)]
+    slots = [slot for slot, name in enumerate(view.types.names) if passes(filters, "type", name)]
     for name in view.named(prefix):
         known = (view.customer(name, one) for one in months)
         if any(of_slot(sums, slot)[1] for sums in known if sums is not None for slot in slots):

@@ -38,7 +38,7 @@ def invoices(asked: Asked) -> list[Frame]:
 
 def _chosen(asked: Asked) -> Iterator[Invoice]:
     ledger = asked.view.invoices
-    choice = read_choice("customer", asked.payload.get("customer"), asked.view.cube.names.__contains__)
+    choice = read_choice("customer", asked.payload.get("customer"), asked.view.is_customer)
     for month in _months(asked):
         if choice.values is None:
             invoices = ledger.page(month, 0)

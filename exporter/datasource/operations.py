@@ -15,7 +15,7 @@ def rejected(asked: Asked) -> list[Frame]:
 def freshness(asked: Asked) -> list[Frame]:
     """Return how far each input partition has been counted."""
     progress, known = asked.view.progress(), asked.context.input_ends()
-    lag = known.lag({partition: one.next_offset for partition, one in progress.items()})
+    lag = known.lag(asked.view.next_offsets())
     partitions = sorted({*progress, *known.offsets})
     found = [progress.get(partition) for partition in partitions]
     fields = [

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from exporter.datasource.choices import KINDS, tag_values, values, variable
+from exporter.datasource.choices import DEFAULT_LIMIT, KIND_OF_KEY, KINDS, tag_values, values, variable
 from exporter.datasource.frames import Json, as_datapoints, as_fields, as_table
 from exporter.datasource.request import Query, Target, read_payload, read_query
 from exporter.datasource.shapes import ChoiceDocument, TagKey, TagValue, TargetDocument, VariableDocument
@@ -80,11 +80,11 @@ async def payload_options(request: web.Request) -> web.Response:
     body = await _body(request)
     key = str(body.get("name", ""))
     words = [{"label": word, "value": word} for word in ("newest", "previous", "range")] if key == "month" else []
-    kind = {"customer": "customers", "type": "types", "month": "months"}.get(key)
+    kind = KIND_OF_KEY.get(key)
     if kind is None:
         return _list([])
     with context_of(request).model.reading() as view:
-        found = values(view, kind, [], 1_000)
+        found = values(view, kind, [], DEFAULT_LIMIT)
     return _list([*words, *({"label": value, "value": value} for value in found)])
 
 

@@ -103,7 +103,7 @@ def _points(asked: Asked, starts_ms: list[int], sums: list[tuple[int, ...]]) -> 
     series = []
     for slot in asked.slots:
         pairs = [of_slot(one, slot) for one in sums]
-        name = asked.view.cube.types.names[slot]
+        name = asked.view.types.names[slot]
         series.append(Points(name, starts_ms, [total for total, _ in pairs], [count for _, count in pairs]))
     return series
 

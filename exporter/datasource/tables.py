@@ -39,7 +39,7 @@ def types(asked: Asked) -> list[Frame]:
             total, count = of_slot(sums, slot)
             rows.append(Row(
                 month=month, status=asked.view.status(month).value, total=total, count=count,
-                type=asked.view.cube.types.names[slot], customers=_active(asked, month, slot),
+                type=asked.view.types.names[slot], customers=_active(asked, month, slot),
                 share=share_of(total, total_micros(sums)), comparison=comparison.of_slot(slot),
             ))  # fmt: skip
     columns = ("month", "type", *_MONEY, "customers", "share", *_COMPARED, "status")
@@ -68,7 +68,7 @@ def customer(asked: Asked) -> list[Frame]:
     """Return a row for each customer, month and type asked for; the customers must be named."""
     rows: list[Row] = []
     found: set[str] = set()
-    size, names = read_limit(asked, DEFAULT_ROWS), asked.view.cube.types.names
+    size, names = read_limit(asked, DEFAULT_ROWS), asked.view.types.names
     wanted = asked.months(default="all")
     for month in wanted:
         for name, sums in asked.customers_of(month, asked.customers):

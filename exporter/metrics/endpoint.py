@@ -5,13 +5,13 @@ import time
 
 from aiohttp import web
 from prometheus_client import generate_latest
-from prometheus_client.exposition import gzip_accepted
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
 from exporter.metrics.collector import BillingCollector
 from exporter.metrics.family import gauge, single
 from exporter.metrics.rendering import Renderer
 from exporter.web.context import Context
+from exporter.web.negotiation import quality
 from exporter.web.routes import Route
 
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -75,14 +75,14 @@ def install(app: web.Application, context: Context) -> None:
 async def metrics(request: web.Request) -> web.Response:
     """Answer with the exposition."""
     # Not by choose_encoder of prometheus_client: it promises any version asked for, and raises on `version=x`.
-    openmetrics = "application/openmetrics-text" in request.headers.get("Accept", "")
+    openmetrics = quality(request.headers.get("Accept", ""), "application/openmetrics-text") > 0
     body = request.config_dict[EXPOSITION].body(openmetrics)
     headers = {
         "Content-Type": OPENMETRICS_TYPE if openmetrics else TEXT_TYPE,
         "Cache-Control": "no-store",
         "Vary": "Accept, Accept-Encoding",
     }
-    if gzip_accepted(request.headers.get("Accept-Encoding", "")):
+    if quality(request.headers.get("Accept-Encoding", ""), "gzip") > 0:
         body = gzip.compress(body, _GZIP_LEVEL)
         headers["Content-Encoding"] = "gzip"
     return web.Response(body=body, headers=headers)

@@ -28,9 +28,7 @@ def ends(known: InputEnds, next_offsets: Mapping[int, int]) -> list[Family]:
 
 
 def _events(view: View, progress: Mapping[int, Progress]) -> list[Family]:
-    accepted: list[Row] = [
-        ((name,), of_slot(view.cube.sums, slot)[1]) for slot, name in enumerate(view.cube.types.names)
-    ]
+    accepted: list[Row] = [((name,), of_slot(view.sums, slot)[1]) for slot, name in enumerate(view.types.names)]
     return [
         counter("billing_events_accepted", "Events billed", ("event_type",), accepted),
         counter("billing_events_rejected", "Rejected records", ("reason",),

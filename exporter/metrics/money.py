@@ -48,13 +48,13 @@ def money(view: View, settings: Settings) -> list[Family]:
 
 def _by_type(view: View, sums: dict[str, Sums]) -> Iterator[tuple[tuple[str, str], int, int]]:
     for month, of_month in sums.items():
-        for slot, name in enumerate(view.cube.types.names):
+        for slot, name in enumerate(view.types.names):
             yield (name, month), *of_slot(of_month, slot)
 
 
 def _active(view: View, months: list[str]) -> Iterator[Row]:
     for month in months:
-        for slot, name in enumerate(view.cube.types.names):
+        for slot, name in enumerate(view.types.names):
             yield (name, month), view.active_customers(month, slot)
 
 

@@ -24,5 +24,9 @@ class InputEnds:
         """Return the input records not counted yet, by input partition."""
         return {p: self._behind(p, end, next_offsets.get(p, 0)) for p, end in self.offsets.items()}
 
+    def lag_records(self, next_offsets: Mapping[int, int]) -> int | None:
+        """Return the same over all input partitions; None while no broker answers."""
+        return sum(self.lag(next_offsets).values()) if self.up else None
+
     def _behind(self, partition: int, end: int, next_offset: int) -> int:
         return 0 if self.empty_from.get(partition) == next_offset else max(0, end - next_offset)

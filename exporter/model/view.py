@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from billing.event import Reason
 from billing.subtotal import Progress
-from billing.sums import Sums, event_count, of_slot, total_micros
+from billing.sums import Sums, TypeTable, event_count, of_slot, total_micros
 from exporter.model.cube import Cube, MonthCube
 from exporter.model.intake import Imbalance, Intake
 from exporter.model.invoices import IssuedInvoices
@@ -48,6 +48,16 @@ class View:
     version: int
 
     @property
+    def types(self) -> TypeTable:
+        """The event types, and the slot of each in all sums."""
+        return self.cube.types
+
+    @property
+    def sums(self) -> Sums:
+        """The sums over all months and customers."""
+        return self.cube.sums
+
+    @property
     def as_of_ms(self) -> int | None:
         """The newest event time counted, in milliseconds; None before the first event."""
         return max((p.watermark_ms for p in self.progress().values() if p.watermark_ms >= 0), default=None)
@@ -56,6 +66,10 @@ class View:
         """Return the progress of each input partition, in their order."""
         shown = ((intake.partition, intake.shown_progress) for intake in self.intakes)
         return {partition: progress for partition, progress in sorted(shown) if progress is not None}
+
+    def next_offsets(self) -> dict[int, int]:
+        """Return the offset up to which each input partition is counted."""
+        return {partition: progress.next_offset for partition, progress in self.progress().items()}
 
     def rejected(self) -> dict[str, int]:
         """Return the number of rejected records by reason: every reason there is, also without any."""
@@ -101,6 +115,10 @@ class View:
         if slot is None:
             return len(cube.customers)
         return cube.active[slot] if slot < len(cube.active) else 0
+
+    def is_customer(self, name: str) -> bool:
+        """Say whether a customer of that name has ever had events."""
+        return name in self.cube.names
 
     def customer(self, customer: str, month: str) -> Sums | None:
         """Return what a customer has in a month; None if nothing."""

@@ -50,7 +50,7 @@ class Asked:
     @cached_property
     def slots(self) -> list[int]:
         """The slots of the types asked for, in their order."""
-        names = self.view.cube.types.names
+        names = self.view.types.names
         choice = read_choice("type", self.payload.get("type"), lambda text: text.upper() in names)
         chosen = None if choice.values is None else {value.upper() for value in choice.values}
         for name in sorted((chosen or set()) - set(names)):
@@ -64,7 +64,7 @@ class Asked:
     @property
     def all_types(self) -> bool:
         """Whether every type is asked for."""
-        return len(self.slots) == len(self.view.cube.types.names)
+        return len(self.slots) == len(self.view.types.names)
 
     def months(self, default: str) -> list[str]:
         """Return the months asked for that have events, oldest first.
@@ -90,7 +90,7 @@ class Asked:
         Raises:
             ProblemError: the key is absent or empty, as when Grafana loses a payload.
         """
-        choice = read_choice("customer", self.payload.get("customer"), self.view.cube.names.__contains__)
+        choice = read_choice("customer", self.payload.get("customer"), self.view.is_customer)
         if not choice.given:
             raise unprocessable(
                 "missing_payload",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from aiohttp import web
 
+from exporter.web.negotiation import quality
 from exporter.web.parameters import read_text
 from exporter.web.problems import bad_parameter
 
@@ -18,7 +19,7 @@ def wants_csv(request: web.Request) -> bool:
     wanted = read_text(request, "format")
     if wanted is None:
         accept = request.headers.get("Accept", "")
-        return "text/csv" in accept and "application/json" not in accept
+        return quality(accept, "text/csv") > quality(accept, "application/json")
     if wanted not in ("json", "csv"):
         raise bad_parameter("format", f"{wanted[:40]!r} is neither json nor csv")
     return wanted == "csv"

@@ -1,6 +1,6 @@
 """One customer's month, and lists of customers: top-N, search, pages, CSV."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from urllib.parse import urlencode
 
@@ -58,7 +58,7 @@ async def list_customers(request: web.Request) -> web.Response:
         selection = _selection(request, view, cursor)
         if selection is None:
             return _respond(request, documents, [], None, None, as_csv)
-        slot = None if selection.type is None else view.cube.types.slot(selection.type)
+        slot = None if selection.type is None else view.types.slot(selection.type)
         names = list(islice(find(view, selection, slot, cursor), size + 1))
         customers = view.customers(selection.month)
         page = [(name, _counted(customers[name], slot)) for name in names[:size]]
@@ -99,7 +99,7 @@ def _selection(request: web.Request, view: View, cursor: Cursor | None) -> Selec
     Raises:
         ProblemError: a parameter contradicts the cursor, or the month has no events.
     """
-    slot, prefix = read_slot(request, view.cube.types), read_prefix(request)
+    slot, prefix = read_slot(request, view.types), read_prefix(request)
     asked = read_month(request)
     if cursor is not None:
         _check_same(request, cursor.selection, slot, view)
@@ -110,17 +110,17 @@ def _selection(request: web.Request, view: View, cursor: Cursor | None) -> Selec
     if month is None:
         return None
     sort = read_sort(request, Sort.CUSTOMER if prefix else Sort.TOTAL)
-    return Selection(month, None if slot is None else view.cube.types.names[slot], prefix, sort)
+    return Selection(month, None if slot is None else view.types.names[slot], prefix, sort)
 
 
 def _check_same(request: web.Request, selection: Selection, slot: int | None, view: View) -> None:
     asked = {
         "month": read_month(request),
-        "type": None if slot is None else view.cube.types.names[slot],
+        "type": None if slot is None else view.types.names[slot],
         "prefix": read_prefix(request) or None,
         "sort": read_sort(request, selection.sort),
     }
-    if selection.type is not None and view.cube.types.slot(selection.type) is None:
+    if selection.type is not None and view.types.slot(selection.type) is None:
         raise bad_parameter("cursor", "is not the `next` of a page")
     for name, value in asked.items():
         if value is not None and value != getattr(selection, name):
@@ -139,13 +139,13 @@ def _next(selection: Selection, slot: int | None, page: list[tuple[str, Sums]]) 
 def _respond(
     request: web.Request,
     documents: Documents,
-    rows: Sequence[Mapping[str, object]],
+    rows: Sequence[Customer],
     month: str | None,
     following: str | None,
     as_csv: bool,
 ) -> web.Response:
     if not as_csv:
-        return answer(documents, {"customers": rows, "next": following, "month": month, "as_of": documents.as_of})
+        return answer(documents, Customers(customers=list(rows), next=following, month=month, as_of=documents.as_of))
     money = ("total", "totalEur", "currency") if documents.context.settings.currency == "EUR" else ("total", "currency")
     columns = ("customer", "month", *money, "count", "status")
     headers = {**state_headers(documents), "Content-Disposition": 'inline; filename="customers.csv"'}

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from billing.money import format_micros, format_rounded
 from billing.period import format_timestamp
@@ -10,8 +9,6 @@ from billing.sums import NO_SUMS, Sums, event_count, total_micros
 from exporter.model.view import View
 from exporter.rest.shapes import Amount, Customer, Month, Slot, Type
 from exporter.web.context import Context
-
-Document = dict[str, Any]
 
 
 def timestamp(timestamp_ms: int | None) -> str | None:
@@ -46,7 +43,7 @@ class Documents:
 
     def types(self, sums: Sums) -> dict[str, Slot]:
         """Return totals and counts by type."""
-        unpacked = self.view.cube.types.unpack(sums)
+        unpacked = self.view.types.unpack(sums)
         return {name: {"total": format_micros(total), "count": count} for name, (total, count) in unpacked.items()}
 
     def customer(self, customer: str, month: str, sums: Sums) -> Customer:

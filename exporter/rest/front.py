@@ -8,16 +8,17 @@ from exporter.rest.overview_shapes import Front
 from exporter.rest.page import page_response
 from exporter.web.context import context_of
 from exporter.web.json_body import json_response
+from exporter.web.negotiation import quality
 from exporter.web.routes import Route
 
 
 async def front(request: web.Request) -> web.Response:
     """Answer with the page, or with what this is."""
-    if "text/html" in request.headers.get("Accept", ""):
+    if quality(request.headers.get("Accept", ""), "text/html") > 0:
         return page_response()
     context = context_of(request)
     settings = context.settings
-    body = {
+    body: Front = {
         "name": "queryable-billing",
         "version": context.version,
         "ready": context.model.state is State.READY,

@@ -10,8 +10,8 @@ from billing.period import format_timestamp
 from billing.sums import NO_SUMS
 from exporter.model.view import View
 from exporter.rest.answer import answer, answering
-from exporter.rest.documents import Document, Documents
-from exporter.rest.shapes import InvoiceDocument, Invoices
+from exporter.rest.documents import Documents
+from exporter.rest.shapes import InvoiceDocument, InvoiceLine, Invoices, InvoiceSums
 from exporter.web.parameters import (
     CURSOR,
     CUSTOMER_IN_PATH,
@@ -60,24 +60,24 @@ async def list_invoices(request: web.Request) -> web.Response:
             page = list(islice(ledger.page(month, start), size + 1)) if month else []
         rows = [issued(documents, invoice) for invoice in page[:size]]
         following = str(start + size) if len(page) > size else None
-        return answer(documents, {"invoices": rows, "next": following, "month": month, "as_of": documents.as_of})
+        return answer(documents, Invoices(invoices=rows, next=following, month=month, as_of=documents.as_of))
 
 
 def draft_lines(view: View, customer: str, month: str) -> tuple[Line, ...]:
     """Return the lines of the invoice that would be issued now."""
-    types = view.cube.types
+    types = view.types
     totals = {
         usage: types.unpack(view.customer(customer, usage) or NO_SUMS) for usage in view.customer_months(customer)
     }
     return view.invoices.draft_lines(customer, month, totals)
 
 
-def issued(documents: Documents, invoice: Invoice) -> Document:
+def issued(documents: Documents, invoice: Invoice) -> InvoiceDocument:
     """Return the document of an issued invoice."""
     return {
         "number": invoice.number,
         "status": "final",
-        "document": invoice.document.value,
+        "document": invoice.document,
         "customer": invoice.customer,
         "month": invoice.month,
         "currency": invoice.currency,
@@ -89,13 +89,13 @@ def issued(documents: Documents, invoice: Invoice) -> Document:
     }
 
 
-def draft(documents: Documents, customer: str, month: str, lines: tuple[Line, ...]) -> Document:
+def draft(documents: Documents, customer: str, month: str, lines: tuple[Line, ...]) -> InvoiceDocument:
     """Return the document of an invoice that is not issued yet."""
     negative = sum(line.amount_cents for line in lines) < 0
     return {
         "number": None,
         "status": "draft",
-        "document": (InvoiceKind.CREDIT_NOTE if negative else InvoiceKind.INVOICE).value,
+        "document": InvoiceKind.CREDIT_NOTE if negative else InvoiceKind.INVOICE,
         "customer": customer,
         "month": month,
         "currency": documents.context.settings.currency,
@@ -107,7 +107,7 @@ def draft(documents: Documents, customer: str, month: str, lines: tuple[Line, ..
     }
 
 
-def _amounts(lines: tuple[Line, ...]) -> Document:
+def _amounts(lines: tuple[Line, ...]) -> InvoiceSums:
     return {
         "total": format_cents(sum(line.amount_cents for line in lines)),
         "exact": format_micros(sum(line.exact_micros for line in lines)),
@@ -115,7 +115,7 @@ def _amounts(lines: tuple[Line, ...]) -> Document:
     }
 
 
-def _line(line: Line) -> Document:
+def _line(line: Line) -> InvoiceLine:
     return {
         "month": line.month,
         "type": line.type,

@@ -10,6 +10,7 @@ from billing.runtime.http_guard import exempt_stream
 from exporter.model.state import NotKnownError
 from exporter.rest.documents import Documents
 from exporter.rest.overview import overview, waiting
+from exporter.rest.overview_shapes import Overview, Waiting
 from exporter.web.context import Context, context_of
 from exporter.web.json_body import dump
 from exporter.web.middleware import common_headers
@@ -63,7 +64,7 @@ class Broadcast:
             made = self._made[month] = (stamp, dump(self._make(month)))
         return made
 
-    def _make(self, month: str | None) -> object:
+    def _make(self, month: str | None) -> Overview | Waiting:
         try:
             with self._context.model.reading() as view:
                 return overview(Documents(self._context, view), month)

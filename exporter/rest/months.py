@@ -11,7 +11,7 @@ async def list_months(request: web.Request) -> web.Response:
     """Answer with all months that have events, oldest first."""
     with answering(request) as documents:
         months = [documents.month(month) for month in documents.view.months()]
-        return answer(documents, {"months": months, "as_of": documents.as_of})
+        return answer(documents, Months(months=months, as_of=documents.as_of))
 
 
 ROUTES = (Route("GET", "/months", list_months, "All months with events, oldest first.", (), Months),)

@@ -1,8 +1,6 @@
 """The overview: all that the page for people shows of a month, in one document."""
 
-from dataclasses import asdict
 from itertools import islice
-from typing import Any
 
 from aiohttp import web
 
@@ -18,8 +16,21 @@ from exporter.model.series import bucket_sums
 from exporter.model.state import NotKnownError
 from exporter.model.view import Sort, View
 from exporter.rest.answer import answering, state_headers
-from exporter.rest.documents import Document, Documents, timestamp
-from exporter.rest.overview_shapes import Overview
+from exporter.rest.documents import Documents, timestamp
+from exporter.rest.overview_shapes import (
+    Compared,
+    ComparedType,
+    DeploymentFacts,
+    Events,
+    Freshness,
+    HealthDocument,
+    Numbers,
+    Overview,
+    Points,
+    Series,
+    TopCustomer,
+    Waiting,
+)
 from exporter.web.context import Context
 from exporter.web.health import checks
 from exporter.web.json_body import json_response
@@ -36,7 +47,7 @@ def is_simulated(context: Context) -> bool:
     return context.settings.simulation_speed > 0
 
 
-def overview(documents: Documents, month: str | None) -> Document:
+def overview(documents: Documents, month: str | None) -> Overview:
     """Return the overview of a month; None is the newest with events."""
     context, view = documents.context, documents.view
     month = month or view.newest_month()
@@ -49,7 +60,7 @@ def overview(documents: Documents, month: str | None) -> Document:
         "month": month,
         "month_start": timestamp(start_ms),
         "month_end": timestamp(end_ms),
-        "status": view.status(month).value if month else None,
+        "status": view.status(month) if month else None,
         "months": [documents.month(name) for name in view.months()],
         **(_numbers(context, view, month) if month else _no_numbers(view)),
         "events": _events(context, view),
@@ -59,7 +70,7 @@ def overview(documents: Documents, month: str | None) -> Document:
     }
 
 
-def waiting(context: Context, error: NotKnownError) -> Document:
+def waiting(context: Context, error: NotKnownError) -> Waiting:
     """Return what stands in the overview's place while the numbers are not known."""
     return {
         "ready": False,
@@ -71,7 +82,7 @@ def waiting(context: Context, error: NotKnownError) -> Document:
     }
 
 
-def deployment_facts(context: Context) -> Document:
+def deployment_facts(context: Context) -> DeploymentFacts:
     """Return what is true of every overview."""
     return {
         "standalone": context.standalone,
@@ -82,18 +93,18 @@ def deployment_facts(context: Context) -> Document:
     }
 
 
-def health(context: Context) -> Document:
+def health(context: Context) -> HealthDocument:
     """Return whether all is well, and the checks one by one."""
     found = checks(context)
-    return {"ok": all(check.ok for check in found), "checks": [asdict(check) for check in found]}
+    return {"ok": all(check.ok for check in found), "checks": [check.document() for check in found]}
 
 
-def _numbers(context: Context, view: View, month: str) -> Document:
+def _numbers(context: Context, view: View, month: str) -> Numbers:
     sums = view.month_sums(month) or NO_SUMS
     comparison = compare(view, context.calendar, month)
     whole = total_micros(sums)
-    types = []
-    for slot, name in enumerate(view.cube.types.names):
+    types: list[ComparedType] = []
+    for slot, name in enumerate(view.types.names):
         total, count = of_slot(sums, slot)
         row = _row(total, count, view.active_customers(month, slot), comparison.of_slot(slot))
         types.append({"type": name, **row, "share": share_of(total, whole)})
@@ -106,13 +117,14 @@ def _numbers(context: Context, view: View, month: str) -> Document:
     }
 
 
-def _no_numbers(view: View) -> Document:
-    types = [{"type": name, **_row(0, 0, 0, NOTHING_BEFORE), "share": None} for name in view.cube.types.names]
-    series = {"bucket_seconds": MS_PER_HOUR // 1_000, "times": [], "types": {}}
-    return {"totals": _row(0, 0, 0, NOTHING_BEFORE), "types": types, "top_customers": [], "series": series}
+def _no_numbers(view: View) -> Numbers:
+    nothing = _row(0, 0, 0, NOTHING_BEFORE)
+    types: list[ComparedType] = [{"type": name, **nothing, "share": None} for name in view.types.names]
+    series: Series = {"bucket_seconds": MS_PER_HOUR // 1_000, "times": [], "types": {}}
+    return {"totals": nothing, "types": types, "top_customers": [], "series": series}
 
 
-def _row(total: int, count: int, customers: int, comparison: Comparison) -> dict[str, Any]:
+def _row(total: int, count: int, customers: int, comparison: Comparison) -> Compared:
     before, to_date = comparison.previous_micros, comparison.to_date_micros
     return {
         "total": format_micros(total),
@@ -130,9 +142,9 @@ def optional_micros(micros: int | None) -> str | None:
     return None if micros is None else format_micros(micros)
 
 
-def _top(view: View, month: str, whole: int) -> list[Document]:
+def _top(view: View, month: str, whole: int) -> list[TopCustomer]:
     customers = view.customers(month)
-    rows = []
+    rows: list[TopCustomer] = []
     for name in islice(view.ranked(month, Sort.TOTAL), TOP_CUSTOMERS):
         total = total_micros(customers[name])
         rows.append({
@@ -144,18 +156,18 @@ def _top(view: View, month: str, whole: int) -> list[Document]:
     return rows
 
 
-def _series(context: Context, view: View, month: str) -> Document:
+def _series(context: Context, view: View, month: str) -> Series:
     hours = view.hours(*context.calendar.bounds_ms(month))
     step = choose_step(hours[-1][0] - hours[0][0] + MS_PER_HOUR if hours else 0, MAX_BUCKETS)
     buckets = bucket_sums(hours, Grid(step, context.calendar))
-    types = {}
-    for slot, name in enumerate(view.cube.types.names):
+    types: dict[str, Points] = {}
+    for slot, name in enumerate(view.types.names):
         pairs = [of_slot(sums, slot) for sums in buckets.sums]
         types[name] = {"total": [format_micros(total) for total, _ in pairs], "count": [count for _, count in pairs]}
     return {"bucket_seconds": step.length_ms // 1_000, "times": buckets.starts_ms, "types": types}
 
 
-def _events(context: Context, view: View) -> Document:
+def _events(context: Context, view: View) -> Events:
     progress = view.progress().values()
     reasons = {reason: count for reason, count in view.rejected().items() if count}
     return {
@@ -167,14 +179,12 @@ def _events(context: Context, view: View) -> Document:
     }
 
 
-def _freshness(context: Context, view: View) -> Document:
+def _freshness(context: Context, view: View) -> Freshness:
     progress = view.progress()
-    ends = context.input_ends()
-    lag = ends.lag({partition: one.next_offset for partition, one in progress.items()})
     committed_ms = max((one.committed_ms for one in progress.values() if one.committed_ms >= 0), default=None)
     delay = context.delay.newest_seconds
     return {
-        "lag_records": sum(lag.values()) if ends.up else None,
+        "lag_records": context.input_ends().lag_records(view.next_offsets()),
         "watermark": timestamp(view.as_of_ms),
         "last_commit": timestamp(committed_ms),
         "commit_age_seconds": None if committed_ms is None else (SystemClock().now_ms() - committed_ms) / 1_000,

@@ -18,13 +18,19 @@ class RowMoney(TypedDict):
 
 
 @closed
-class SubtotalRow(RowMoney):
-    """A month and type, of one customer if they are named."""
+class TypeRow(RowMoney):
+    """A month and type over all customers."""
 
-    customer: NotRequired[str]
     month: MonthName
     type: str
     status: MonthStatus
+
+
+@closed
+class SubtotalRow(TypeRow):
+    """The same, of one customer if they are named."""
+
+    customer: NotRequired[str]
 
 
 @closed

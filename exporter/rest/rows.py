@@ -1,6 +1,6 @@
 """Flat rows for tools that want no nesting: the Infinity plugin, jq, spreadsheets."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -18,8 +18,8 @@ from exporter.query.time_range import TimeRange, read_time
 from exporter.rest.answer import answering, state_headers
 from exporter.rest.cursor import Selection
 from exporter.rest.customers import find
-from exporter.rest.documents import Document, Documents
-from exporter.rest.row_shapes import AnnotationRow, CustomerRow, HourRow, MonthRow, SubtotalRow
+from exporter.rest.documents import Documents
+from exporter.rest.row_shapes import AnnotationRow, CustomerRow, HourRow, MonthRow, RowMoney, SubtotalRow, TypeRow
 from exporter.web.json_body import json_response
 from exporter.web.parameters import (
     MONTH,
@@ -53,7 +53,7 @@ async def subtotals(request: web.Request) -> web.Response:
         asked = _asked(request, documents)
         wanted = asked.months(default="all")
         if "customer" in request.query:
-            rows = list(islice(_by_customer(asked, wanted), MAX_ROWS))
+            rows: list[TypeRow] = list(islice(_by_customer(asked, wanted), MAX_ROWS))
         else:
             rows = [row for month in wanted for row in _by_type(asked, month, asked.month_sums(month))]
         return _rows(documents, rows)
@@ -68,8 +68,8 @@ async def hours(request: web.Request) -> web.Response:
             start_ms, end_ms = documents.context.calendar.bounds_ms(month)
             shown = TimeRange(max(shown.from_ms, start_ms), min(shown.to_ms, end_ms))
         found = documents.view.hours(shown.from_ms, min(shown.to_ms, known[1] + MS_PER_HOUR)) if known else []
-        names = documents.view.cube.types.names
-        rows = [
+        names = documents.view.types.names
+        rows: list[HourRow] = [
             {"time": format_timestamp(hour_ms), "hour_start_ms": hour_ms, "type": names[slot], **_money(*pair)}
             for hour_ms, sums in found
             for slot in asked.slots
@@ -81,7 +81,8 @@ async def hours(request: web.Request) -> web.Response:
 async def months(request: web.Request) -> web.Response:
     """Answer with a row for each month, oldest first."""
     with answering(request) as documents:
-        view, rows = documents.view, []
+        view = documents.view
+        rows: list[MonthRow] = []
         for month in view.months():
             start_ms, end_ms = documents.context.calendar.bounds_ms(month)
             sums = view.month_sums(month) or NO_SUMS
@@ -91,7 +92,7 @@ async def months(request: web.Request) -> web.Response:
                 "month_end": format_timestamp(end_ms),
                 **_money(total_micros(sums), event_count(sums)),
                 "customers": view.active_customers(month),
-                "status": view.status(month).value,
+                "status": view.status(month),
             })  # fmt: skip
         return _rows(documents, rows)
 
@@ -102,17 +103,18 @@ async def customers(request: web.Request) -> web.Response:
     sort = read_sort(request, Sort.TOTAL)
     with answering(request) as documents:
         view = documents.view
-        slot = read_slot(request, view.cube.types)
+        slot = read_slot(request, view.types)
         if month is not None and view.month_sums(month) is None:
             raise ProblemError(404, "unknown_month", f"there are no events in {month}")
         month = month or view.newest_month(slot)
         if month is None:
             return _rows(documents, [])
-        known, rows = view.customers(month), []
+        known = view.customers(month)
+        rows: list[CustomerRow] = []
         for name in islice(find(view, Selection(month, None, prefix, sort), slot), size):
             sums = known[name] if slot is None else only_slot(known[name], slot)
             money = _money(total_micros(sums), event_count(sums))
-            rows.append({"customer": name, "month": month, **money, "status": view.status(month).value})
+            rows.append({"customer": name, "month": month, **money, "status": view.status(month)})
         return _rows(documents, rows)
 
 
@@ -121,7 +123,7 @@ async def annotation_rows(request: web.Request) -> web.Response:
     with answering(request) as documents:
         context = documents.context
         found = marks(documents.view, context.calendar, context.settings.currency)
-        rows = [
+        rows: list[AnnotationRow] = [
             {
                 "time": format_timestamp(mark.time_ms),
                 "time_end": format_timestamp(mark.time_ms),
@@ -143,22 +145,22 @@ def _asked(request: web.Request, documents: Documents) -> Asked:
     return Asked(documents.context, documents.view, "subtotals", payload)
 
 
-def _by_customer(asked: Asked, wanted: list[str]) -> Iterator[Document]:
+def _by_customer(asked: Asked, wanted: list[str]) -> Iterator[SubtotalRow]:
     for month in wanted:
         for name, sums in asked.customers_of(month, asked.customers):
             for row in _by_type(asked, month, sums):
                 yield {"customer": name, **row}
 
 
-def _by_type(asked: Asked, month: str, sums: tuple[int, ...]) -> Iterator[Document]:
+def _by_type(asked: Asked, month: str, sums: tuple[int, ...]) -> Iterator[TypeRow]:
     for slot in asked.slots:
         total, count = of_slot(sums, slot)
         if count:
-            name = asked.view.cube.types.names[slot]
-            yield {"month": month, "type": name, **_money(total, count), "status": asked.view.status(month).value}
+            name = asked.view.types.names[slot]
+            yield {"month": month, "type": name, **_money(total, count), "status": asked.view.status(month)}
 
 
-def _money(micros: int, count: int) -> Document:
+def _money(micros: int, count: int) -> RowMoney:
     return {"total": format_micros(micros), "amount": micros_to_float(micros), "count": count}
 
 
@@ -173,7 +175,7 @@ def _range(request: web.Request) -> TimeRange:
     return TimeRange(*limits)
 
 
-def _rows(documents: Documents, rows: Iterable[Document]) -> web.Response:
+def _rows(documents: Documents, rows: Iterable[Mapping[str, object]]) -> web.Response:
     return json_response(list(rows), headers=state_headers(documents))
 
 

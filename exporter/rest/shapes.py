@@ -4,6 +4,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from billing.invoice import InvoiceKind
 from exporter.model.view import MonthStatus
 from exporter.web.shapes import Cents, Money, MonthName, Time, closed
 
@@ -91,19 +92,25 @@ class InvoiceLine(TypedDict):
 
 
 @closed
-class InvoiceDocument(TypedDict):
+class InvoiceSums(TypedDict):
+    """What the lines of an invoice add up to."""
+
+    total: Cents
+    exact: Money
+    count: int
+
+
+@closed
+class InvoiceDocument(InvoiceSums):
     """An issued invoice, or the draft of one."""
 
     number: str | None
     status: Literal["draft", "final"]
-    document: Literal["invoice", "credit_note"]
+    document: InvoiceKind
     customer: str
     month: MonthName
     currency: str
     issued_at: Time | None
-    total: Cents
-    exact: Money
-    count: int
     lines: list[InvoiceLine]
     adjustments: list[InvoiceLine]
     as_of: Time | None

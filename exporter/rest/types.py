@@ -15,9 +15,9 @@ async def one_type(request: web.Request) -> web.Response:
     name, month = request.match_info["type"].upper(), read_month(request)
     with answering(request) as documents:
         view = documents.view
-        slot = view.cube.types.slot(name)
+        slot = view.types.slot(name)
         if slot is None:
-            known = ", ".join(view.cube.types.names)
+            known = ", ".join(view.types.names)
             raise ProblemError(404, "unknown_type", f"type {name[:40]!r} is none of {known}")
         month = month or view.newest_month(slot)
         total, count = of_slot(view.month_sums(month) or NO_SUMS, slot) if month else (0, 0)
@@ -38,9 +38,9 @@ async def list_types(request: web.Request) -> web.Response:
         rows = []
         if month is not None:
             sums = view.month_sums(month) or NO_SUMS
-            names = view.cube.types.names
+            names = view.types.names
             rows = [documents.type(name, month, *of_slot(sums, slot)) for slot, name in enumerate(names)]
-        return answer(documents, {"types": rows, "month": month, "as_of": documents.as_of})
+        return answer(documents, Types(types=rows, month=month, as_of=documents.as_of))
 
 
 ROUTES = (

@@ -1,6 +1,6 @@
 """Liveness and readiness: what is asked of an orchestrator, each dependency by its name."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from aiohttp import web
@@ -43,6 +43,10 @@ class HealthCheck:
     ok: bool
     message: str
 
+    def document(self) -> HealthCheckDocument:
+        """Return it as answers tell it."""
+        return {"name": self.name, "ok": self.ok, "message": self.message}
+
 
 def checks(context: Context) -> list[HealthCheck]:
     """Return the state of everything that this depends on."""
@@ -72,7 +76,8 @@ def _conservation(context: Context) -> HealthCheck:
 
 async def live(request: web.Request) -> web.Response:
     """Answer that the process works."""
-    return json_response({"status": "ok"}, headers={"Cache-Control": "no-store"})
+    body: Alive = {"status": "ok"}
+    return json_response(body, headers={"Cache-Control": "no-store"})
 
 
 async def ready(request: web.Request) -> web.Response:
@@ -86,8 +91,10 @@ async def ready(request: web.Request) -> web.Response:
         problem = not_known(context.model.not_known())
         failing = "; ".join(f"{check.name}: {check.message}" for check in found if not check.ok)
         return problem_response(replace(problem, message=f"not ready: {failing}"))
-    status = "ready" if all(check.ok for check in found) else "degraded"
-    body = {"status": status, "checks": [asdict(check) for check in found]}
+    body: Readiness = {
+        "status": "ready" if all(check.ok for check in found) else "degraded",
+        "checks": [check.document() for check in found],
+    }
     return json_response(body, headers={"Cache-Control": "no-store"})
 
 

@@ -63,7 +63,7 @@ def test_totals_are_those_of_the_events(events: Events, commits: int, live: bool
             records += shuffled(books, seed)
     records += shuffled(books, seed)
     with model_of(renumbered(records), live).reading() as view:
-        unpack = view.cube.types.unpack
+        unpack = view.types.unpack
         assert {
             (month, customer, type_): total
             for month in view.months()
@@ -109,8 +109,8 @@ def test_a_type_that_no_setting_names_is_counted_too() -> None:
     world.event("Charlie", 5, "OLD")
     world.event("Charlie", 7, "MISC")
     with world.ready().model.reading() as view:
-        assert view.cube.types.names == ["MISC", "OLD"]
-        assert view.cube.types.unpack(view.month_sums("2017-02") or ()) == {"MISC": (7, 1), "OLD": (5, 1)}
+        assert view.types.names == ["MISC", "OLD"]
+        assert view.types.unpack(view.month_sums("2017-02") or ()) == {"MISC": (7, 1), "OLD": (5, 1)}
 
 
 def test_a_tombstone_takes_a_customer_away() -> None:
@@ -122,7 +122,7 @@ def test_a_tombstone_takes_a_customer_away() -> None:
     world.ready()
     with world.model.reading() as view:
         assert list(view.named("", "2017-02")) == ["Alice", "Charlie"]
-        assert view.active_customers("2017-02", view.cube.types.slot("MISC")) == 2
+        assert view.active_customers("2017-02", view.types.slot("MISC")) == 2
     for offset, partition in ((1_000, 0), (1_001, 1)):
         key = encode_key(CustomerMonthKey(partition, "2017-02", "Charlie"))
         world.model.apply([Record(0, offset, key, None, 0)])
@@ -132,7 +132,7 @@ def test_a_tombstone_takes_a_customer_away() -> None:
     assert shown(world) == {"Alice": {"MISC": (4, 1)}}
     with world.model.reading() as view:
         assert list(view.named("", "2017-02")) == ["Alice"]
-        assert view.active_customers("2017-02", view.cube.types.slot("MISC")) == 1
+        assert view.active_customers("2017-02", view.types.slot("MISC")) == 1
         assert view.imbalance().customers_micros == 3
 
 
@@ -291,7 +291,7 @@ def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
 
 def state(model: ReadModel) -> dict[str, dict[str, dict[str, tuple[int, int]]]]:
     with model.reading() as view:
-        unpack = view.cube.types.unpack
+        unpack = view.types.unpack
         return {m: {c: unpack(sums) for c, sums in view.customers(m).items()} for m in view.months()}
 
 
