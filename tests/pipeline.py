@@ -26,6 +26,9 @@ from billing.subtotal import (
 from generator.events import GeneratedEvent
 
 INPUT_PARTITIONS = 4
+# How long one look at the subtotals goes on while they keep coming; whoever waits for more looks again.
+READING_SECONDS = 2.0
+PRODUCING_SECONDS = 120.0
 
 # librdkafka's word for a partition that the client chooses.
 PARTITION_UA = -1
@@ -98,10 +101,12 @@ class Pipeline:
 
     def produce(self, payload: bytes | None, key: bytes | None = None, partition: int = PARTITION_UA) -> None:
         """Produce one record to the input topic; the client chooses the partition unless one is given."""
+        deadline = time.monotonic() + PRODUCING_SECONDS
         while True:
             try:
                 self._producer.produce(self.settings.input_topic, payload, key, partition)
             except BufferError:
+                assert time.monotonic() < deadline, f"Kafka took no record for {PRODUCING_SECONDS} s"
                 self._producer.poll(0.1)
             else:
                 self._producer.poll(0)
@@ -118,8 +123,12 @@ class Pipeline:
         assert self._producer.flush(180) == 0
 
     def latest_subtotals(self) -> dict[bytes, bytes]:
-        """Return the newest committed value of every key of the subtotals topic, read live."""
-        while records := self._subtotals.poll(timeout_seconds=0.2):
+        """Return the newest committed value of every key of the subtotals topic, read live.
+
+        Ends when no record comes for a moment, and at the latest after `READING_SECONDS`: records may never stop.
+        """
+        deadline = time.monotonic() + READING_SECONDS
+        while time.monotonic() < deadline and (records := self._subtotals.poll(timeout_seconds=0.2)):
             self._latest |= {record.key: record.value for record in records if record.key and record.value}
         return self._latest
 

@@ -143,7 +143,9 @@ def test_nothing_is_told_until_all_is_read(settings: Settings, monkeypatch: pyte
     monkeypatch.setattr(kafka_feed, "_BATCH_RECORDS", 10)
     seen: set[tuple[int, Any]] = set()
     with exporter(settings) as (client, _):
+        deadline = time.monotonic() + 60
         while not ready(client):
+            assert time.monotonic() < deadline
             answer = client.get("/months")
             if answer.status == 503:
                 assert answer.headers["Retry-After"] == "1"
