@@ -4,9 +4,8 @@ import re
 from itertools import combinations
 from typing import Any
 
-import pytest
-
 from billing.settings import Settings
+from tests.for_each import for_each
 from tests.grafana.committed import Json, PlacedPanel, PlacedTarget, dashboards, panels, targets
 from tests.promql import check, documented_metrics, interpolate
 
@@ -20,10 +19,10 @@ WITHOUT_JOB = re.compile(r"ALERTS|[a-z_]+:.+")
 SAFE_VARIABLES = {"query", "custom", "constant", "datasource", "interval", "textbox", "adhoc"}
 JSON_DATASOURCE = "simpod-json-datasource"
 
-every_dashboard = pytest.mark.parametrize("name", dashboards())
-every_panel = pytest.mark.parametrize("placed", panels(), ids=str)
-every_prometheus_target = pytest.mark.parametrize("placed", targets("prometheus"), ids=str)
-every_json_target = pytest.mark.parametrize("placed", targets(JSON_DATASOURCE), ids=str)
+every_dashboard = for_each(dashboards())
+every_panel = for_each(panels())
+every_prometheus_target = for_each(targets("prometheus"))
+every_json_target = for_each(targets(JSON_DATASOURCE))
 
 
 def variables(board: Json) -> dict[str, Json]:
@@ -177,7 +176,7 @@ def test_variables_are_those_that_all_plugins_survive(name: str) -> None:
         assert variable["description"]
 
 
-@pytest.mark.parametrize("name", [name for name in dashboards() if name != "infinity.json"])
+@for_each(name for name in dashboards() if name != "infinity.json")
 def test_prometheus_and_job_are_variables(name: str) -> None:
     """Prometheus is chosen by a variable that begins with the provisioned one; the job is any by default."""
     found = variables(dashboards()[name])

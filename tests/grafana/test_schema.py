@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 
 import jsonschema
-import pytest
 
+from tests.for_each import for_each
 from tests.grafana.committed import Json, PlacedPanel, dashboards, panels
 
 SCHEMAS = Path(__file__).parent / "schema"
@@ -41,13 +41,13 @@ def faults(schema: Json, value: object) -> list[str]:
     return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
 
 
-@pytest.mark.parametrize("name", dashboards())
+@for_each(dashboards())
 def test_dashboard_is_valid(name: str) -> None:
     """The dashboard has the published form."""
     assert not faults(dashboard_schema(), dashboards()[name])
 
 
-@pytest.mark.parametrize("placed", panels(), ids=str)
+@for_each(panels())
 def test_panel_options_are_valid(placed: PlacedPanel) -> None:
     """A panel's options and field settings are those of its visualisation."""
     panel = placed.panel
