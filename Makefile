@@ -6,6 +6,10 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tests wait for processes more than they compute, so more of them run at once than there are cores.
+WORKERS ?= 4
+# Tests are handed out in the order in which tests/conftest.py puts them.
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 COMPOSE_FILES := docker-compose.yml docker-compose.noplugin.yml
 
 .DEFAULT_GOAL := help
@@ -23,8 +27,8 @@ demo: $(STAMP) ## Start everything on this machine, Apache Kafka included; flags
 	@$(BIN)/qb demo $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## Run all tests against a real Apache Kafka; pytest's flags in ARGS
-	@$(BIN)/pytest $(ARGS)
+test: $(STAMP) ## Run all but the slow tests against a real Apache Kafka; pytest's flags in ARGS
+	@$(PYTEST) -m 'not slow' $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## Check style and format of the Python code
@@ -45,7 +49,8 @@ files: $(STAMP) ## Check YAML, shell, Docker, compose and Prometheus files
 	@$(call with,promtool,promtool test rules prometheus/tests/*.yml)
 
 .PHONY: check
-check: lint types files test ## Everything that CI checks; with QB_REQUIRE_TOOLS=1 a missing tool is an error
+check: lint types files ## Everything that CI checks, slow tests too; with QB_REQUIRE_TOOLS=1 a missing tool is an error
+	@$(PYTEST) $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure throughput against a bare consumer and a stock pipeline; flags in ARGS

@@ -1,4 +1,4 @@
-"""What all tests share: a real Apache Kafka, names that no other test uses, and a strict eye on skipped tests.
+"""What all tests share: a real Apache Kafka, names that no other test uses, and which process runs which test.
 
 Environment:
     QB_BOOTSTRAP_SERVERS: use this cluster instead of starting one. The tests make topics and groups in it.
@@ -8,12 +8,20 @@ Environment:
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from broker.kafka_broker import KafkaBroker
 from broker.ports import free_port
+
+pytest_plugins = ["tests.run_report"]
+
+_SERVERS = "bootstrap_servers"
 
 
 @dataclass(frozen=True)
@@ -24,9 +32,13 @@ class Kafka:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """A cluster that answers: one node of Apache Kafka, or the one that QB_BOOTSTRAP_SERVERS names."""
-    if servers := os.environ.get("QB_BOOTSTRAP_SERVERS"):
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A cluster that answers: one node of Apache Kafka, or the one that QB_BOOTSTRAP_SERVERS names.
+
+    The processes of pytest-xdist share the one that their starter runs.
+    """
+    told = getattr(request.config, "workerinput", {})
+    if servers := os.environ.get("QB_BOOTSTRAP_SERVERS") or told.get(_SERVERS):
         yield Kafka(servers)
         return
     with KafkaBroker(tmp_path_factory.mktemp("kafka"), free_port()) as broker:
@@ -45,30 +57,34 @@ def topic_prefix(unique_name: str) -> str:
     return f"{unique_name}."
 
 
-_skipped: list[str] = []
+class _SharedKafka:
+    """Runs one Kafka for all processes of pytest-xdist, from before the first starts until after the last ended."""
+
+    def __init__(self) -> None:
+        self._resources = ExitStack()
+        self._servers = os.environ.get("QB_BOOTSTRAP_SERVERS", "")
+
+    def pytest_configure_node(self, node: Any) -> None:
+        if not self._servers:
+            folder = self._resources.enter_context(TemporaryDirectory(prefix="qb-tests-kafka-"))
+            self._servers = self._resources.enter_context(KafkaBroker(Path(folder), free_port())).bootstrap_servers
+        node.workerinput[_SERVERS] = self._servers
+
+    def pytest_unconfigure(self) -> None:
+        self._resources.close()
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.skipped and not hasattr(report, "wasxfail"):
-        _skipped.append(report.nodeid)
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_SharedKafka())
 
 
-def pytest_collectreport(report: pytest.CollectReport) -> None:
-    if report.skipped:
-        _skipped.append(report.nodeid)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, for they share what is dear; those marked `spread` go to any.
 
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if _skipped and _tools_required() and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _tools_required():
-        for nodeid in _skipped:
-            terminalreporter.write_line(f"SKIPPED, though QB_REQUIRE_TOOLS=1 allows no skips: {nodeid}", red=True)
-
-
-def _tools_required() -> bool:
-    return os.environ.get("QB_REQUIRE_TOOLS") == "1"
+    These wait for processes most of the time, and come first: whatever needs none fills the end of a run.
+    """
+    for item in items:
+        if not item.get_closest_marker("spread"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.get_closest_marker("spread") is None)

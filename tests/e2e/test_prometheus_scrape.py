@@ -21,8 +21,12 @@ from tests.prometheus.test_rules import Rule, alerts, all_rules, name_of
 from tests.promql import OF_PROMETHEUS, TARGET_LABELS, check, documented_metrics, interpolate
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed; on Debian: apt install prometheus")
-    for tool in ("prometheus", "promtool")
+    pytest.mark.timeout(600),
+    pytest.mark.slow("dashboards and alerts in a real Prometheus"),
+    *(
+        pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is missing; on Debian: apt install prometheus")
+        for tool in ("prometheus", "promtool")
+    ),
 ]
 
 LIVE_EVENTS_PER_SECOND = 40

@@ -11,6 +11,8 @@ from tests.conftest import Kafka
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.processor.test_takeover import changelog_of, count_some, delete_state
 
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600), pytest.mark.slow("the runbook's remedies")]
+
 COUNTED = 100
 ARRIVED_MEANWHILE = 20
 MICROS = 1_000_000

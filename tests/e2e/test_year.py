@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from billing import ledger
 from billing.clock import FixedClock
 from billing.invoice import Invoice
@@ -19,6 +21,8 @@ from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals
 from tests.conftest import Kafka
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
+
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600), pytest.mark.slow("a year with its audit")]
 
 ZONE = "Europe/Berlin"
 MONTHS = [add_months("2025-01", index) for index in range(12)]

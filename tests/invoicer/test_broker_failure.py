@@ -11,6 +11,8 @@ from broker.ports import free_port
 from tests.invoicer.kafka_world import KafkaWorld
 from tests.invoicer.test_service import STILL, event
 
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+
 STOP_SECONDS = 15
 
 

@@ -10,6 +10,8 @@ from invoicer.steps import Step
 from tests.conftest import Kafka
 from tests.invoicer.kafka_world import Event, KafkaWorld
 
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+
 OCTOBER_MS = 1_791_000_000_000
 NOVEMBER_MS = 1_793_800_000_000
 SIGKILLED = -9

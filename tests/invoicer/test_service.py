@@ -15,6 +15,8 @@ from tests.conftest import Kafka
 from tests.invoicer.kafka_world import Event, KafkaWorld
 from tests.pipeline import wait_until
 
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+
 DAY_MS = 24 * MS_PER_HOUR
 # A clock that shows 2025-01-01 and as good as stands still: only events close months then.
 STILL = {"simulation_speed": 1e-6, "simulation_start_ms": 1_735_689_600_000}

@@ -10,6 +10,8 @@ from broker.ports import free_port
 from tests.pipeline import Pipeline, wait_until
 from tests.processor.test_exactly_once import Feeder, Recount, wait_for_more
 
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+
 
 def test_a_broker_that_is_killed_and_comes_back(tmp_path: Path, unique_name: str) -> None:
     """The processor goes on from its last commit by itself: nothing lost, nothing twice."""
@@ -57,6 +59,7 @@ def coordinator_of(pipeline: Pipeline) -> int:
     return node
 
 
+@pytest.mark.slow("the loss of one broker of three")
 @pytest.mark.parametrize("coordinates", [True, False])
 def test_one_broker_of_three_is_lost(tmp_path: Path, unique_name: str, coordinates: bool) -> None:
     """With three nodes the loss of one stops nothing for long, whether it coordinated the group or not.

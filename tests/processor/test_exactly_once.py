@@ -16,6 +16,8 @@ from generator.expected import ExpectedTotals
 from tests.conftest import Kafka
 from tests.pipeline import Pipeline, rejected_multiset, wait_until
 
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+
 MIX = EventMix(customers=500, malformed_share=0.01, late_share=0.05, credit_share=0.05)
 
 

@@ -21,6 +21,8 @@ from tests.conftest import Kafka
 from tests.memory_store import MemoryStore
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+
 
 def check(
     counted: int | None, committed: int | None, has_history: bool, oldest: int = 0, retained: bool = False
