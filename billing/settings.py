@@ -25,8 +25,10 @@ from billing.event_time import parse_limit
 ENVIRONMENT_PREFIX = "QB_"
 CONFIG_VARIABLE = "QB_CONFIG"
 
-Part = Literal["generate", "process", "export", "invoice", "audit"]
-ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit")
+Part = Literal["generate", "process", "export", "invoice", "audit", "topics"]
+ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "topics")
+# Those that make events, count them or show what was counted.
+COUNTING: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit")
 
 # The forms that the generator writes: three, four or five CSV fields, or JSON.
 EVENT_FORMATS = ("csv3", "csv4", "csv5", "json")
@@ -116,6 +118,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "topics",
         ge=1,
         le=10_000,
     )
@@ -126,11 +129,25 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "topics",
         ge=-1,
         le=15,
     )
-    consumer_group: str = setting("billing", "consumer group of the processors", "process", min_length=1)
+    consumer_group: str = setting(
+        "billing",
+        "consumer group of the processors",
+        "generate",
+        "process",
+        "export",
+        "invoice",
+        "topics",
+        min_length=1,
+    )
     instance: str = setting("", "stable name of this instance; empty: the host name", validate_default=True)
+
+    topic_check_seconds: float = setting(
+        300, "time between two checks of the topics while a part runs", "process", "export", "invoice", ge=1, le=86_400
+    )
 
     # The business
     types: TypeNames = setting(
@@ -140,7 +157,15 @@ class Settings(BaseModel):
         DEFAULT_TYPE, "type of an event that names none; one of `types`", "generate", "process", "audit"
     )
     currency: str = setting("EUR", "the one currency, as an ISO 4217 code", "export", "invoice", pattern=r"^[A-Z]{3}$")
-    time_zone: str = setting("UTC", "IANA zone whose calendar months are the billing periods")
+    time_zone: str = setting(
+        "UTC",
+        "IANA zone whose calendar months are the billing periods",
+        "generate",
+        "process",
+        "export",
+        "invoice",
+        "audit",
+    )
     # At most ten years, so that no accepted event lies beyond the calendar.
     max_future_seconds: float = setting(
         86_400, "how far in the future an event's time may lie", "generate", "process", "audit", ge=0, le=315_360_000
@@ -152,18 +177,43 @@ class Settings(BaseModel):
         "process",
         "audit",
     )
-    max_event_bytes: int = setting(
-        16_384, "size of the largest record accepted as an event", "generate", "process", "audit", ge=64
-    )
+    max_event_bytes: int = setting(16_384, "size of the largest record accepted as an event", ge=64)
     out_of_orderness_seconds: float = setting(
         43_200, "how late an event may arrive and still count as on time", "process", "export", "invoice", ge=0
     )
 
     # A simulation's clock, shared by the parts; 0 is the wall clock
-    simulation_speed: float = setting(0, "simulated seconds per second; 0: real time", ge=0, le=1e9)
-    simulation_start_ms: int = setting(0, "simulated time at the anchor, in milliseconds", ge=0, lt=7_000_000_000_000)
+    simulation_speed: float = setting(
+        0,
+        "simulated seconds per second; 0: real time",
+        "generate",
+        "process",
+        "export",
+        "invoice",
+        "audit",
+        ge=0,
+        le=1e9,
+    )
+    simulation_start_ms: int = setting(
+        0,
+        "simulated time at the anchor, in milliseconds",
+        "generate",
+        "process",
+        "export",
+        "invoice",
+        "audit",
+        ge=0,
+        lt=7_000_000_000_000,
+    )
     simulation_anchor_ms: int = setting(
-        0, "wall clock time at which the simulated time is the start, in milliseconds", ge=0
+        0,
+        "wall clock time at which the simulated time is the start, in milliseconds",
+        "generate",
+        "process",
+        "export",
+        "invoice",
+        "audit",
+        ge=0,
     )
 
     # Processor

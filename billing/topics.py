@@ -1,29 +1,22 @@
-"""The topics between the parts: their names come from the settings, their shape from here."""
+"""The topics between the parts: their names come from the settings, their shape from the rules."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from billing.topic_rules import LARGEST_RECORD_BYTES as LARGEST_RECORD_BYTES
+from billing.topic_rules import Role
 
 if TYPE_CHECKING:
     from billing.settings import Settings
 
-COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "600000"}
-KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1"}
-
-# What a broker takes in one request at the most (its `socket.request.max.bytes`). A record of the input, however large
-# it was allowed to be, fits into a topic with this limit, with the headers that a rejected record gets.
-LARGEST_RECORD_BYTES = 104_857_600
-
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """A topic as it is made when it does not exist yet. An existing one is left as it is.
+    """A topic as it is named, and how many partitions it gets when it is made."""
 
-    `partitions` None takes the broker's default.
-    """
-
+    role: Role
     name: str
     partitions: int
-    config: dict[str, str] = field(default_factory=dict)
 
 
 def subtotals_partition(input_partition: int, partitions: int) -> int:
@@ -38,15 +31,22 @@ def subtotals_partition(input_partition: int, partitions: int) -> int:
     return input_partition % partitions
 
 
+def changelog_topic(consumer_group: str, input_topic: str) -> str:
+    """Return the topic in which Quix Streams keeps State, as it names it itself."""
+    return f"changelog__{consumer_group}--{input_topic}--default"
+
+
 def topic_specs(settings: "Settings") -> dict[str, TopicSpec]:
-    """Return the specification of every topic by its role: input, subtotals, rejected, invoices."""
-    return {
-        "input": TopicSpec(settings.input_topic, settings.input_partitions, dict(KEPT_FOR_EVER)),
-        "subtotals": TopicSpec(settings.subtotals_topic, settings.input_partitions, dict(COMPACTED)),
-        "rejected": TopicSpec(
-            settings.rejected_topic,
-            settings.input_partitions,
-            {**KEPT_FOR_EVER, "max.message.bytes": str(LARGEST_RECORD_BYTES)},
-        ),
-        "invoices": TopicSpec(settings.invoices_topic, 1, dict(COMPACTED)),
-    }
+    """Return the specification of every topic by its role: input, subtotals, rejected, invoices, changelog.
+
+    The changelog always has as many partitions as the input; the number here stands for an input that is made.
+    """
+    partitions = settings.input_partitions
+    specs = (
+        TopicSpec(Role.INPUT, settings.input_topic, partitions),
+        TopicSpec(Role.SUBTOTALS, settings.subtotals_topic, partitions),
+        TopicSpec(Role.REJECTED, settings.rejected_topic, partitions),
+        TopicSpec(Role.INVOICES, settings.invoices_topic, 1),
+        TopicSpec(Role.CHANGELOG, changelog_topic(settings.consumer_group, settings.input_topic), partitions),
+    )
+    return {spec.role.value: spec for spec in specs}

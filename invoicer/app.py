@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +16,7 @@ from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.logs import get_logger
 from billing.runtime.metrics_server import metrics_served
 from billing.runtime.signals import Stop, stop_on_signals
+from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from billing.subtotal import RecordError
 from invoicer.close_display import CloseReporter
@@ -24,8 +26,8 @@ from invoicer.ledger_writer import LedgerLostError
 from invoicer.metrics import InvoicerMetrics
 from invoicer.months import LAST_MONTH, next_month
 from invoicer.preview import PreviewWriter
-from invoicer.session import Listeners, Session, open_preview, open_session
-from invoicer.steps import Steps, ignore_step
+from invoicer.session import TOPICS, Listeners, Session, open_preview, open_session
+from invoicer.steps import Steps, ask_before_writing, ignore_step
 
 logger = get_logger(__name__)
 
@@ -79,11 +81,12 @@ def run(settings: Settings, arguments: argparse.Namespace, steps: Steps = ignore
     if request.month and not request.dry_run:
         _require_begun(request.month, settings)
     try:
-        with stop_on_signals() as stop, CloseReporter() as report:
+        with stop_on_signals() as stop, CloseReporter() as report, ExitStack() as resources:
             if request.dry_run:
                 return preview(settings, request.month, stop)
             registry = CollectorRegistry()
-            listeners = Listeners(InvoicerMetrics(registry), report, steps)
+            topics = resources.enter_context(TopicWatch(settings, TOPICS, registry))
+            listeners = Listeners(InvoicerMetrics(registry), report, ask_before_writing(steps, topics.raise_refusal))
             if request.month:
                 return close_by_hand(settings, request.month, request.now, listeners, stop)
             with metrics_served(registry, settings.invoicer_host, settings.invoicer_port, "invoicer_port"):

@@ -16,21 +16,20 @@ class InputTopic:
     Args:
         settings: where the broker is, and the topic.
         bounds: who asks.
-        partitions: how many the topic has.
     """
 
-    def __init__(self, settings: Settings, bounds: PartitionBounds, partitions: int) -> None:
+    def __init__(self, settings: Settings, bounds: PartitionBounds) -> None:
         self._settings = settings
         self._bounds = bounds
-        self._partitions = partitions
 
     def logs(self) -> Mapping[int, Bounds]:
-        """Return where each partition begins and ends.
+        """Return where each partition begins and ends, those included that were added a moment ago.
 
         Raises:
             KafkaUnavailableError: the broker does not answer in time.
         """
-        return self._bounds.logs(self._settings.input_topic, range(self._partitions))
+        topic = self._settings.input_topic
+        return self._bounds.logs(topic, range(self._bounds.partitions(topic)))
 
     def holds_record(self, partition: int, stretch: Bounds) -> bool:
         """Say whether the partition holds a record that is committed or still may be, or may hold one.

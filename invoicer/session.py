@@ -28,6 +28,8 @@ from invoicer.witness import check_files, check_log, confirmed_end, confirmed_pl
 
 logger = get_logger(__name__)
 
+TOPICS = ("input", "subtotals", "invoices")
+
 _CATCH_UP_SECONDS = 30.0
 
 
@@ -71,7 +73,7 @@ def open_session(
         OperatorError: the broker does not answer, or another invoicer takes over.
         RecordError: a record that this program can't read.
     """
-    partitions = ensure_topics(settings, ("input", "subtotals", "invoices"), answer_seconds)
+    partitions = ensure_topics(settings, TOPICS, answer_seconds)
     with ExitStack() as resources:
         # Step 1.
         writer = resources.enter_context(closing(KafkaLedgerWriter(settings, listeners.steps, stop_requested)))
@@ -96,7 +98,7 @@ def open_preview(settings: Settings, writer: LedgerWriter, stop_requested: StopR
         OperatorError: the broker does not answer.
         RecordError: a record that this program can't read.
     """
-    partitions = ensure_topics(settings, ("input", "subtotals", "invoices"))
+    partitions = ensure_topics(settings, TOPICS)
     with ExitStack() as resources:
         listeners = Listeners(InvoicerMetrics(CollectorRegistry()))
         yield _build(settings, listeners, partitions, writer, resources, stop_requested)
@@ -141,7 +143,7 @@ def _build(
         calendar=month_calendar(settings.time_zone),
         rule=rule,
         clock=settings.clock,
-        watch=InputWatch(InputTopic(settings, bounds, partitions["input"]), rule.idle_after_ms),
+        watch=InputWatch(InputTopic(settings, bounds), rule.idle_after_ms),
         catch_up=lambda stop: feed.catch_up(_CATCH_UP_SECONDS, stop),
         before_close=lambda month: places.begin(month, _ledger_end(bounds, settings)),
         metrics=listeners.metrics,

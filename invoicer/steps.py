@@ -43,3 +43,19 @@ Steps = Callable[[Step], None]
 
 def ignore_step(_step: Step) -> None:
     """Do nothing: for those who need not be told."""
+
+
+def ask_before_writing(steps: Steps, may_write: Callable[[], None]) -> Steps:
+    """Return what tells `steps` and asks before a month is begun and before each transaction is ended.
+
+    Args:
+        steps: told of each step.
+        may_write: raises what forbids to write.
+    """
+
+    def tell(step: Step) -> None:
+        if step in (Step.CLOSE_STARTED, Step.RECORDS_SENT):
+            may_write()
+        steps(step)
+
+    return tell

@@ -3,14 +3,17 @@
 import argparse
 import gc
 import time
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
 from billing.period import month_calendar
-from billing.runtime.kafka import ensure_topics, reader_config
+from billing.runtime.kafka import admin_client, ensure_topics, reader_config
 from billing.runtime.logs import get_logger
 from billing.runtime.metrics_server import metrics_served
 from billing.runtime.signals import stop_on_signals
+from billing.runtime.topic_check import widen_changelog
+from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from billing.topics import LARGEST_RECORD_BYTES
 from processor.failures import explain
@@ -28,6 +31,11 @@ GC_THRESHOLDS = (200_000, 50, 100)
 MOST_FAILURES = 8
 MOST_PAUSE_SECONDS = 5
 
+TOPICS = ("input", "subtotals", "rejected", "changelog")
+
+# Partitions that are added to the input are seen this soon.
+METADATA_REFRESH_MS = 10_000
+
 # How long a killed instance keeps its partitions from the others, and from no one if it comes back as itself.
 SESSION_TIMEOUT_MS = 10_000
 
@@ -40,19 +48,22 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
     Raises:
         OperatorError: something that a person has to mend; nothing was miscounted.
     """
-    partitions = ensure_topics(settings, ("input", "subtotals", "rejected"))
+    partitions = ensure_topics(settings, TOPICS)
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, settings.types)
     collector = StatusCollector()
     registry.register(collector)
-    with metrics_served(registry, settings.processor_host, settings.processor_port, "processor_port"):
+    with (
+        metrics_served(registry, settings.processor_host, settings.processor_port, "processor_port"),
+        TopicWatch(settings, TOPICS, registry) as topics,
+    ):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         failures = 0
         while failures < MOST_FAILURES:
             commits_before = metrics.commits
-            if _run_once(settings, partitions["subtotals"], metrics, collector):
+            if _run_once(settings, partitions["subtotals"], metrics, collector, topics):
                 logger.info("processor stopped", instance=settings.instance)
                 return 0
             failures = 1 if metrics.commits > commits_before else failures + 1
@@ -63,12 +74,16 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _run_once(
-    settings: Settings, subtotals_partitions: int, metrics: ProcessorMetrics, collector: StatusCollector
+    settings: Settings,
+    subtotals_partitions: int,
+    metrics: ProcessorMetrics,
+    collector: StatusCollector,
+    topics: TopicWatch,
 ) -> bool:
     """Run the application until it is told to stop (True) or fails in a way that may pass (False)."""
     logger.info("processor starts", instance=settings.instance, topic=settings.input_topic)
     try:
-        worker = make_worker(settings, subtotals_partitions, metrics)
+        worker = make_worker(settings, subtotals_partitions, metrics, topics.raise_refusal)
         application = make_application(settings, worker)
         collector.status = lambda: status_of(application, worker)
         application.run()
@@ -91,14 +106,22 @@ def _told_to_stop_within(seconds: float) -> bool:
     return stop.requested
 
 
-def make_worker(settings: Settings, subtotals_partitions: int, metrics: ProcessorMetrics) -> BillingWorker:
-    """Return the worker that the settings describe, for a subtotals topic of so many partitions."""
+def make_worker(
+    settings: Settings,
+    subtotals_partitions: int,
+    metrics: ProcessorMetrics,
+    may_write: Callable[[], None] = lambda: None,
+) -> BillingWorker:
+    """Return the worker that the settings describe, for a subtotals topic of so many partitions.
+
+    `may_write` is asked before each commit, and raises what forbids it.
+    """
     rules = FoldRules(
         events=settings.event_rules,
         calendar=month_calendar(settings.time_zone),
         out_of_orderness_ms=int(settings.out_of_orderness_seconds * 1_000),
     )
-    return BillingWorker(settings, subtotals_partitions, rules, settings.clock, metrics)
+    return BillingWorker(settings, subtotals_partitions, rules, settings.clock, metrics, may_write)
 
 
 def make_application(settings: Settings, worker: BillingWorker) -> BatchingApplication:
@@ -108,6 +131,7 @@ def make_application(settings: Settings, worker: BillingWorker) -> BatchingAppli
         input_topic=settings.input_topic,
         batch_messages=settings.batch_messages,
         reader_options=reader_config(settings, f"{settings.consumer_group}-history"),
+        widen_changelog=lambda: widen_changelog(admin_client(settings, log_level=0), settings),
         broker_address=settings.bootstrap_servers,
         consumer_group=settings.consumer_group,
         commit_interval=settings.commit_interval_seconds,
@@ -119,6 +143,7 @@ def make_application(settings: Settings, worker: BillingWorker) -> BatchingAppli
             "group.instance.id": f"{settings.consumer_group}-{settings.instance}",
             "isolation.level": "read_committed",
             "session.timeout.ms": SESSION_TIMEOUT_MS,
+            "topic.metadata.refresh.interval.ms": METADATA_REFRESH_MS,
             # The default of a second holds any fast consumer at about 176,000 records/s with an idle core.
             "fetch.queue.backoff.ms": 10,
             # Questions to a broker wait behind an open fetch; recovery asks several a partition.

@@ -269,6 +269,7 @@ class BatchingApplication(Application):
         input_topic: the topic to read; it must exist.
         batch_messages: the most records taken at once.
         reader_options: librdkafka options of a consumer of committed records that reports the end of a partition.
+        widen_changelog: gives the changelog as many partitions as the input has.
         options: what Quix's Application takes.
     """
 
@@ -278,6 +279,7 @@ class BatchingApplication(Application):
         input_topic: str,
         batch_messages: int,
         reader_options: Mapping[str, object],
+        widen_changelog: Callable[[], None] = lambda: None,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -288,6 +290,8 @@ class BatchingApplication(Application):
         )
         self._worker = worker
         self._reader_options = reader_options
+        self._widen_changelog = widen_changelog
+        self._known_partitions = 0
         self._new_partitions: set[int] = set()
         self._next_offsets: dict[int, int] = {}
         self._stops = ExitStack()
@@ -371,8 +375,13 @@ class BatchingApplication(Application):
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Begin where the group stands; where it has no offset, at the beginning, and say so explicitly.
 
+        A partition that was added to the input since the start first gets its place in the changelog.
+
         The reset policy is "error": a committed offset that retention has eaten must stop the application.
         """
+        if any(partition.partition >= self._known_partitions for partition in partitions):
+            self._widen_changelog()
+            self._known_partitions = max(partition.partition for partition in partitions) + 1
         for partition, committed in zip(partitions, self._consumer.committed(partitions, timeout=30), strict=True):
             if committed.error is not None:
                 raise KafkaConsumerException(error=committed.error)

@@ -33,6 +33,7 @@ class BillingWorker:
         rules: what a fold keeps to.
         clock: what future event times are measured against.
         metrics: what it tells of itself.
+        may_write: asked before each commit; raises what forbids it.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class BillingWorker:
         rules: FoldRules,
         clock: Clock,
         metrics: ProcessorMetrics,
+        may_write: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._subtotals_partitions = subtotals_partitions
@@ -49,6 +51,7 @@ class BillingWorker:
         self._clock = clock
         self._wall_clock = SystemClock()
         self._metrics = metrics
+        self._may_write = may_write
         self._types = TypeTable(rules.events.types)
         self._books: dict[int, PartitionBook] = {}
         self._gathered: dict[int, Gathered] = {}
@@ -87,7 +90,12 @@ class BillingWorker:
                 self._fold_all()
 
     def before_commit(self, store_of: Callable[[int], Store], produce: Produce) -> None:
-        """Fold what was gathered, write what changed to State and the subtotals topic, hand on what was rejected."""
+        """Fold what was gathered, write what changed to State and the subtotals topic, hand on what was rejected.
+
+        Raises:
+            OperatorError: nothing may be written any more.
+        """
+        self._may_write()
         self._fold_all()
         topic, now_ms = self._settings.subtotals_topic, self._wall_clock.now_ms()
         for message, rejection in self._rejected:

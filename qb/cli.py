@@ -63,6 +63,12 @@ COMMANDS = (
     Command("audit", "recount everything from the input and compare", "qb.audit.app", {
         "--json": {"action": "store_true", "help": "print the findings as JSON"},
     }),
+    Command("topics", "check what the topics are, make the missing ones, set wrong ones right", "qb.topics.app", {
+        "--check": {"action": "store_true", "help": "show each setting beside what it must be, as without any flag"},
+        "--create": {"action": "store_true", "help": "make the topics that do not exist"},
+        "--fix": {"action": "store_true", "help": "set right what can be set, and say what can't"},
+        "--json": {"action": "store_true", "help": "print the table as JSON"},
+    }),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from the settings model and the table of commands: ``python -m qb.docs``."""
+"""Writes docs/settings.md and docs/topics.md from the model, the commands and the rules: ``python -m qb.docs``."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Any
 
 from billing.settings import ALL, Settings, setting_parts
 from qb.cli import COMMANDS
+from qb.topics.page import render_topics
 
 SETTINGS_PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+TOPICS_PAGE = SETTINGS_PAGE.with_name("topics.md")
 
 INTRODUCTION = """\
 <!-- Made from billing/settings.py and qb/cli.py by `python -m qb.docs`: change those and run it again. -->
@@ -87,5 +89,6 @@ def _flag_rows() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    SETTINGS_PAGE.write_text(render_settings(), encoding="utf-8")
-    print(f"written: {SETTINGS_PAGE}")
+    for page, text in ((SETTINGS_PAGE, render_settings()), (TOPICS_PAGE, render_topics())):
+        page.write_text(text, encoding="utf-8")
+        print(f"written: {page}")

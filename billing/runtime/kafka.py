@@ -1,14 +1,18 @@
 """Kafka clients as every part makes them, and the topics they need."""
 
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from billing.errors import OperatorError
 from billing.runtime.logs import client_logger, get_logger
+from billing.runtime.topic_check import check_topics, default_replication, log_warnings, refuse_wrong, widen_topic
 from billing.settings import Settings
+from billing.topic_rules import Role, made_config
 from billing.topics import TopicSpec, topic_specs
 
 logger = get_logger(__name__)
@@ -36,6 +40,7 @@ _PASSING = frozenset(
         KafkaError.NOT_COORDINATOR,
     }
 )
+_UNKNOWN_SETTING = re.compile(r"Unknown topic config name: ([a-z.]+)")
 
 
 class KafkaUnavailableError(OperatorError):
@@ -94,7 +99,9 @@ def admin_client(settings: Settings, **options: object) -> AdminClient:
 
 
 def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: float = 30.0) -> dict[str, int]:
-    """Make the topics that do not exist yet and return the number of partitions of each, by role.
+    """Make the topics that do not exist yet, check all, and return the number of partitions of each, by role.
+
+    The changelog gets as many partitions as the input has, also when partitions were added to the input since.
 
     Args:
         settings: names, partitions and replicas.
@@ -103,21 +110,56 @@ def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: flo
 
     Raises:
         KafkaUnavailableError: no broker answered in time.
+        TopicRefusedError: a topic is such that money would be lost or doubled.
         OperatorError: an option in `kafka` is wrong.
         KafkaException: the broker refused.
     """
-    specs = {role: topic_specs(settings)[role] for role in roles}
+    wanted = [Role(role) for role in roles]
     # What goes wrong is told by the errors raised here; the client need not print it as well.
     admin = admin_client(settings, log_level=0)
     deadline = time.monotonic() + timeout_seconds
-    _create(admin, specs.values(), settings.replication_factor, deadline, settings.bootstrap_servers)
+    found = make_missing_topics(admin, settings, wanted, deadline)
+    findings = check_topics(admin, settings, wanted)
+    refuse_wrong(findings)
+    log_warnings(findings)
+    return found
+
+
+def make_missing_topics(
+    admin: AdminClient, settings: Settings, roles: Sequence[Role], deadline: float
+) -> dict[str, int]:
+    """Make the topics of these roles that do not exist yet; return the number of partitions of each, by role.
+
+    Raises:
+        KafkaUnavailableError: no broker answered until `deadline`, of the monotonic clock.
+        KafkaException: the broker refused.
+    """
+    specs = topic_specs(settings)
+    plain = [specs[role] for role in roles if role is not Role.CHANGELOG]
+    found = _make_and_wait(admin, settings, plain, deadline)
+    if Role.CHANGELOG in roles:
+        input_topic = specs[Role.INPUT].name
+        inputs = _partitions(admin, deadline, settings.bootstrap_servers).get(input_topic, specs[Role.INPUT].partitions)
+        changelog = replace(specs[Role.CHANGELOG], partitions=inputs)
+        found |= _make_and_wait(admin, settings, [changelog], deadline)
+        if found[Role.CHANGELOG.value] < inputs:
+            widen_topic(admin, changelog.name, inputs)
+            found[Role.CHANGELOG.value] = inputs
+    return found
+
+
+def _make_and_wait(
+    admin: AdminClient, settings: Settings, specs: Sequence[TopicSpec], deadline: float
+) -> dict[str, int]:
+    servers = settings.bootstrap_servers
+    _create(admin, specs, settings.replication_factor, deadline, servers)
     while True:
-        found = _partitions(admin, deadline, settings.bootstrap_servers)
-        missing = [spec.name for spec in specs.values() if spec.name not in found]
+        found = _partitions(admin, deadline, servers)
+        missing = [spec.name for spec in specs if spec.name not in found]
         if not missing:
-            return {role: found[spec.name] for role, spec in specs.items()}
+            return {spec.role.value: found[spec.name] for spec in specs}
         if time.monotonic() > deadline:
-            raise KafkaUnavailableError(f"topic {missing[0]} does not show on {settings.bootstrap_servers}")
+            raise KafkaUnavailableError(f"topic {missing[0]} does not show on {servers}")
         time.sleep(0.1)
 
 
@@ -131,25 +173,34 @@ def _partitions(admin: AdminClient, deadline: float, servers: str) -> dict[str, 
                 raise KafkaUnavailableError(
                     f"no Kafka broker answers at {servers}: start one (qb broker) or set bootstrap_servers"
                 ) from error
-            logger.debug("broker not available yet", address=servers, error=error)
+            logger.debug("broker not available yet", address=servers, error=str(error))
 
 
 def _create(
-    admin: AdminClient, specs: Iterable[TopicSpec], replication_factor: int, deadline: float, servers: str
+    admin: AdminClient, specs: Sequence[TopicSpec], replication_factor: int, deadline: float, servers: str
 ) -> None:
     present = _partitions(admin, deadline, servers)
-    wanted = [
-        NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=replication_factor, config=spec.config)
-        for spec in specs
-        if spec.name not in present
-    ]
+    wanted = [spec for spec in specs if spec.name not in present]
     if not wanted:
         return
-    for name, future in admin.create_topics(wanted, operation_timeout=10.0).items():
-        try:
-            future.result()
-            logger.info("topic created", topic=name)
-        except KafkaException as error:
-            # Another part may have made it in between.
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise
+    replicas = replication_factor if replication_factor > 0 else default_replication(admin)
+    for spec in wanted:
+        _create_one(admin, spec, replicas, made_config(spec.role, replicas))
+
+
+def _create_one(admin: AdminClient, spec: TopicSpec, replicas: int | None, config: dict[str, str]) -> None:
+    topic = NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=replicas or -1, config=config)
+    (future,) = admin.create_topics([topic], operation_timeout=10.0).values()
+    try:
+        future.result()
+        logger.info("topic created", topic=spec.name, partitions=spec.partitions)
+    except KafkaException as error:
+        fault = error.args[0]
+        unknown = _UNKNOWN_SETTING.search(fault.str() or "")
+        if fault.code() == KafkaError.INVALID_CONFIG and unknown and unknown[1] in config:
+            # An older broker: what it does not know it does not do either.
+            rest = {name: value for name, value in config.items() if name != unknown[1]}
+            _create_one(admin, spec, replicas, rest)
+        # Another part may have made it in between.
+        elif fault.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise

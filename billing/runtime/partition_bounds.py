@@ -48,6 +48,16 @@ class PartitionBounds:
         self._answer_seconds = answer_seconds
         self._admin = admin or admin_client(settings)
 
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has now."""
+        try:
+            found = self._admin.list_topics(topic, timeout=self._answer_seconds).topics[topic]
+        except KafkaException as error:
+            raise KafkaUnavailableError(f"no broker tells the partitions of {topic} at {self._servers}") from error
+        if found.error is not None:
+            raise KafkaUnavailableError(f"no broker at {self._servers} tells the partitions of {topic}: {found.error}")
+        return len(found.partitions)
+
     def starts(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return the log start of each partition: the offset of the first record that is still there, or was."""
         return self._ask(topic, partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)

@@ -8,10 +8,13 @@ from billing.runtime.kafka import KafkaUnavailableError, ensure_topics
 from billing.runtime.logs import get_logger
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.topic_reader import TopicReader
+from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from exporter.model.read_model import ReadModel
 
 logger = get_logger(__name__)
+
+TOPICS = ("subtotals", "invoices")
 
 START_TIMEOUT_SECONDS = 30.0
 
@@ -43,16 +46,19 @@ class KafkaFeed:
 
         Raises:
             KafkaUnavailableError: no broker answered at the start.
+            TopicRefusedError: a topic is, or has become, one whose records are lost.
             KafkaException: an error that trying again does not mend.
         """
-        partitions = ensure_topics(self._settings, ("subtotals", "invoices"), START_TIMEOUT_SECONDS)
+        partitions = ensure_topics(self._settings, TOPICS, START_TIMEOUT_SECONDS)
         self._subtotals_partitions = partitions["subtotals"]
         with (
             TopicReader(self._settings, self._settings.subtotals_topic, partitions["subtotals"]) as subtotals,
             TopicReader(self._settings, self._settings.invoices_topic, partitions["invoices"]) as invoices,
+            TopicWatch(self._settings, TOPICS) as topics,
         ):
             ends = _records_to_read(self._settings, partitions, stop)
             while not stop.is_set():
+                topics.raise_refusal()
                 self._model.apply(subtotals.poll(_BATCH_RECORDS, _WAIT_SECONDS))
                 self._model.apply_invoices(invoices.poll(_BATCH_RECORDS, 0.0))
                 if subtotals.caught_up and invoices.caught_up:

@@ -2,12 +2,18 @@
 
 from billing.settings import Settings
 from qb.cli import COMMANDS
-from qb.docs import SETTINGS_PAGE, render_settings
+from qb.docs import SETTINGS_PAGE, TOPICS_PAGE, render_settings
+from qb.topics.page import render_topics
 
 
 def test_the_page_of_settings_is_up_to_date() -> None:
     """docs/settings.md is what the model and the table of commands say now."""
     assert SETTINGS_PAGE.read_text(encoding="utf-8") == render_settings(), "stale: run `python -m qb.docs`"
+
+
+def test_the_page_of_topics_is_up_to_date() -> None:
+    """docs/topics.md is what the rules say now."""
+    assert TOPICS_PAGE.read_text(encoding="utf-8") == render_topics(), "stale: run `python -m qb.docs`"
 
 
 def test_the_page_has_every_setting_and_flag() -> None:

@@ -1,0 +1,119 @@
+"""Checks a part's topics while it runs: what a person does to a topic meanwhile is seen before it costs money."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+
+from confluent_kafka import KafkaException
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from billing.runtime.kafka import admin_client
+from billing.runtime.logs import get_logger
+from billing.runtime.topic_check import (
+    TopicRefusedError,
+    check_topics,
+    log_warnings,
+    refuse_wrong,
+    warnings_of,
+    widen_changelog,
+)
+from billing.settings import Settings
+from billing.topic_rules import PARTITIONS, TOPICS_RUNBOOK, Role, TopicFinding
+
+logger = get_logger(__name__)
+
+
+class TopicWatch(Collector):
+    """Looks at topics every `topic_check_seconds`, in a thread of its own. Use it as a context manager.
+
+    It shows `billing_topic_warnings` in the registry, says each new warning once, and keeps a refusal for the part to
+    raise before it writes. A broker that does not answer is asked again the next time.
+
+    `checks` is how many times the broker has answered.
+
+    Args:
+        settings: the topics, and how often.
+        roles: which topics.
+        registry: where the warnings are shown; None shows them nowhere.
+
+    Raises:
+        OperatorError: an option in `kafka` is wrong.
+    """
+
+    def __init__(self, settings: Settings, roles: Sequence[str], registry: CollectorRegistry | None = None) -> None:
+        self.checks = 0
+        self._settings, self._roles = settings, roles
+        self._admin = admin_client(settings, log_level=0)
+        self._stop = threading.Event()
+        self._refusal: TopicRefusedError | None = None
+        self._warnings: dict[tuple[str, str], TopicFinding] = {}
+        self._subtotals_partitions: str | None = None
+        self._thread = threading.Thread(target=self._run, name="topic-watch", daemon=True)
+        if registry is not None:
+            registry.register(self)
+
+    def __enter__(self) -> "TopicWatch":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+
+    def raise_refusal(self) -> None:
+        """Go on if the newest check refused nothing. Quick, and asks no broker.
+
+        Raises:
+            TopicRefusedError: a topic has become one that loses or doubles money.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the warnings in force."""
+        family = GaugeMetricFamily(
+            "billing_topic_warnings",
+            "1 for each setting of a topic that makes a loss possible or would stop billing",
+            labels=("topic", "setting"),
+        )
+        for topic, setting in self._warnings:
+            family.add_metric((topic, setting), 1)
+        yield family
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if Role.CHANGELOG in self._roles:
+                    widen_changelog(self._admin, self._settings)
+                self._take(check_topics(self._admin, self._settings, self._roles))
+                self.checks += 1
+            except KafkaException as error:
+                logger.debug("topics not checked this time", error=str(error))
+            self._stop.wait(self._settings.topic_check_seconds)
+
+    def _take(self, findings: list[TopicFinding]) -> None:
+        """Keep what a check found, and say what is new."""
+        warnings = warnings_of(findings)
+        log_warnings(finding for key, finding in warnings.items() if key not in self._warnings)
+        self._warnings = warnings
+        try:
+            refuse_wrong(findings)
+            self._refuse_other_partitions(findings)
+        except TopicRefusedError as error:
+            logger.error("topic refused, stopping before the next write", error=str(error))
+            self._refusal = error
+
+    def _refuse_other_partitions(self, findings: list[TopicFinding]) -> None:
+        """The subtotals of an input partition lie on one partition, which depends on how many there are."""
+        for finding in findings:
+            if finding.role is not Role.SUBTOTALS or finding.rule.setting != PARTITIONS:
+                continue
+            self._subtotals_partitions = self._subtotals_partitions or finding.found
+            if finding.found != self._subtotals_partitions:
+                raise TopicRefusedError(
+                    f"topic {finding.topic}: partitions is {finding.found}, must stay {self._subtotals_partitions}: "
+                    f"sums would lie in two places; count again into new topics, see {TOPICS_RUNBOOK}"
+                )

@@ -1,0 +1,1 @@
+"""`qb topics`: what the topics are beside what they must be."""

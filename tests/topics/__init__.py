@@ -1,0 +1,1 @@
+"""Tests of what the topics must be and of who looks after that."""
