@@ -1,17 +1,15 @@
 """Fields of the usual kinds, with the units that Grafana shows them in."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
+from billing.currency import prefix
 from billing.money import format_micros, micros_to_float
 from exporter.datasource.frames import Field
-
-_SYMBOLS = MappingProxyType({"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "PLN": "zł"})
 
 
 def money_unit(currency: str) -> str:
     """Return the unit that shows money in full, to the cent."""
-    return f"currency:financial:{_SYMBOLS.get(currency, currency + ' ')}"
+    return f"currency:financial:{prefix(currency)}"
 
 
 def money_field(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from billing.currency import metric_suffix
 from billing.money import micros_to_float
 from billing.period import add_months
 from billing.settings import Settings
@@ -15,11 +16,6 @@ OTHER_CUSTOMERS = "_other"
 _BY_TYPE = ("event_type", "month")
 
 
-def currency_word(currency: str) -> str:
-    """Return how metric names call a currency."""
-    return "euros" if currency == "EUR" else currency.lower()
-
-
 def shown_months(view: View) -> list[str]:
     """Return the previous and the open month; none before the first event."""
     newest = view.newest_month()
@@ -28,7 +24,7 @@ def shown_months(view: View) -> list[str]:
 
 def money(view: View, settings: Settings) -> list[Family]:
     """Return what is known about the two months."""
-    months, word = shown_months(view), currency_word(settings.currency)
+    months, word = shown_months(view), metric_suffix(settings.currency)
     sums = {month: view.month_sums(month) or NO_SUMS for month in months}
     periods = zip(months, ("previous", "open"), strict=False)
     families = [

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "PLN": "zł"}
+from billing.currency import metric_suffix, prefix
+
 # Grafana's short currency units, which write 1,250,000 as 1.25M: fit for an axis, not for a total.
 _SHORT_UNITS = {"EUR", "USD", "GBP", "JPY", "INR", "KRW", "PLN", "CHF", "SEK", "NOK", "DKK", "CZK"}
 
@@ -16,12 +17,12 @@ class Currency:
     @property
     def metric_suffix(self) -> str:
         """Return the end of the names of money metrics."""
-        return "euros" if self.code == "EUR" else self.code.lower()
+        return metric_suffix(self.code)
 
     @property
     def exact_unit(self) -> str:
         """Return the unit that writes an amount out: €1,254,998.50."""
-        return f"currency:financial:{_SYMBOLS.get(self.code, self.code + ' ')}"
+        return f"currency:financial:{prefix(self.code)}"
 
     @property
     def axis_unit(self) -> str:

@@ -50,7 +50,8 @@ def test_the_longest_type_name_fits_a_uid() -> None:
     [
         ("EUR", "billing_subtotal_euros", "currency:financial:€"),
         ("USD", "billing_subtotal_usd", "currency:financial:$"),
-        ("XAF", "billing_subtotal_xaf", "currency:financial:XAF "),
+        ("XAF", "billing_subtotal_xaf", "currency:financial:FCFA "),
+        ("KWD", "billing_subtotal_kwd", "currency:financial:KWD "),
     ],
 )
 def test_another_currency_has_other_metrics_and_units(currency: str, metric: str, unit: str) -> None:

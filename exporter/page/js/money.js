@@ -55,9 +55,9 @@ export function axisLabel(units, currency) {
   return `${units < 0 ? "−" : ""}${sign(currency)}${new Intl.NumberFormat("en", options).format(size)}`;
 }
 
-/** Return a currency's sign, or its code and a space. */
+/** Return a currency's sign as English text has it (CLDR, as billing/currency.py), or its code and a space. */
 export function sign(currency) {
-  const options = { style: "currency", currency, currencyDisplay: "narrowSymbol" };
+  const options = { style: "currency", currency, currencyDisplay: "symbol" };
   const symbol = new Intl.NumberFormat("en", options).formatToParts(0).find((part) => part.type === "currency").value;
   return /[A-Za-z]$/.test(symbol) ? `${symbol}\u00a0` : symbol;
 }
