@@ -75,7 +75,7 @@ with = if command -v $(1) >/dev/null; then $(2); \
 	elif [ "$$QB_REQUIRE_TOOLS" = 1 ]; then echo "$(1) is not installed, and QB_REQUIRE_TOOLS=1 needs it" >&2; exit 1; \
 	else echo "Skipped: $(1) is not installed"; fi
 
-# Debian's Python comes without the part that makes venvs; virtualenv does as well.
+# Debian's Python comes without the part that makes venvs; virtualenv works too.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed, and $(PYTHON) is not; name another, as in: make PYTHON=python3.13" >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""Events a second: a bare consumer, our processor and a stock Quix pipeline, in one run on one broker, as ratios.
+"""Events per second: a bare consumer, our processor and a stock Quix pipeline, in one run on one broker, as ratios.
 
 All read the same topic (CSV of about 45 bytes, keyed by customer, 4 partitions, 1,000 customers, 3 months, 5 types),
 each in a process of its own pinned to the first core, with the broker on the others:

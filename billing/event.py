@@ -1,6 +1,6 @@
 """Billable events: the two forms they take on the wire and the closed list of reasons to refuse one.
 
-CSV is ``timestamp,customer,amount[,type[,id]]`` in UTF-8 with RFC 4180 quotes allowed, one event a record; JSON is an
+CSV is ``timestamp,customer,amount[,type[,id]]`` in UTF-8 with RFC 4180 quotes allowed, one event per record; JSON is an
 object with the same field names. What is exact and unambiguous is accepted, however it is spelled; what is ambiguous
 is rejected: docs/events.md has the tables. Which of the two forms a record has, its first character decides; line
 ends around it are ignored. An empty type or id counts as absent. JSON may nest :data:`MAX_JSON_DEPTH` deep: a limit

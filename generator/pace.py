@@ -12,7 +12,7 @@ class Pace:
     """Tells how many events are due.
 
     Args:
-        rate: events a second; 0 is no limit.
+        rate: events per second; 0 is no limit.
         last: when events were due last, on the monotonic clock in seconds.
     """
 

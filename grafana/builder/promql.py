@@ -94,7 +94,7 @@ def late_share() -> str:
 
 
 def consumed_rate() -> str:
-    """Return the events read a second; no number when none were."""
+    """Return the events read per second; no number when none were."""
     return f"({total(rate('billing_events_consumed_total', 'partition'))} > 0)"
 
 

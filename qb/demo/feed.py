@@ -27,7 +27,7 @@ class Seen:
 
     Args:
         overview: the newest document of the stream, None before the first and while nobody answers.
-        rates: events a second by ("type" or "customer") + "/" + name, None if not known yet.
+        rates: events per second by ("type" or "customer") + "/" + name, None if not known yet.
         closes: the closed months, oldest first, each with its title and text.
         restore_remaining: changelog records that the processor still has to read back; None if it does not answer.
     """

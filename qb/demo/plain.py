@@ -1,4 +1,4 @@
-"""The same for what is no terminal: one plain line every few seconds."""
+"""For output that is not a terminal: one plain line every few seconds."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Events a second per type and customer, from counts that begin anew with each month."""
+"""Events per second by type and customer, from counts that begin anew with each month."""
 
 from collections import deque
 from collections.abc import Mapping

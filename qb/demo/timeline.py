@@ -16,7 +16,7 @@ BEGIN_MS = SIMULATION_START_MS + 11 * 86_400_000
 
 
 def speed_of(settings: Settings) -> float:
-    """Return the simulated seconds a second that the settings ask for; 0 is real time."""
+    """Return the simulated seconds per second that the settings ask for; 0 is real time."""
     if settings.simulation_speed or settings.month_seconds == 0:
         return settings.simulation_speed
     return min(MAX_SPEED, AVERAGE_MONTH_SECONDS / settings.month_seconds)
@@ -27,7 +27,7 @@ def resume(reached_ms: int | None, speed: float, wall_ms: int) -> SimulatedClock
 
     Args:
         reached_ms: the simulated time that is on record; None begins with January 2017.
-        speed: simulated seconds a second, above 0.
+        speed: simulated seconds per second, above 0.
         wall_ms: when the simulation goes on, in milliseconds.
 
     Raises:

@@ -140,7 +140,7 @@ def late_and_rejected() -> Json:
     """Return late and rejected events over time."""
     return timeseries(
         "Late and rejected events",
-        "Events a second that came late, and that were refused, by reason. All types together.",
+        "Late and rejected events per second, by reason. All types together.",
         [
             prometheus_target(rate("billing_events_rejected_total", "reason"), "rejected: {{reason}}"),
             prometheus_target(rate("billing_events_late_total"), "late"),

@@ -105,7 +105,7 @@ def _over_time(event_type: str, currency: Currency) -> list[Json]:
             unit=currency.axis_unit,
         ),
         timeseries(
-            "Events a second",
+            "Events per second",
             "Events billed a second, by the time of their arrival.",
             [prometheus_target(rate("billing_events_accepted_total", "event_type", **only), "{{event_type}}")],
             unit="eps",

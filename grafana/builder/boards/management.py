@@ -77,7 +77,7 @@ def _numbers(currency: Currency) -> list[Json]:
             no_value="no events",
         ),
         stat(
-            "Events a second",
+            "Events per second",
             "Events of all types billed a second, lately.",
             prometheus_target(total(rate("billing_events_accepted_total", "event_type"))),
             unit="eps",
@@ -168,7 +168,7 @@ def _over_time(currency: Currency) -> list[Json]:
             legend_values=["lastNotNull", "mean"],
         ),
         timeseries(
-            "Events a second",
+            "Events per second",
             "Events billed a second by type, by the time of their arrival.",
             [prometheus_target(rate("billing_events_accepted_total", "event_type"), "{{event_type}}")],
             stacked=True,

@@ -85,7 +85,7 @@ def _flow() -> list[Json]:
     lag = total(fold(select("billing_lag_records"), "partition"))
     return [
         timeseries(
-            "Events read a second",
+            "Events read per second",
             "Events accepted and rejected a second, by input partition.",
             [prometheus_target(rate("billing_events_consumed_total", "partition"), "partition {{partition}}")],
             stacked=True,
@@ -277,7 +277,7 @@ def _exporter() -> list[Json]:
     http = "billing_exporter_http_request_duration_seconds"
     return [
         timeseries(
-            "Requests a second",
+            "Requests per second",
             "Answers by status code.",
             [prometheus_target(f"sum by (code) (rate({select(http + '_count', '$__rate_interval')}))", "{{code}}")],
             stacked=True,
@@ -292,7 +292,7 @@ def _exporter() -> list[Json]:
             legend_values=["lastNotNull", "max"],
         ),
         timeseries(
-            "Records read a second",
+            "Records read per second",
             "Records that the exporter reads, by topic.",
             [
                 prometheus_target(
