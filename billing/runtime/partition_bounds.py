@@ -46,6 +46,7 @@ class PartitionBounds:
     def __init__(self, settings: Settings, answer_seconds: float = 5.0, admin: AdminClient | None = None) -> None:
         self._servers = settings.bootstrap_servers
         self._answer_seconds = answer_seconds
+        self._settings = settings
         self._admin = admin or admin_client(settings)
 
     def partitions(self, topic: str) -> int:
@@ -86,6 +87,8 @@ class PartitionBounds:
         try:
             return {at.partition: answer.result(self._answer_seconds).offset for at, answer in answers.items()}
         except (KafkaException, TimeoutError) as error:
+            # A client may keep the leader epoch of before a restart and be refused for ever: the next one is a new one.
+            self._admin = admin_client(self._settings)
             raise KafkaUnavailableError(f"no broker tells the offsets of {topic} at {self._servers}") from error
 
 
