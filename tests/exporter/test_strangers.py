@@ -53,7 +53,7 @@ def test_a_body_that_any_page_could_send_is_refused(client: Client, kind: str) -
     assert (answer.status, answer.json["error"]["code"]) == (415, "bad_media_type")
 
 
-@pytest.mark.parametrize("body", [b"\x1f\x8b broken", gzip.compress(b"{}")[:-4] + b"xxxx", b""])
+@pytest.mark.parametrize("body", [b"\x1f\x8b broken", gzip.compress(b"{}", mtime=0)[:-4] + b"xxxx", b""])
 def test_a_broken_compression_is_the_senders_fault(client: Client, body: bytes) -> None:
     """Not a bug of ours."""
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
