@@ -1,5 +1,6 @@
 """The application: routes, middleware and the life of the feeds, put together in one place."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 
 from aiohttp import web
@@ -24,6 +25,7 @@ from exporter.web.json_body import dump
 from exporter.web.middleware import add_headers, check_host, measure, shape_errors
 from exporter.web.openapi import endpoint_of, openapi
 from exporter.web.routes import Route, add_routes
+from exporter.web.workers import POOL, Pool
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -49,15 +51,21 @@ def create_app(context: Context, resources: Iterable[Resource] = ()) -> web.Appl
         middlewares=[watched, measure, add_headers, shape_errors, check_host],
     )
     app[CONTEXT] = context
-    app[BROADCAST] = Broadcast(context)
+    app[POOL] = Pool()
+    app[BROADCAST] = Broadcast(context, app[POOL].soon)
     app[OPENAPI] = dump(openapi(context, ROUTES))
     install_metrics(app, context)
     add_routes(app, ROUTES)
     app.cleanup_ctx.extend(resources)
     app.on_shutdown.append(_end_streams)
+    app.on_cleanup.append(_end_pool)
     return app
 
 
 async def _end_streams(app: web.Application) -> None:
     """End the live streams, which would otherwise keep the server from stopping."""
     app[BROADCAST].stopping.set()
+
+
+async def _end_pool(app: web.Application) -> None:
+    await asyncio.to_thread(app[POOL].stop)

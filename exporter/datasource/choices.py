@@ -69,8 +69,9 @@ def _customers(view: View, filters: list[Filter], prefix: str, month: object) ->
     if len(months) == len(view.months()) and not any(one.key == "type" for one in filters):
         yield from view.named(prefix)
         return
+    view.expect(view.known_customers())
     slots = [slot for slot, name in enumerate(view.types.names) if passes(filters, "type", name)]
-    for name in view.named(prefix):
+    for name in view.while_wanted(view.named(prefix)):
         known = (view.customer(name, one) for one in months)
         if any(of_slot(sums, slot)[1] for sums in known if sums is not None for slot in slots):
             yield name

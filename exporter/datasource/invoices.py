@@ -16,7 +16,7 @@ from exporter.query.values import read_choice
 def invoices(asked: Asked) -> list[Frame]:
     """Return the invoices of the months asked for, by default of the newest that has any."""
     size = read_limit(asked, DEFAULT_ROWS)
-    found = list(islice(_chosen(asked), size + 1))
+    found = list(islice(_chosen(asked, size), size + 1))
     rows = found[:size]
     notices = [("warning", f"the first {size} invoices are shown")] if len(found) > size else []
     return [
@@ -36,15 +36,17 @@ def invoices(asked: Asked) -> list[Frame]:
     ]
 
 
-def _chosen(asked: Asked) -> Iterator[Invoice]:
+def _chosen(asked: Asked, size: int) -> Iterator[Invoice]:
+    filtered = any(one.key == "customer" for one in asked.filters)
     ledger = asked.view.invoices
     choice = read_choice("customer", asked.payload.get("customer"), asked.view.is_customer)
     for month in _months(asked):
         if choice.values is None:
+            asked.view.expect(ledger.count(month) if filtered else size)
             invoices = ledger.page(month, 0)
         else:
             invoices = (one for name in choice.values if (one := ledger.get(name, month)) is not None)
-        yield from (one for one in invoices if passes(asked.filters, "customer", one.customer))
+        yield from (one for one in asked.view.while_wanted(invoices) if passes(asked.filters, "customer", one.customer))
 
 
 def _months(asked: Asked) -> list[str]:

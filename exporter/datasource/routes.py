@@ -19,16 +19,23 @@ from exporter.web.json_body import json_response
 from exporter.web.problems import ProblemError
 from exporter.web.request_body import read_json
 from exporter.web.routes import Route
+from exporter.web.workers import ask
 
+# A panel seldom has more queries.
+_MOST_TARGETS_AT_ONCE = 5
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
 async def query(request: web.Request) -> web.Response:
     """Answer the queries of a panel, all from one state."""
     asked, context = read_query(await _body(request)), context_of(request)
-    with context.model.reading() as view:
-        answers = [form for target in asked.targets for form in _answer(context, view, asked, target)]
-    return _list(answers)
+
+    def answered(view: View) -> web.Response:
+        if len(asked.targets) > _MOST_TARGETS_AT_ONCE:
+            view.take_time()
+        return _list([form for target in asked.targets for form in _answer(context, view, asked, target)])
+
+    return await ask(request, answered, at_once=False)
 
 
 async def search(request: web.Request) -> web.Response:
@@ -38,16 +45,14 @@ async def search(request: web.Request) -> web.Response:
     if payload is None:
         wanted = str(text or "").lower()
         return _list([name for name in TARGETS if wanted in name])
-    with context_of(request).model.reading() as view:
-        return _list(variable(view, payload))
+    return await ask(request, lambda view: _list(variable(view, payload)), at_once=False)
 
 
 async def annotations(request: web.Request) -> web.Response:
     """Answer simple-json with annotations."""
     body, context = await _body(request), context_of(request)
     shown, asked = read_range(body.get("range")), body.get("annotation")
-    with context.model.reading() as view:
-        found = marks(view, context.calendar, context.settings.currency)
+    found = await ask(request, lambda view: marks(view, context.calendar, context.settings.currency))
     return _list([
         {"annotation": asked, "time": mark.time_ms, "title": mark.title, "text": mark.text, "tags": list(mark.tags)}
         for mark in found
@@ -64,8 +69,9 @@ async def tag_key_list(request: web.Request) -> web.Response:
 async def tag_value_list(request: web.Request) -> web.Response:
     """Answer with the values of a key."""
     body = await _body(request)
-    with context_of(request).model.reading() as view:
-        return _list([{"text": value} for value in tag_values(view, body.get("key"), read_filters(body))])
+    key, filters = body.get("key"), read_filters(body)
+    found = await ask(request, lambda view: tag_values(view, key, filters), at_once=False)
+    return _list([{"text": value} for value in found])
 
 
 async def target_list(request: web.Request) -> web.Response:
@@ -83,16 +89,15 @@ async def payload_options(request: web.Request) -> web.Response:
     kind = KIND_OF_KEY.get(key)
     if kind is None:
         return _list([])
-    with context_of(request).model.reading() as view:
-        found = values(view, kind, [], DEFAULT_LIMIT)
+    found = await ask(request, lambda view: values(view, kind, [], DEFAULT_LIMIT), at_once=False)
     return _list([*words, *({"label": value, "value": value} for value in found)])
 
 
 async def variable_values(request: web.Request) -> web.Response:
     """Answer simpod with the values of a variable."""
     payload = read_payload((await _body(request)).get("payload"))
-    with context_of(request).model.reading() as view:
-        return _list([{"__text": value, "__value": value} for value in variable(view, payload)])
+    found = await ask(request, lambda view: variable(view, payload), at_once=False)
+    return _list([{"__text": value, "__value": value} for value in found])
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

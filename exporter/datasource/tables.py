@@ -136,7 +136,10 @@ def _top(asked: Asked, month: str, size: int) -> Sequence[tuple[str, Sums]]:
     sort, prefix = _sort(asked), str(asked.payload.get("prefix") or "")
     everybody = asked.view.customers(month)
     if sort is Sort.CUSTOMER:
-        found = ((name, asked.counted(everybody[name])) for name in asked.view.named(prefix, month))
+        if asked.by_customer or not asked.all_types:
+            asked.view.expect(len(everybody))
+        names = asked.view.while_wanted(asked.view.named(prefix, month))
+        found = ((name, asked.counted(everybody[name])) for name in names)
         return list(islice(((n, s) for n, s in found if event_count(s) and passes(asked.filters, "customer", n)), size))
     simple = not asked.by_customer and not prefix and (asked.all_types or len(asked.slots) == 1)
     if simple:

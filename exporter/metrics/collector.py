@@ -14,6 +14,7 @@ from exporter.metrics.flow import ends, flow
 from exporter.metrics.money import limited, money
 from exporter.model.read_model import NOTHING_SHOWN
 from exporter.model.state import NotKnownError, State
+from exporter.model.view import View
 from exporter.web.context import Context
 
 
@@ -59,14 +60,16 @@ class BillingCollector:
 
     def state(self) -> Collected:
         """Return what changes only with the state of the read model."""
-        settings = self._context.settings
         try:
-            with self._context.model.reading() as view:
-                families, dropped = limited(money(view, settings), settings.series_limit)
-                series = sum(len(family.rows) for family in families)
-                return Collected(view.version, [*families, *flow(view)], series, dropped)
+            return self._context.model.ask(self._collected)
         except NotKnownError:
             return Collected(NOTHING_SHOWN, [], 0, 0)
+
+    def _collected(self, view: View) -> Collected:
+        settings = self._context.settings
+        families, dropped = limited(money(view, settings), settings.series_limit)
+        series = sum(len(family.rows) for family in families)
+        return Collected(view.version, [*families, *flow(view)], series, dropped)
 
     def passing(self) -> list[Family]:
         """Return what changes by itself."""

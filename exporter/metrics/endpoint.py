@@ -1,6 +1,7 @@
 """GET /metrics: the form that is asked for, compressed if that is taken, rendered once for each state."""
 
 import gzip
+import threading
 import time
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from exporter.metrics.rendering import Renderer
 from exporter.web.context import Context
 from exporter.web.negotiation import quality
 from exporter.web.routes import Route
+from exporter.web.workers import POOL
 
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -36,9 +38,18 @@ class Exposition:
         self._rendered: dict[bool, tuple[int, bytes]] = {}
         self._series = (0, 0)
         self._seconds = 0.0
+        self._rendering = threading.Lock()
+
+    def packed(self, openmetrics: bool) -> bytes:
+        """Return the exposition, compressed by gzip."""
+        return gzip.compress(self.body(openmetrics), _GZIP_LEVEL)
 
     def body(self, openmetrics: bool) -> bytes:
-        """Return the exposition. What a state tells is rendered once for each form."""
+        """Return the exposition. What a state tells is rendered once for each form, by one thread at a time."""
+        with self._rendering:
+            return self._body(openmetrics)
+
+    def _body(self, openmetrics: bool) -> bytes:
         state = self._state(openmetrics)
         series, dropped = self._series
         passing = [
@@ -76,14 +87,16 @@ async def metrics(request: web.Request) -> web.Response:
     """Answer with the exposition."""
     # Not by choose_encoder of prometheus_client: it promises any version asked for, and raises on `version=x`.
     openmetrics = quality(request.headers.get("Accept", ""), "application/openmetrics-text") > 0
-    body = request.config_dict[EXPOSITION].body(openmetrics)
+    packed = quality(request.headers.get("Accept-Encoding", ""), "gzip") > 0
+    exposition, workers = request.config_dict[EXPOSITION], request.config_dict[POOL].soon
+    make = exposition.packed if packed else exposition.body
+    body = await workers.run(lambda: make(openmetrics))
     headers = {
         "Content-Type": OPENMETRICS_TYPE if openmetrics else TEXT_TYPE,
         "Cache-Control": "no-store",
         "Vary": "Accept, Accept-Encoding",
     }
-    if quality(request.headers.get("Accept-Encoding", ""), "gzip") > 0:
-        body = gzip.compress(body, _GZIP_LEVEL)
+    if packed:
         headers["Content-Encoding"] = "gzip"
     return web.Response(body=body, headers=headers)
 

@@ -10,6 +10,7 @@ from functools import reduce
 
 from billing.subtotal import hour_block
 from billing.sums import NO_SUMS, Sums, TypeTable, minus, plus
+from exporter.model.lent_dict import LentDict
 from exporter.model.names import NameIndex
 from exporter.model.ranking import Ranking
 
@@ -18,11 +19,20 @@ from exporter.model.ranking import Ranking
 class MonthCube:
     """One month: its customers, their sum, and how many of them have events of each type (by slot)."""
 
-    customers: dict[str, Sums] = field(default_factory=dict)
+    everybody: LentDict[str, Sums] = field(default_factory=LentDict)
     sums: Sums = NO_SUMS
     active: list[int] = field(default_factory=list)
     rankings: dict[tuple[str, int | None], Ranking] = field(default_factory=dict)
     names: NameIndex | None = None
+
+    @property
+    def customers(self) -> dict[str, Sums]:
+        """The customers and their sums. Read it, do not change it."""
+        return self.everybody.now
+
+    def still(self) -> "MonthCube":
+        """Return the month as it is now; it does not change any more."""
+        return MonthCube(self.everybody.still(), self.sums, list(self.active))
 
 
 class Cube:
@@ -34,11 +44,30 @@ class Cube:
         self.hours: dict[int, Sums] = {}
         # Sorted when asked for: a new hour comes once per hour of event time.
         self._hour_starts: list[int] | None = None
-        self.names: dict[str, str] = {}
+        self._names: LentDict[str, str] = LentDict()
         self.name_index: NameIndex | None = None
         self._partials: defaultdict[tuple[int, str], dict[str, Sums]] = defaultdict(dict)
         # (input partition, start of a block) -> hour's start -> sums.
         self._hour_partials: defaultdict[tuple[int, int], dict[int, Sums]] = defaultdict(dict)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """All customers that ever had events. Read it, do not change it."""
+        return self._names.now
+
+    def index_of_names(self) -> NameIndex:
+        """Return the index of all customers; it is made when it is first asked for."""
+        if self.name_index is None:
+            self.name_index = NameIndex(self._names)
+        return self.name_index
+
+    def still(self) -> "Cube":
+        """Return all sums that are shown as they are now; they do not change any more. Partials are left out."""
+        copy = Cube(self.types)
+        copy.months = {name: month.still() for name, month in self.months.items()}
+        copy.hours = dict(self.hours)
+        copy._names = self._names.still()
+        return copy
 
     @property
     def sums(self) -> Sums:
@@ -112,22 +141,22 @@ class Cube:
         if after is None:
             self._forget(cube, month, customer, before)
             return
-        cube.customers[customer] = after
+        cube.everybody.changing()[customer] = after
         if before is None and cube.names is not None:
             cube.names.add(customer)
 
     def _forget(self, cube: MonthCube, month: str, customer: str, before: Sums | None) -> None:
         if before is not None:
-            del cube.customers[customer]
+            del cube.everybody.changing()[customer]
             if cube.names is not None:
                 cube.names.remove(customer)
         if not cube.customers:
             del self.months[month]
 
     def _intern(self, customer: str) -> str:
-        known = self.names.get(customer)
+        known = self._names.now.get(customer)
         if known is None:
-            known = self.names[customer] = customer
+            known = self._names.changing()[customer] = customer
             if self.name_index is not None:
                 self.name_index.add(customer)
         return known

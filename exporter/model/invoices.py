@@ -1,7 +1,7 @@
 """The invoices that were issued, and what a draft of an open month would say: the ledger topic, read."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from billing.invoice import Invoice, Line, MonthClose, make_lines, not_billed
@@ -28,6 +28,17 @@ class MonthInvoices:
     customers: list[str] = field(default_factory=list)
     total_cents: int = 0
     close: MonthClose | None = None
+    is_lent: bool = False
+
+    def still(self) -> "MonthInvoices":
+        """Return the month as it is now; it does not change any more."""
+        self.is_lent = True
+        return replace(self)
+
+    def before_change(self) -> None:
+        """Copy what was lent."""
+        if self.is_lent:
+            self.values, self.customers, self.is_lent = dict(self.values), list(self.customers), False
 
 
 class IssuedInvoices:
@@ -56,6 +67,13 @@ class IssuedInvoices:
             case CarriedKey(customer):
                 _keep(self._carried, customer, value, decode_carried)
 
+    def still(self) -> "IssuedInvoices":
+        """Return the invoices as they are now; they do not change any more. What drafts need goes on changing."""
+        copy = IssuedInvoices()
+        copy.months = {name: month.still() for name, month in self.months.items()}
+        copy._billed, copy._carried = self._billed, self._carried
+        return copy
+
     def is_closed(self, month: str) -> bool:
         """Say whether all invoices of a month are issued."""
         return month in self.months and self.months[month].close is not None
@@ -68,6 +86,10 @@ class IssuedInvoices:
         """Return an issued invoice, None if there is none."""
         value = self.months[month].values.get(customer) if month in self.months else None
         return None if value is None else decode_invoice(value)
+
+    def count(self, month: str) -> int:
+        """Return how many invoices are issued for a month."""
+        return len(self.months[month].values) if month in self.months else 0
 
     def page(self, month: str, start: int) -> Iterator[Invoice]:
         """Yield the invoices of a month in the order of their numbers, without the first `start`."""
@@ -102,6 +124,7 @@ class IssuedInvoices:
 
     def _apply_invoice(self, month: str, customer: str, value: bytes | None) -> None:
         of_month = self._month(month)
+        of_month.before_change()
         if customer in of_month.values:
             of_month.total_cents -= decode_invoice(of_month.values[customer]).total_cents
         if value is None:

@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from dataclasses import replace
+from typing import TypeVar, cast
 
 from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record
@@ -19,6 +20,7 @@ from exporter.model.cube import Cube
 from exporter.model.decoding import Subtotal, decode
 from exporter.model.intake import Imbalance, Intake
 from exporter.model.invoices import IssuedInvoices
+from exporter.model.ordered import BehindError, HeavyQuestionError
 from exporter.model.rate import Rate
 from exporter.model.state import NotKnownError, State
 from exporter.model.view import Sort, View
@@ -31,6 +33,15 @@ NOTHING_SHOWN = -1
 
 # So many records change under one hold of the lock, so that looks get their turn: some 10 ms.
 _CHUNK_RECORDS = 1_000
+# An order of customers may fall behind again while another one is brought up.
+_MOST_TRIES = 10
+
+Answer = TypeVar("Answer")
+Question = Callable[[View], Answer]
+
+
+class NotNowError(Exception):
+    """The question cannot be answered without waiting."""
 
 
 class ReadModel:
@@ -84,16 +95,82 @@ class ReadModel:
         return "the numbers are known" if self._state is State.READY else self._why
 
     @contextmanager
-    def reading(self) -> Iterator[View]:
+    def reading(self, at_once: bool = False) -> Iterator[View]:
         """Hold the model still and let it be asked, for as short as possible.
+
+        Args:
+            at_once: whether what would take long is refused, see :class:`View`.
 
         Raises:
             NotKnownError: the numbers are not known.
         """
         with self._lock:
-            if self._state is not State.READY:
-                raise self.not_known()
-            yield View(self.cube, self.intakes.values(), self.invoices, self.version)
+            self._check_known()
+            yield View(self.cube, self.intakes.values(), self.invoices, self.version, at_once)
+
+    def ask_now(self, question: Question[Answer]) -> Answer:
+        """Answer without waiting for anything: fit for the event loop.
+
+        Raises:
+            NotKnownError: the numbers are not known.
+            NotNowError: somebody else is at work, or the answer takes long.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise NotNowError
+        try:
+            with self.reading(at_once=True) as view:
+                return question(view)
+        except (BehindError, HeavyQuestionError):
+            raise NotNowError from None
+        finally:
+            self._lock.release()
+
+    def ask_soon(self, question: Question[Answer]) -> Answer:
+        """Answer as soon as it is this question's turn. What it needs that takes long is done without the lock.
+
+        Raises:
+            NotKnownError: the numbers are not known.
+            HeavyQuestionError: the answer takes long itself.
+        """
+        for _ in range(_MOST_TRIES):
+            try:
+                with self.reading(at_once=True) as view:
+                    return question(view)
+            except BehindError as behind:
+                behind.order.bring_up(self._lock)
+        raise HeavyQuestionError
+
+    def ask_at_length(self, question: Question[Answer], is_wanted: Callable[[], bool] = lambda: True) -> Answer:
+        """Answer from a state that stands still, however long that takes: nothing else waits for it.
+
+        Args:
+            question: what is asked.
+            is_wanted: whether anybody still waits for the answer.
+
+        Raises:
+            NotKnownError: the numbers are not known.
+            NotWantedError: nobody waits any more.
+        """
+        with self._lock:
+            self._check_known()
+            intakes = [replace(intake) for intake in self.intakes.values()]
+            view = View(self.cube.still(), intakes, self.invoices.still(), self.version, is_wanted=is_wanted)
+        return question(view)
+
+    def ask(self, question: Question[Answer]) -> Answer:
+        """Answer, whatever it takes.
+
+        Raises:
+            NotKnownError: the numbers are not known.
+        """
+        try:
+            return self.ask_soon(question)
+        except HeavyQuestionError:
+            return self.ask_at_length(question)
+
+    def _check_known(self) -> None:
+        if self._state is not State.READY:
+            raise self.not_known()
 
     def not_known(self) -> NotKnownError:
         """Return why the numbers are not known."""
@@ -110,16 +187,11 @@ class ReadModel:
 
     def apply_invoices(self, records: list[Record]) -> None:
         """Take in records of the invoices topic, in the order in which they were read."""
-        if not records:
-            return
-        with self._lock:
-            for record in records:
-                self.records_read["invoices"] += 1
-                try:
-                    self.invoices.apply(record.key or b"", record.value)
-                except RecordError as error:
-                    self._refuse("invoices", record, error)
-            self.version += 1
+        for start in range(0, len(records), _CHUNK_RECORDS):
+            with self._lock:
+                for record in records[start : start + _CHUNK_RECORDS]:
+                    self._apply_invoice(record)
+                self.version += 1
 
     def catching_up(self, read: int, end: int) -> None:
         """Say how far the topics have been read: offsets reached, and where they end."""
@@ -151,20 +223,25 @@ class ReadModel:
             self._state, self._why = State.STOPPED, why
 
     def imbalance(self) -> Imbalance:
-        """Return how far the books of what is shown are off."""
-        with self._lock:
-            return sum((intake.shown_imbalance for intake in self.intakes.values()), Imbalance())
+        """Return how far the books of what is shown are off, without waiting."""
+        return sum((intake.shown_imbalance for intake in list(self.intakes.values())), Imbalance())
 
     def next_offsets(self) -> dict[int, int]:
-        """Return the offset up to which each input partition is counted in what is shown."""
-        with self._lock:
-            shown = ((partition, intake.shown_progress) for partition, intake in self.intakes.items())
-            return {partition: progress.next_offset for partition, progress in shown if progress is not None}
+        """Return the offset up to which each input partition is counted in what is shown, without waiting."""
+        shown = [(partition, intake.shown_progress) for partition, intake in list(self.intakes.items())]
+        return {partition: progress.next_offset for partition, progress in shown if progress is not None}
 
     def consumed_per_second(self) -> float:
         """Return the input records counted per second, over the last ten seconds."""
         with self._lock:
             return self._rate.per_second(self._clock())
+
+    def _apply_invoice(self, record: Record) -> None:
+        self.records_read["invoices"] += 1
+        try:
+            self.invoices.apply(record.key or b"", record.value)
+        except RecordError as error:
+            self._refuse("invoices", record, error)
 
     def _is_new(self, record: Record) -> bool:
         """Leave out what is read again after a reconnect."""

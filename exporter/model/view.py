@@ -1,9 +1,10 @@
 """What can be asked of the read model while it is held still."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from billing.event import Reason
 from billing.subtotal import Progress
@@ -12,10 +13,17 @@ from exporter.model.cube import Cube, MonthCube
 from exporter.model.intake import Imbalance, Intake
 from exporter.model.invoices import IssuedInvoices
 from exporter.model.names import NameIndex
+from exporter.model.ordered import BehindError, HeavyQuestionError, NotWantedError, Ordered
 from exporter.model.ranking import Measure, Ranking
 
 # Rankings kept up to date per month; a further one takes the place of the one not used for longest.
 MAX_RANKINGS = 8
+# Some 10 ms.
+MOST_ROWS_AT_ONCE = 1_000
+# So many items of a long answer are gone through between two questions whether it is still wanted: some milliseconds.
+_LOOKS_UP_EACH = 256
+
+Item = TypeVar("Item")
 
 
 class Sort(StrEnum):
@@ -40,12 +48,57 @@ class MonthStatus(StrEnum):
 
 @dataclass(frozen=True)
 class View:
-    """One whole state. Use it only inside ``with model.reading() as view``, and do not wait for anything there."""
+    """One whole state. Use it only inside ``with model.reading() as view``, and do not wait for anything there.
+
+    Args:
+        cube: the sums.
+        intakes: the input partitions.
+        invoices: the ledger.
+        version: rises with each state.
+        at_once: whether others wait meanwhile: then it refuses what would take long, and BehindError or
+            HeavyQuestionError tells how it is answered instead.
+        is_wanted: whether anybody still waits for the answer.
+    """
 
     cube: Cube
     intakes: Collection[Intake]
     invoices: IssuedInvoices
     version: int
+    at_once: bool = False
+    is_wanted: Callable[[], bool] = lambda: True
+
+    def expect(self, rows: int) -> None:
+        """Say how many customers, hours or rows an answer may have to go through.
+
+        Raises:
+            HeavyQuestionError: they are too many for now.
+        """
+        if rows > MOST_ROWS_AT_ONCE:
+            self.take_time()
+
+    def take_time(self) -> None:
+        """Say that an answer may take long.
+
+        Raises:
+            HeavyQuestionError: it must not.
+        """
+        if self.at_once:
+            raise HeavyQuestionError
+
+    def while_wanted(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield items, which may be many, for as long as anybody waits for what comes of them.
+
+        Raises:
+            NotWantedError: nobody does any more.
+        """
+        for number, item in enumerate(items):
+            if number % _LOOKS_UP_EACH == 0 and not self.is_wanted():
+                raise NotWantedError
+            yield item
+
+    def _check_order(self, order: Ordered) -> None:
+        if self.at_once and order.is_behind:
+            raise BehindError(order)
 
     @property
     def types(self) -> TypeTable:
@@ -116,6 +169,10 @@ class View:
             return len(cube.customers)
         return cube.active[slot] if slot < len(cube.active) else 0
 
+    def known_customers(self) -> int:
+        """Return how many customers have ever had events."""
+        return len(self.cube.names)
+
     def is_customer(self, name: str) -> bool:
         """Say whether a customer of that name has ever had events."""
         return name in self.cube.names
@@ -142,14 +199,14 @@ class View:
         cube = self.cube.months.get(month)
         if cube is None:
             return iter(())
-        return (customer for _, customer in _ranking(cube, sort, slot).entries(after))
+        return (customer for _, customer in self._ranking(cube, sort, slot).entries(after))
 
     def ranked_totals(self, month: str) -> Iterator[tuple[str, int]]:
         """Yield a month's customers and their totals in micros, highest first."""
         cube = self.cube.months.get(month)
         if cube is None:
             return iter(())
-        return ((customer, -minus) for minus, customer in _ranking(cube, Sort.TOTAL, None).entries())
+        return ((customer, -minus) for minus, customer in self._ranking(cube, Sort.TOTAL, None).entries())
 
     def named(self, prefix: str, month: str | None = None, after: str = "") -> Iterator[str]:
         """Yield the customers whose names begin with `prefix`, after the name `after`, in order of their names.
@@ -157,14 +214,15 @@ class View:
         Without a month, those of all months.
         """
         if month is None:
-            if self.cube.name_index is None:
-                self.cube.name_index = NameIndex(self.cube.names)
-            return self.cube.name_index.starting_with(prefix, after)
+            everybody = self.cube.index_of_names()
+            self._check_order(everybody)
+            return everybody.starting_with(prefix, after)
         cube = self.cube.months.get(month)
         if cube is None:
             return iter(())
         if cube.names is None:
-            cube.names = NameIndex(cube.customers)
+            cube.names = NameIndex(cube.everybody)
+        self._check_order(cube.names)
         return cube.names.starting_with(prefix, after)
 
     def hour_range(self) -> tuple[int, int] | None:
@@ -178,6 +236,16 @@ class View:
         chosen = starts[bisect_left(starts, from_ms) : bisect_left(starts, to_ms)]
         return [(hour, known[hour]) for hour in chosen]
 
+    def _ranking(self, cube: MonthCube, sort: Sort, slot: int | None) -> Ranking:
+        key = (sort.value, slot)
+        # Taken out and put back at the end: the first one is the one not used for longest.
+        ranking = cube.rankings.pop(key, None) or Ranking(cube.everybody, measure_of(sort, slot))
+        cube.rankings[key] = ranking
+        if len(cube.rankings) > MAX_RANKINGS:
+            del cube.rankings[next(iter(cube.rankings))]
+        self._check_order(ranking)
+        return ranking
+
 
 def measure_of(sort: Sort, slot: int | None) -> Measure:
     """Return what customers are ordered by; a customer without events of the type is left out."""
@@ -185,13 +253,3 @@ def measure_of(sort: Sort, slot: int | None) -> Measure:
         return total_micros if sort is Sort.TOTAL else event_count
     part = 0 if sort is Sort.TOTAL else 1
     return lambda sums: of_slot(sums, slot)[part] if of_slot(sums, slot)[1] else None
-
-
-def _ranking(cube: MonthCube, sort: Sort, slot: int | None) -> Ranking:
-    key = (sort.value, slot)
-    # Taken out and put back at the end: the first one is the one not used for longest.
-    ranking = cube.rankings.pop(key, None) or Ranking(cube.customers, measure_of(sort, slot))
-    cube.rankings[key] = ranking
-    if len(cube.rankings) > MAX_RANKINGS:
-        del cube.rankings[next(iter(cube.rankings))]
-    return ranking

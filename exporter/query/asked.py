@@ -104,7 +104,8 @@ class Asked:
         """Yield the customers of a month that are chosen and go through the filters, with the types asked for."""
         everybody = self.view.customers(month)
         names = choice.values if choice and choice.values is not None else listed(self.filters, "customer")
-        for name in everybody if names is None else names:
+        self.view.expect(len(everybody if names is None else names))
+        for name in self.view.while_wanted(everybody if names is None else names):
             sums = everybody.get(name)
             if sums is not None and passes(self.filters, "customer", name):
                 counted = self.counted(sums)

@@ -1,14 +1,15 @@
 """How an answer with numbers is sent: with its state as ETag, so that asking again in vain is cheap."""
 
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
+from exporter.model.view import View
 from exporter.rest.documents import Documents
 from exporter.web.context import context_of
 from exporter.web.json_body import json_response
+from exporter.web.workers import ask
 
 AS_OF_HEADER = "X-Billing-As-Of"
 
@@ -16,20 +17,30 @@ AS_OF_HEADER = "X-Billing-As-Of"
 _PROCESS = secrets.token_hex(4)
 
 
-@contextmanager
-def answering(request: web.Request) -> Iterator[Documents]:
-    """Hold the model still and return what makes documents of it.
+async def answering(
+    request: web.Request, make: Callable[[Documents], web.Response], at_once: bool = True
+) -> web.Response:
+    """Return the answer that `make` makes of the documents of one state.
+
+    Args:
+        request: what is answered.
+        make: it must not wait for anything.
+        at_once: whether it takes some milliseconds at most, see :meth:`exporter.web.workers.Pool.ask`.
 
     Raises:
         NotKnownError: the numbers are not known.
         HTTPNotModified: whoever asks has the newest answer already.
+        ProblemError: too many questions wait, or as `make` says.
     """
-    context = context_of(request)
-    with context.model.reading() as view:
+    context, known = context_of(request), request.headers.get("If-None-Match", "")
+
+    def question(view: View) -> web.Response:
         etag = etag_of(view.version)
-        if etag in request.headers.get("If-None-Match", ""):
+        if etag in known:
             raise web.HTTPNotModified(headers={"ETag": etag})
-        yield Documents(context, view)
+        return make(Documents(context, view))
+
+    return await ask(request, question, at_once)
 
 
 def etag_of(version: int) -> str:

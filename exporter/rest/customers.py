@@ -38,21 +38,25 @@ DEFAULT_LIMIT = 100
 
 async def one_customer(request: web.Request) -> web.Response:
     """Answer with one customer's month."""
-    customer, month = request.match_info["customer"], read_month(request)
-    with answering(request) as documents:
+    customer, asked = request.match_info["customer"], read_month(request)
+
+    def answered(documents: Documents) -> web.Response:
         view = documents.view
-        month = month or max(view.customer_months(customer), default=None)
+        month = asked or max(view.customer_months(customer), default=None)
         sums = None if month is None else view.customer(customer, month)
         if month is None or sums is None:
             when = f" in {month}" if month else ""
             raise ProblemError(404, "unknown_customer", f"customer {customer[:200]!r} has no events{when}")
         return answer(documents, documents.customer(customer, month, sums))
 
+    return await answering(request, answered)
+
 
 async def list_customers(request: web.Request) -> web.Response:
     """Answer with a page of customers."""
     size, as_csv, cursor_text = read_limit(request, DEFAULT_LIMIT), wants_csv(request), read_text(request, "cursor")
-    with answering(request) as documents:
+
+    def answered(documents: Documents) -> web.Response:
         view = documents.view
         cursor = decode(cursor_text) if cursor_text else None
         selection = _selection(request, view, cursor)
@@ -65,6 +69,8 @@ async def list_customers(request: web.Request) -> web.Response:
         following = _next(selection, slot, page) if len(names) > size else None
         rows = [documents.customer(name, selection.month, sums) for name, sums in page]
         return _respond(request, documents, rows, selection.month, following, as_csv)
+
+    return await answering(request, answered, at_once=size <= DEFAULT_LIMIT)
 
 
 def find(view: View, selection: Selection, slot: int | None, cursor: Cursor | None = None) -> Iterator[str]:
@@ -79,6 +85,8 @@ def find(view: View, selection: Selection, slot: int | None, cursor: Cursor | No
 
 def _by_name(view: View, selection: Selection, slot: int | None, after: str) -> Iterator[str]:
     customers = view.customers(selection.month)
+    if slot is not None:
+        view.expect(len(customers))
     names = view.named(selection.prefix, selection.month, after)
     return (name for name in names if slot is None or event_count(only_slot(customers[name], slot)))
 
@@ -86,6 +94,7 @@ def _by_name(view: View, selection: Selection, slot: int | None, after: str) -> 
 def _best_of_prefix(view: View, selection: Selection, slot: int | None, place: tuple[int, str] | None) -> Iterator[str]:
     """Sort those with the prefix alone: they are few compared with all."""
     customers = view.customers(selection.month)
+    view.expect(len(customers))
     measure = measure_of(selection.sort, slot)
     values = ((measure(customers[name]), name) for name in view.named(selection.prefix, selection.month))
     entries = sorted((-value, name) for value, name in values if value is not None)

@@ -34,7 +34,8 @@ CUSTOMER = Parameter("customer", "only this customer's invoices; without `month`
 async def one_invoice(request: web.Request) -> web.Response:
     """Answer with an issued invoice; for a month that is not closed, with a draft of it."""
     customer, month = request.match_info["customer"], checked_month(request.match_info["month"])
-    with answering(request) as documents:
+
+    def answered(documents: Documents) -> web.Response:
         view = documents.view
         invoice = view.invoices.get(customer, month)
         if invoice is not None:
@@ -44,13 +45,17 @@ async def one_invoice(request: web.Request) -> web.Response:
             raise ProblemError(404, "unknown_invoice", f"{customer[:200]!r} has nothing to pay for {month}")
         return answer(documents, draft(documents, customer, month, lines))
 
+    return await answering(request, answered)
+
 
 async def list_invoices(request: web.Request) -> web.Response:
     """Answer with issued invoices: a month's in the order of their numbers, or one customer's."""
-    size, month, customer = read_limit(request, DEFAULT_LIMIT), read_month(request), read_text(request, "customer")
+    size, asked, customer = read_limit(request, DEFAULT_LIMIT), read_month(request), read_text(request, "customer")
     start = _start(request)
-    with answering(request) as documents:
-        ledger = documents.view.invoices
+
+    def answered(documents: Documents) -> web.Response:
+        documents.view.expect(size)
+        ledger, month = documents.view.invoices, asked
         if customer is not None:
             months = [month] if month else sorted(ledger.months)
             found = [invoice for name in months if (invoice := ledger.get(customer, name)) is not None]
@@ -61,6 +66,8 @@ async def list_invoices(request: web.Request) -> web.Response:
         rows = [issued(documents, invoice) for invoice in page[:size]]
         following = str(start + size) if len(page) > size else None
         return answer(documents, Invoices(invoices=rows, next=following, month=month, as_of=documents.as_of))
+
+    return await answering(request, answered, at_once=size <= DEFAULT_LIMIT)
 
 
 def draft_lines(view: View, customer: str, month: str) -> tuple[Line, ...]:

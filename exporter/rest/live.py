@@ -17,6 +17,7 @@ from exporter.web.middleware import common_headers
 from exporter.web.parameters import MONTH, read_month
 from exporter.web.problems import ProblemError
 from exporter.web.routes import Route
+from exporter.web.workers import Workers
 
 # Not more often than a person can read, and often enough that silence means trouble.
 SHORTEST_SECONDS = 0.5
@@ -30,10 +31,13 @@ class Broadcast:
 
     Args:
         context: of the application.
+        workers: make them.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, workers: Workers) -> None:
         self._context = context
+        self._workers = workers
+        self._making = asyncio.Lock()
         self._made: dict[str | None, tuple[tuple[int, int], bytes]] = {}
         self.stopping = asyncio.Event()
         self.watching = 0
@@ -47,27 +51,29 @@ class Broadcast:
         finally:
             self.watching -= 1
 
-    def newest(self, month: str | None) -> bytes:
-        """Return the overview of a month, or what stands in its place, as one line of JSON."""
-        return self._newest(month)[1]
+    async def newest(self, month: str | None) -> bytes:
+        """Return the overview of a month, or what stands in its place, as one line of JSON.
+
+        Raises:
+            ProblemError: too many questions wait for an answer.
+        """
+        async with self._making:
+            # At rest an overview grows old by its ages alone: it is made anew each half second at most.
+            stamp = (self.version(), int(asyncio.get_running_loop().time() / SHORTEST_SECONDS))
+            made = self._made.get(month)
+            if made is None or made[0] != stamp:
+                body = await self._workers.run(lambda: dump(self._make(month)))
+                self._made = {key: value for key, value in self._made.items() if value[0] == stamp}
+                made = self._made[month] = (stamp, body)
+            return made[1]
 
     def version(self) -> int:
         """Return what changes when the overview does; -1 while the numbers are not known."""
         return self._context.model.shown_version
 
-    def _newest(self, month: str | None) -> tuple[tuple[int, int], bytes]:
-        # At rest an overview grows old by its ages alone: it is made anew each half second at most.
-        stamp = (self.version(), int(asyncio.get_running_loop().time() / SHORTEST_SECONDS))
-        made = self._made.get(month)
-        if made is None or made[0] != stamp:
-            self._made = {key: value for key, value in self._made.items() if value[0] == stamp}
-            made = self._made[month] = (stamp, dump(self._make(month)))
-        return made
-
     def _make(self, month: str | None) -> Overview | Waiting:
         try:
-            with self._context.model.reading() as view:
-                return overview(Documents(self._context, view), month)
+            return self._context.model.ask(lambda view: overview(Documents(self._context, view), month))
         except NotKnownError as error:
             return waiting(self._context, error)
 
@@ -90,11 +96,11 @@ async def stream(request: web.Request) -> web.StreamResponse:
         **common_headers(context.standalone, context.settings.cors_origin),
     })  # fmt: skip
     await response.prepare(request)
-    with contextlib.suppress(ConnectionError), broadcast.watched():
+    with contextlib.suppress(ConnectionError, ProblemError), broadcast.watched():
         await response.write(b"retry: %d\n\n" % RETRY_MS)
         while not broadcast.stopping.is_set():
             seen = broadcast.version()
-            await response.write(b"event: overview\ndata: " + broadcast.newest(month) + b"\n\n")
+            await response.write(b"event: overview\ndata: " + await broadcast.newest(month) + b"\n\n")
             await _until_changed(broadcast, seen)
     return response
 

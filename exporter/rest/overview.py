@@ -195,12 +195,15 @@ def _freshness(context: Context, view: View) -> Freshness:
 async def get_overview(request: web.Request) -> web.Response:
     """Answer with the overview of a month."""
     month = read_month(request)
-    with answering(request) as documents:
+
+    def answered(documents: Documents) -> web.Response:
         if month is not None and documents.view.month_sums(month) is None:
             raise ProblemError(404, "unknown_month", f"there are no events in {month}")
         headers = {**state_headers(documents), "Cache-Control": "no-store"}
         del headers["ETag"]
         return json_response(overview(documents, month), headers=headers)
+
+    return await answering(request, answered, at_once=False)
 
 
 ROUTES = (

@@ -49,7 +49,8 @@ TO = Parameter("to", "hours before this time: RFC 3339 or milliseconds")
 
 async def subtotals(request: web.Request) -> web.Response:
     """Answer with a row for each month and type; for each customer too if they are named."""
-    with answering(request) as documents:
+
+    def answered(documents: Documents) -> web.Response:
         asked = _asked(request, documents)
         wanted = asked.months(default="all")
         if "customer" in request.query:
@@ -58,16 +59,21 @@ async def subtotals(request: web.Request) -> web.Response:
             rows = [row for month in wanted for row in _by_type(asked, month, asked.month_sums(month))]
         return _rows(documents, rows)
 
+    return await answering(request, answered, at_once=False)
+
 
 async def hours(request: web.Request) -> web.Response:
     """Answer with a row for each hour and type."""
     month, shown = read_month(request), _range(request)
-    with answering(request) as documents:
+
+    def answered(documents: Documents) -> web.Response:
         asked, known = _asked(request, documents), documents.view.hour_range()
+        within = shown
         if month:
             start_ms, end_ms = documents.context.calendar.bounds_ms(month)
-            shown = TimeRange(max(shown.from_ms, start_ms), min(shown.to_ms, end_ms))
-        found = documents.view.hours(shown.from_ms, min(shown.to_ms, known[1] + MS_PER_HOUR)) if known else []
+            within = TimeRange(max(shown.from_ms, start_ms), min(shown.to_ms, end_ms))
+        found = documents.view.hours(within.from_ms, min(within.to_ms, known[1] + MS_PER_HOUR)) if known else []
+        documents.view.expect(len(found))
         names = documents.view.types.names
         rows: list[HourRow] = [
             {"time": format_timestamp(hour_ms), "hour_start_ms": hour_ms, "type": names[slot], **_money(*pair)}
@@ -77,10 +83,13 @@ async def hours(request: web.Request) -> web.Response:
         ]
         return _rows(documents, rows)
 
+    return await answering(request, answered, at_once=False)
+
 
 async def months(request: web.Request) -> web.Response:
     """Answer with a row for each month, oldest first."""
-    with answering(request) as documents:
+
+    def answered(documents: Documents) -> web.Response:
         view = documents.view
         rows: list[MonthRow] = []
         for month in view.months():
@@ -96,17 +105,20 @@ async def months(request: web.Request) -> web.Response:
             })  # fmt: skip
         return _rows(documents, rows)
 
+    return await answering(request, answered)
+
 
 async def customers(request: web.Request) -> web.Response:
     """Answer with a row for each customer of a month, highest first."""
-    size, prefix, month = read_limit(request, DEFAULT_LIMIT), read_prefix(request), read_month(request)
+    size, prefix, asked = read_limit(request, DEFAULT_LIMIT), read_prefix(request), read_month(request)
     sort = read_sort(request, Sort.TOTAL)
-    with answering(request) as documents:
+
+    def answered(documents: Documents) -> web.Response:
         view = documents.view
         slot = read_slot(request, view.types)
-        if month is not None and view.month_sums(month) is None:
-            raise ProblemError(404, "unknown_month", f"there are no events in {month}")
-        month = month or view.newest_month(slot)
+        if asked is not None and view.month_sums(asked) is None:
+            raise ProblemError(404, "unknown_month", f"there are no events in {asked}")
+        month = asked or view.newest_month(slot)
         if month is None:
             return _rows(documents, [])
         known = view.customers(month)
@@ -117,10 +129,13 @@ async def customers(request: web.Request) -> web.Response:
             rows.append({"customer": name, "month": month, **money, "status": view.status(month)})
         return _rows(documents, rows)
 
+    return await answering(request, answered, at_once=False)
+
 
 async def annotation_rows(request: web.Request) -> web.Response:
     """Answer with a row for each month that has ended."""
-    with answering(request) as documents:
+
+    def answered(documents: Documents) -> web.Response:
         context = documents.context
         found = marks(documents.view, context.calendar, context.settings.currency)
         rows: list[AnnotationRow] = [
@@ -134,6 +149,8 @@ async def annotation_rows(request: web.Request) -> web.Response:
             for mark in found
         ]
         return _rows(documents, rows)
+
+    return await answering(request, answered)
 
 
 def _asked(request: web.Request, documents: Documents) -> Asked:

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from billing.sums import NO_SUMS, of_slot
 from exporter.rest.answer import answer, answering
+from exporter.rest.documents import Documents
 from exporter.rest.shapes import Type, Types
 from exporter.web.parameters import MONTH, read_month
 from exporter.web.problems import ProblemError
@@ -12,25 +13,29 @@ from exporter.web.routes import Parameter, Route
 
 async def one_type(request: web.Request) -> web.Response:
     """Answer with one type's month."""
-    name, month = request.match_info["type"].upper(), read_month(request)
-    with answering(request) as documents:
+    name, asked = request.match_info["type"].upper(), read_month(request)
+
+    def answered(documents: Documents) -> web.Response:
         view = documents.view
         slot = view.types.slot(name)
         if slot is None:
             known = ", ".join(view.types.names)
             raise ProblemError(404, "unknown_type", f"type {name[:40]!r} is none of {known}")
-        month = month or view.newest_month(slot)
+        month = asked or view.newest_month(slot)
         total, count = of_slot(view.month_sums(month) or NO_SUMS, slot) if month else (0, 0)
         if month is None or not count:
             when = f" in {month}" if month else ""
             raise ProblemError(404, "unknown_type", f"there are no events of type {name}{when}")
         return answer(documents, documents.type(name, month, total, count))
 
+    return await answering(request, answered)
+
 
 async def list_types(request: web.Request) -> web.Response:
     """Answer with all types of a month: every one that is configured, also without events."""
     asked = read_month(request)
-    with answering(request) as documents:
+
+    def answered(documents: Documents) -> web.Response:
         view = documents.view
         if asked is not None and view.month_sums(asked) is None:
             raise ProblemError(404, "unknown_month", f"there are no events in {asked}")
@@ -41,6 +46,8 @@ async def list_types(request: web.Request) -> web.Response:
             names = view.types.names
             rows = [documents.type(name, month, *of_slot(sums, slot)) for slot, name in enumerate(names)]
         return answer(documents, Types(types=rows, month=month, as_of=documents.as_of))
+
+    return await answering(request, answered)
 
 
 ROUTES = (
