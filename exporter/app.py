@@ -73,7 +73,7 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
     """
     own = OwnMetrics(CollectorRegistry())
     delay = VisibleDelay(own.observe_delay)
-    model = ReadModel(settings.types, on_shown=delay.note)
+    model = ReadModel(settings.types, settings.time_zone, on_shown=delay.note)
     newest_ends: Callable[[], InputEnds]
     jobs: list[Job]
     if standalone:

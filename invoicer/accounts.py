@@ -144,6 +144,20 @@ class Accounts:
         """Input partition -> offset up to which, exclusive, the totals here count it at least."""
         return {partition: progress.next_offset for partition, progress in sorted(self.progress.items())}
 
+    def check_zone(self, time_zone: str) -> None:
+        """Refuse subtotals by the months of another zone than `time_zone`.
+
+        Raises:
+            OperatorError: the newest ones of an input partition are.
+        """
+        for partition, progress in sorted(self.progress.items()):
+            if progress.next_offset and progress.time_zone != time_zone:
+                raise OperatorError(
+                    f"input partition {partition} is counted by the months and hours of {progress.time_zone}, but"
+                    f" time_zone is {time_zone}; nothing is issued over it: set it back, or count again, see"
+                    " docs/runbook.md#time-zone-changed"
+                )
+
     def total(self, month: str, number: int) -> TypeSums:
         """Return the current total of a customer's usage month, all input partitions together."""
         sums: dict[str, tuple[int, int]] = {}

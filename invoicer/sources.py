@@ -100,6 +100,7 @@ class SubtotalsFeed:
         self._accounts = accounts
         self._partitions = partitions
         self._bounds = bounds
+        self._time_zone = settings.time_zone
         self._reader = TopicReader(settings, settings.subtotals_topic, partitions)
         self.records = 0
 
@@ -125,6 +126,7 @@ class SubtotalsFeed:
 
         Raises:
             KafkaUnavailableError: no broker answers.
+            OperatorError: an input partition is counted by another time zone than the one that is set.
             RecordError: a record that this program can't read.
             KafkaException: the broker refuses.
         """
@@ -134,6 +136,7 @@ class SubtotalsFeed:
             if time.monotonic() > deadline or stop_requested():
                 return False
             self.poll()
+        self._accounts.check_zone(self._time_zone)
         return True
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from exporter.model.view import Sort, View
 logger = get_logger(__name__)
 
 PATIENCE_SECONDS = 1.0
+ZONE_RUNBOOK = "docs/runbook.md#time-zone-changed"
 RATE_WINDOW_SECONDS = 10.0
 NOTHING_SHOWN = -1
 
@@ -49,6 +50,7 @@ class ReadModel:
 
     Args:
         types: the configured event types, in their order.
+        time_zone: the zone whose months and hours are shown; sums by those of another one are not.
         on_shown: called with each progress record newly shown while :attr:`State.READY`, in the applying thread.
         clock: seconds of a monotonic clock.
     """
@@ -56,6 +58,7 @@ class ReadModel:
     def __init__(
         self,
         types: Iterable[str],
+        time_zone: str,
         on_shown: Callable[[Progress], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         patience_seconds: float = PATIENCE_SECONDS,
@@ -72,6 +75,7 @@ class ReadModel:
         self._why = "the topics are being read"
         # Reentrant: what looks may ask the methods below too.
         self._lock = threading.RLock()
+        self._time_zone = time_zone
         self._next_offsets: dict[int, int] = {}
         self._on_shown = on_shown
         self._clock = clock
@@ -216,6 +220,7 @@ class ReadModel:
                 for intake in self.intakes.values():
                     if intake.waiting_since is not None and now - intake.waiting_since > self._patience_seconds:
                         self._give_up_waiting(intake)
+                self._check_zones()
 
     def stop(self, why: str) -> None:
         """Say that no more records will come: what is shown would grow old without a word."""
@@ -287,6 +292,7 @@ class ReadModel:
                 self._show(intake)
         for partition in loaded:
             self.intakes[partition].show()
+        self._check_zones()
 
     def _show(self, intake: Intake) -> None:
         fresh = intake.staged_progress
@@ -295,6 +301,27 @@ class ReadModel:
         if fresh is not None:
             self._sample()
             self._on_shown(fresh)
+
+    def _check_zones(self) -> None:
+        """Show nothing while the newest sums of a partition are another zone's: its months begin elsewhere."""
+        if self._state not in (State.READY, State.OTHER_TIME_ZONE):
+            return
+        view = View(self.cube, self.intakes.values(), self.invoices, self.version)
+        other = next(((p, zone) for p, zone in view.zones().items() if zone != self._time_zone), None)
+        if other is None and self._state is State.OTHER_TIME_ZONE:
+            self._state, self._why = State.CATCHING_UP, "all partitions are counted by one zone again"
+            self._caught_up_at = self._clock()
+        if other is not None:
+            why = (
+                f"input partition {other[0]} is counted by the months and hours of {other[1]}, but time_zone is "
+                f"{self._time_zone}; set it back, or count again, see {ZONE_RUNBOOK}"
+            )
+            if self._state is State.READY:
+                logger.error("another time zone", error=why)
+                # What comes now is shown as it comes, since nobody looks: what was kept back is older.
+                for intake in self.intakes.values():
+                    intake.show()
+            self._state, self._why = State.OTHER_TIME_ZONE, why
 
     def _say_while_catching_up(self, why: str) -> None:
         with self._lock:
@@ -318,6 +345,9 @@ class ReadModel:
             self._state = State.READY
             self.version += 1
             self._sample()
+            self._check_zones()
+            if self._state is not State.READY:
+                return
         logger.info(
             "read model ready",
             customers=len(self.cube.names),

@@ -16,6 +16,9 @@ class State(StrEnum):
     UNKNOWN_VERSION = "unknown_version"
     """A record of a version that this program does not know came; going on would be guessing."""
 
+    OTHER_TIME_ZONE = "other_time_zone"
+    """The newest sums of a partition are by the months and hours of another zone than the one that is set."""
+
     STOPPED = "stopped"
     """The reading of the topics has ended; the process is about to end too."""
 

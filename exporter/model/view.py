@@ -120,6 +120,10 @@ class View:
         shown = ((intake.partition, intake.shown_progress) for intake in self.intakes)
         return {partition: progress for partition, progress in sorted(shown) if progress is not None}
 
+    def zones(self) -> dict[int, str]:
+        """Return the zone by which each input partition that has any events is counted."""
+        return {partition: one.time_zone for partition, one in self.progress().items() if one.next_offset}
+
     def next_offsets(self) -> dict[int, int]:
         """Return the offset up to which each input partition is counted."""
         return {partition: progress.next_offset for partition, progress in self.progress().items()}
