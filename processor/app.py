@@ -4,6 +4,7 @@ import argparse
 import gc
 import time
 from collections.abc import Callable
+from enum import Enum
 
 from prometheus_client import CollectorRegistry
 
@@ -51,50 +52,85 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
     partitions = ensure_topics(settings, TOPICS)
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, settings.types)
-    collector = StatusCollector()
-    registry.register(collector)
     with (
         metrics_served(registry, settings.processor_host, settings.processor_port, "processor_port"),
         TopicWatch(settings, TOPICS, registry) as topics,
     ):
+        processor = Processor(settings, partitions["subtotals"], metrics, topics.raise_refusal)
+        registry.register(StatusCollector(processor.status))
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         failures = 0
         while failures < MOST_FAILURES:
-            commits_before = metrics.commits
-            if _run_once(settings, partitions["subtotals"], metrics, collector, topics):
+            outcome = processor.run_once()
+            if outcome is Outcome.STOPPED:
                 logger.info("processor stopped", instance=settings.instance)
                 return 0
-            failures = 1 if metrics.commits > commits_before else failures + 1
+            failures = 1 if outcome is Outcome.FAILED_AFTER_COMMITS else failures + 1
             if _told_to_stop_within(min(failures, MOST_PAUSE_SECONDS)):
                 return 0
     logger.error("processor gives up", instance=settings.instance, failures_without_commit=failures)
     return 1
 
 
-def _run_once(
-    settings: Settings,
-    subtotals_partitions: int,
-    metrics: ProcessorMetrics,
-    collector: StatusCollector,
-    topics: TopicWatch,
-) -> bool:
-    """Run the application until it is told to stop (True) or fails in a way that may pass (False)."""
-    logger.info("processor starts", instance=settings.instance, topic=settings.input_topic)
-    try:
-        worker = make_worker(settings, subtotals_partitions, metrics, topics.raise_refusal)
-        application = make_application(settings, worker)
-        collector.status = lambda: status_of(application, worker)
-        application.run()
-    except Exception as error:
-        if explained := explain(error, settings):
-            raise explained from error
-        logger.exception("processor failed, it goes on from its last commit", instance=settings.instance)
-        return False
-    finally:
-        collector.status = None
-    return True
+class Outcome(Enum):
+    """How a run of the application ended."""
+
+    STOPPED = "told to stop"
+    FAILED_AFTER_COMMITS = "failed in a way that may pass, after it had committed something"
+    FAILED = "failed in a way that may pass, before it committed anything"
+
+
+class Processor:
+    """Runs the application, each time a new one: a failed one's client may still have messages under way.
+
+    Args:
+        settings: what it keeps to.
+        subtotals_partitions: how many partitions the subtotals topic has.
+        metrics: what it tells of itself.
+        may_write: asked before each commit; raises what forbids it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        subtotals_partitions: int,
+        metrics: ProcessorMetrics,
+        may_write: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._subtotals_partitions = subtotals_partitions
+        self._metrics = metrics
+        self._may_write = may_write
+        self._running: tuple[BatchingApplication, BillingWorker] | None = None
+
+    def status(self) -> ProcessorStatus | None:
+        """Return the processor as it is now, None between two runs; may be asked from another thread."""
+        running = self._running
+        return None if running is None else status_of(*running)
+
+    def run_once(self) -> Outcome:
+        """Run the application until it is told to stop or fails in a way that may pass.
+
+        Raises:
+            OperatorError: something that a person has to mend.
+        """
+        settings = self._settings
+        logger.info("processor starts", instance=settings.instance, topic=settings.input_topic)
+        worker = make_worker(settings, self._subtotals_partitions, self._metrics, self._may_write)
+        try:
+            application = make_application(settings, worker)
+            self._running = application, worker
+            application.run()
+        except Exception as error:
+            if explained := explain(error, settings):
+                raise explained from error
+            logger.exception("processor failed, it goes on from its last commit", instance=settings.instance)
+            return Outcome.FAILED_AFTER_COMMITS if worker.commits else Outcome.FAILED
+        finally:
+            self._running = None
+        return Outcome.STOPPED
 
 
 def _told_to_stop_within(seconds: float) -> bool:

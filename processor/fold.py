@@ -5,7 +5,7 @@ batches.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -107,14 +107,11 @@ def _read_exactly(
     return accepted, events, rejections
 
 
-def sum_events(
-    events: Sequence[pl.DataFrame], rejected: list[Reason], table: EventTable, rules: FoldRules, watermark_ms: int
-) -> Fold:
-    """Return what read records add.
+def sum_events(events: Sequence[pl.DataFrame], table: EventTable, rules: FoldRules, watermark_ms: int) -> Fold:
+    """Return what the events of read records add.
 
     Args:
         events: the events of one or more readings, in offset order.
-        rejected: the reasons of their rejections.
         table: which the events are for.
         rules: what the fold keeps to.
         watermark_ms: the highest event time of the partition before them; -1 without any.
@@ -122,7 +119,7 @@ def sum_events(
     rows = pl.concat(events) if events else table.rows([])
     sums = table.sum(rows, rules.calendar)
     late, watermark_ms = _track_time(rows["ms"], watermark_ms, rules.out_of_orderness_ms)
-    return Fold(watermark_ms, sums.customers, sums.hours, sums.all, late, rejected)
+    return Fold(watermark_ms, sums.customers, sums.hours, sums.all, late)
 
 
 def fold(payloads: Sequence[bytes | None], rules: FoldRules, now_ms: int, watermark_ms: int) -> Fold:
@@ -130,7 +127,7 @@ def fold(payloads: Sequence[bytes | None], rules: FoldRules, now_ms: int, waterm
     table = EventTable(rules.events)
     reading = read_records(payloads, table, rules.events, now_ms)
     reasons = [rejection.reason for rejection in reading.rejections]
-    return sum_events([reading.events], reasons, table, rules, watermark_ms)
+    return replace(sum_events([reading.events], table, rules, watermark_ms), rejected=reasons)
 
 
 def _track_time(milliseconds: pl.Series, watermark_ms: int, out_of_orderness_ms: int) -> tuple[int, int]:

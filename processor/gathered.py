@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -66,7 +67,6 @@ class Gathered:
     def fold(self, watermark_ms: int) -> Fold:
         """Return what the records read add to a partition whose highest event time is `watermark_ms`."""
         start = time.perf_counter()
-        reasons = [rejection.reason for _, rejection in self.rejected]
-        result = sum_events(self._readings, reasons, self._table, self._rules, watermark_ms)
+        result = sum_events(self._readings, self._table, self._rules, watermark_ms)
         self.seconds += time.perf_counter() - start
-        return result
+        return replace(result, rejected=[rejection.reason for _, rejection in self.rejected])

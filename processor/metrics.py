@@ -40,8 +40,6 @@ class ProcessorMetrics:
     Args:
         registry: where they are registered.
         types: the event types, each shown from the start.
-
-    `commits` is how many commits were counted.
     """
 
     def __init__(self, registry: CollectorRegistry, types: Iterable[str]) -> None:
@@ -71,7 +69,6 @@ class ProcessorMetrics:
         self._last_commit = Gauge(
             name("last_commit_timestamp_seconds"), "Wall clock at the newest commit.", registry=registry
         )
-        self.commits = 0
         build = Gauge("billing_build_info", "Version of the program.", ["version"], registry=registry)
         build.labels(version("queryable-billing")).set(1)
         self._types = TypeTable(types)
@@ -91,7 +88,6 @@ class ProcessorMetrics:
             self._accepted.labels(type_).inc(count)
         for reason, count in counts.rejected.items():
             self._rejected.labels(reason.value).inc(count)
-        self.commits += 1
         self._late.inc(counts.late)
         self._published.inc(counts.published)
         self._commit_seconds.observe(seconds)
@@ -120,11 +116,12 @@ class ProcessorStatus:
 class StatusCollector(Collector):
     """Reads the processor's status at each scrape, so that a partition that goes takes its series along.
 
-    `status` returns it; while that is None there is no application, and nothing is shown.
+    Args:
+        status: returns it, or None while there is no application; then nothing is shown.
     """
 
-    def __init__(self) -> None:
-        self.status: Callable[[], ProcessorStatus] | None = None
+    def __init__(self, status: Callable[[], ProcessorStatus | None]) -> None:
+        self._status = status
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: asking for the status at registration would be too early."""
@@ -132,9 +129,9 @@ class StatusCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges of the partitions owned."""
-        if self.status is None:
+        status = self._status()
+        if status is None:
             return
-        status = self.status()
         prefix = "billing_processor_"
         owned = status.partitions
         yield GaugeMetricFamily(f"{prefix}assigned_partitions", "Input partitions owned.", value=len(owned))

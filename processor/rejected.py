@@ -3,7 +3,7 @@
 from typing import Any
 
 from processor.fold import Rejection
-from processor.quix_adapter import Produce
+from processor.quix_commit import Produce
 
 REJECTED_RUNBOOK = "docs/runbook.md#rejected-too-large"
 

@@ -13,7 +13,7 @@ from processor.book import PartitionBook, Store, read_progress
 from processor.fold import FoldRules, Rejection
 from processor.gathered import Gathered
 from processor.metrics import ProcessorMetrics, Uncommitted
-from processor.quix_adapter import Produce
+from processor.quix_commit import Produce
 from processor.rejected import produce_rejected
 from processor.takeover import Takeover, check_takeover, check_zone
 
@@ -25,7 +25,7 @@ MAX_WAITING_EVENTS = 2_000_000
 
 
 class BillingWorker:
-    """Counts the records of the input partitions it is given. See :class:`processor.quix_adapter.BatchWorker`.
+    """Counts the records of the input partitions it is given. See :class:`processor.quix_commit.BatchWorker`.
 
     Args:
         settings: topics, limits, instance.
@@ -57,6 +57,12 @@ class BillingWorker:
         self._gathered: dict[int, Gathered] = {}
         self._rejected: list[tuple[Any, Rejection]] = []
         self._uncommitted = Uncommitted()
+        self._commits = 0
+
+    @property
+    def commits(self) -> int:
+        """How many commits are done."""
+        return self._commits
 
     @property
     def books(self) -> dict[int, PartitionBook]:
@@ -92,24 +98,27 @@ class BillingWorker:
     def before_commit(self, store_of: Callable[[int], Store], produce: Produce) -> None:
         """Fold what was gathered, write what changed to State and the subtotals topic, hand on what was rejected.
 
+        Subtotals first: the transaction is sealed with a record that may be written twice, and they are absolute.
+
         Raises:
             OperatorError: nothing may be written any more.
         """
         self._may_write()
         self._fold_all()
         topic, now_ms = self._settings.subtotals_topic, self._wall_clock.now_ms()
-        for message, rejection in self._rejected:
-            produce_rejected(produce, self._settings.rejected_topic, message, rejection)
-        self._rejected = []
         for book in self._books.values():
             if book.is_dirty:
                 partition = subtotals_partition(book.partition, self._subtotals_partitions)
                 for key, value in book.write(store_of(book.partition), self._settings.instance, now_ms):
                     produce(topic=topic, key=key, value=value, partition=partition)
                     self._uncommitted.published += 1
+        for message, rejection in self._rejected:
+            produce_rejected(produce, self._settings.rejected_topic, message, rejection)
+        self._rejected = []
 
     def after_commit(self, seconds: float) -> None:
         """Count what is committed now."""
+        self._commits += 1
         self._metrics.count_commit(self._uncommitted, seconds, self._wall_clock.now_ms())
         self._uncommitted = Uncommitted()
 

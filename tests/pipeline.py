@@ -84,13 +84,15 @@ class Pipeline:
             for log in sorted(self.directory.glob("*.log")):
                 print(f"--- {log.name}\n{log.read_text(errors='replace')[-4_000:]}")
 
-    def start(self, command: str, instance: str = "a", *arguments: str, **options: object) -> subprocess.Popen[bytes]:
-        """Start ``qb COMMAND`` as an instance; its output goes to COMMAND-INSTANCE.log."""
+    def start(
+        self, command: str, instance: str = "a", *arguments: str, module: str = "qb", **options: object
+    ) -> subprocess.Popen[bytes]:
+        """Start ``qb COMMAND``, or another module, as an instance; its output goes to COMMAND-INSTANCE.log."""
         environment = {**os.environ, **self.environment, "QB_INSTANCE": instance}
         environment |= {f"QB_{key.upper()}": str(value) for key, value in options.items()}
         with (self.directory / f"{command}-{instance}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "qb", command, *arguments], env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", module, command, *arguments], env=environment, stdout=log, stderr=log
             )
         self._processes.append(process)
         return process

@@ -37,9 +37,7 @@ def exposition(metrics_of: CollectorRegistry) -> dict[tuple[str, tuple[tuple[str
 def registry_with(status: ProcessorStatus | None) -> tuple[CollectorRegistry, ProcessorMetrics]:
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, TYPES)
-    collector = StatusCollector()
-    collector.status = None if status is None else lambda: status
-    registry.register(collector)
+    registry.register(StatusCollector(lambda: status))
     return registry, metrics
 
 

@@ -7,15 +7,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from processor.quix_adapter import (
-    COMMIT_SECONDS,
-    BatchingConsumer,
-    BatchingContext,
-    DirectProducer,
-    KafkaConsumerException,
-    KafkaProducerDeliveryError,
-    Topic,
-)
+from processor.positions import Positions
+from processor.quix_adapter import BatchingConsumer, KafkaConsumerException, KafkaProducerDeliveryError, Topic
+from processor.quix_commit import COMMIT_SECONDS, BatchingContext, CommitInDoubtError, DirectProducer
 
 TOPIC = "incoming"
 
@@ -60,11 +54,14 @@ class FakeMessage:
 class FakeClientConsumer(BatchingConsumer):
     """A consumer whose client is a script: each call of `consume` runs the next step."""
 
-    def __init__(self, steps: Sequence[Callable[[], list[FakeMessage]]], offsets: dict[int, int]) -> None:
-        super().__init__("localhost:1", "group", "error")
+    def __init__(self, steps: Sequence[Callable[[], list[FakeMessage]]], offsets: dict[int, int | None]) -> None:
+        positions = Positions()
+        for partition, offset in offsets.items():
+            positions.assign(partition, offset)
+        group = {"broker_address": "localhost:1", "consumer_group": "group", "auto_offset_reset": "error"}
+        super().__init__(positions, lambda: None, 100, **group)
         self.steps = list(steps)
         self.sought: list[TopicPartition] = []
-        self.take_over = lambda: offsets
         self._topics = {TOPIC: Topic(TOPIC)}
 
     def consume(self, num_messages: int = 1, timeout: float | None = None) -> list[Any]:
@@ -89,7 +86,7 @@ def test_one_row_a_partition_with_the_last_offset() -> None:
 
 def test_a_batch_that_a_rebalance_interrupts_is_dropped_and_read_again() -> None:
     """Records fetched under the old assignment are not counted; each owned partition goes on from its own offset."""
-    consumer = FakeClientConsumer([], {0: 5, 2: -2})
+    consumer = FakeClientConsumer([], {0: 5, 2: None})
 
     def fetch_across_a_rebalance() -> list[FakeMessage]:
         consumer.rebalance()
@@ -129,8 +126,7 @@ class FakeCheckpoint:
 
     def commit(self, revoking: bool = False) -> None:
         self.calls.append(f"commit revoking={revoking}")
-        if not self.gives_up:
-            self.producer.commits += 1
+        self.producer.is_committed = not self.gives_up
 
     def close(self, revoking: bool = False) -> None:
         self.calls.append("close")
@@ -138,11 +134,12 @@ class FakeCheckpoint:
 
 @dataclass
 class FakeProducer:
-    """A producer that counts its transactions."""
+    """A producer that knows what became of its transaction."""
 
-    commits: int = 7
+    is_committed: bool = False
+    is_in_doubt: bool = False
 
-    def produce(self) -> None:
+    def produce_sealing(self) -> None:
         raise AssertionError("the worker does not write here")
 
 
@@ -166,19 +163,22 @@ class Commit:
     looks: list[bool]
     is_empty: bool = False
     gives_up: bool = False
+    breaks: bool = False
     calls: list[str] = field(default_factory=list)
     failure: Exception | None = None
 
     def run(self, **options: bool) -> list[str]:
-        context = BatchingContext.__new__(BatchingContext)
+        producer = FakeProducer(is_in_doubt=self.breaks)
+        nothing: Any = None
+        parts: dict[str, Any] = {"producer": producer, "worker": FakeWorker(self.calls), "stream_id": TOPIC}
+        context = BatchingContext(0.5, **parts, consumer=nothing, state_manager=nothing, sink_manager=nothing,
+                                  dataframe_registry=nothing)  # fmt: skip
         context.failure = self.failure
-        context.worker = FakeWorker(self.calls)  # type: ignore[assignment]
-        producer = FakeProducer()
-        context.producer = producer  # type: ignore[assignment]
         checkpoint = FakeCheckpoint(self.calls, self.looks, self.is_empty, self.gives_up, producer)
         context._checkpoint = checkpoint  # type: ignore[assignment]
         context.init_checkpoint = lambda: self.calls.append("new checkpoint")  # type: ignore[method-assign]
         context.commit_checkpoint(**options)
+        self.failure = context.failure
         return self.calls
 
 
@@ -200,9 +200,17 @@ def test_partitions_that_go_are_committed_at_once() -> None:
 
 
 def test_a_commit_that_is_given_up_is_not_counted() -> None:
-    """The events are read again by whoever owns the partitions next, and counted then."""
+    """The events are read again by whoever owns the partitions next, and counted then; the producer is done."""
     commit = Commit(looks=[False], gives_up=True)
     assert commit.run(force=True, revoking=True) == ["before_commit", "commit revoking=True", "new checkpoint"]
+    assert isinstance(commit.failure, CommitInDoubtError)
+
+
+def test_a_commit_whose_connection_broke_is_counted_and_is_the_last_of_its_producer() -> None:
+    """It was sent twice perhaps: the copy under way could end the next transaction."""
+    commit = Commit(looks=[True], breaks=True)
+    assert commit.run() == ["before_commit", "commit revoking=False", "new checkpoint", "after_commit"]
+    assert isinstance(commit.failure, CommitInDoubtError)
 
 
 def test_an_empty_checkpoint_bothers_nobody() -> None:
@@ -235,6 +243,13 @@ class FakeClientProducer:
     def poll(self, timeout: float) -> None:
         self.calls.append(("poll", timeout))
 
+    def begin_transaction(self) -> None:
+        self.calls.append(("begin", 0))
+
+    def flush(self, timeout: float) -> int:
+        self.calls.append(("flush", timeout))
+        return 0
+
     def send_offsets_to_transaction(self, positions: object, group: object, timeout: float) -> None:
         self.calls.append(("send_offsets", timeout))
 
@@ -243,7 +258,7 @@ class FakeClientProducer:
 
 
 def direct_producer(client: FakeClientProducer) -> DirectProducer:
-    producer = DirectProducer("localhost:1", transactional=True)
+    producer = DirectProducer(broker_address="localhost:1", transactional=True)
     producer._producer._inner_producer = client
     return producer
 
@@ -280,7 +295,25 @@ def test_a_commit_is_given_a_bounded_time() -> None:
     producer = direct_producer(client)
     producer.commit_transaction([TopicPartition("t", 0, 1)], None)
     producer.commit_transaction([TopicPartition("t", 0, 1)], None, timeout=3)
-    assert producer.commits == 2
-    assert [name for name, _ in client.calls] == ["send_offsets", "commit"] * 2
+    assert producer.is_committed
+    calls = [(name, timeout) for name, timeout in client.calls if name != "poll"]
+    assert [name for name, _ in calls] == ["send_offsets", "commit"] * 2
     limits = [COMMIT_SECONDS, COMMIT_SECONDS, 3, 3]
-    assert all(0 < timeout <= limit for (_, timeout), limit in zip(client.calls, limits, strict=True))
+    assert all(0 < timeout <= limit for (_, timeout), limit in zip(calls, limits, strict=True))
+
+
+def test_a_commit_is_sealed_with_a_record_of_the_partition_that_was_written_to_first() -> None:
+    """The newest there, once more, behind the offsets; the next transaction has a seal of its own."""
+    client = FakeClientProducer()
+    producer = direct_producer(client)
+    producer.begin_transaction()
+    for key, partition in ((b"a", 3), (b"b", 3), (b"c", 4)):
+        producer.produce_sealing("t", value=b"v", key=key, partition=partition)
+    producer.produce_sealing("rejected", value=b"r", key=b"a")
+    assert not producer.is_committed
+    producer.commit_transaction([TopicPartition("t", 0, 1)], None)
+    assert [record[2] for record in client.records] == [b"a", b"b", b"c", b"a", b"b"]
+    assert [name for name, _ in client.calls if name != "poll"] == ["begin", "send_offsets", "flush", "commit"]
+    producer.begin_transaction()
+    producer.commit_transaction([], None)
+    assert len(client.records) == 5

@@ -1,0 +1,265 @@
+"""A commit from its first step to its last: where the processor's transaction becomes atomic.
+
+Together with `processor/quix_adapter.py` the only module that knows Quix's internals.
+
+* :class:`BatchingContext` runs the steps: the worker writes inside the open transaction, then Quix ends it.
+* :class:`DirectProducer` ends it, and notices where somebody else did.
+
+docs/decisions/torn-transactions.md tells what a delayed EndTxn does to a transaction, and why each step is there.
+"""
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Timer
+from typing import Any, Protocol
+
+from confluent_kafka import KafkaError, Message
+
+from billing.runtime.logs import get_logger
+from processor.book import Store
+from processor.takeover import Takeover
+
+# Quix imports the HTTP client of its cloud, which insists on showing a warning of its own future.
+with warnings.catch_warnings(record=True):
+    from quixstreams.internal_producer import InternalProducer
+    from quixstreams.kafka import producer as quix_producer
+    from quixstreams.processing import ProcessingContext
+
+logger = get_logger(__name__)
+
+# How long a commit may take: longer than a cluster needs to replace a broker, shorter than a transaction stays open.
+COMMIT_SECONDS = 20.0
+# How much longer the client may take until it is taken to be stuck.
+HELD_UP_SECONDS = 5.0
+
+Produce = Callable[..., None]
+
+
+class CommitInDoubtError(Exception):
+    """A commit was given up, or not answered at its first try: what is under way may end a later transaction."""
+
+
+class BatchWorker(Protocol):
+    """What the adapter drives. All calls come from one thread."""
+
+    def take_over(self, takeover: Takeover, store: Store) -> None:
+        """Accept a partition, with its State to read from, before its first batch."""
+        ...
+
+    def gather(self, partition: int, messages: Sequence[Message]) -> None:
+        """Take a batch of one partition, in offset order."""
+        ...
+
+    def before_commit(self, store_of: Callable[[int], Store], produce: Produce) -> None:
+        """Write and produce, inside the open transaction, all that was gathered.
+
+        The partition that is produced to first must be one of a compacted topic: its last record is written twice.
+        """
+        ...
+
+    def after_commit(self, seconds: float) -> None:
+        """Learn that the commit is done, and how long it took. Not called of one that was given up."""
+        ...
+
+    def let_go(self, partitions: Sequence[int]) -> None:
+        """Forget partitions: what was not committed is read again by whoever owns them next."""
+        ...
+
+
+@dataclass(frozen=True)
+class _TransactionStore:
+    """The State of one partition through the transaction of the open checkpoint."""
+
+    transaction: Any
+
+    def get(self, key: bytes) -> bytes | None:
+        data: bytes | None = self.transaction.get_bytes(key=key, prefix=b"")
+        return data
+
+    def set(self, key: bytes, value: bytes) -> None:
+        self.transaction.set_bytes(key=key, value=value, prefix=b"")
+
+
+class DirectProducer(InternalProducer):
+    """Hands records to the client as they are, at half the price: a commit produces two for each subtotal it changes.
+
+    Quix's takes a look for delivery reports after each record and passes it through two functions. Reports are served
+    once a batch, and where a commit waits for them.
+
+    Args:
+        options: what Quix's producer takes.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        on_error = options.pop("on_error", None)
+        super().__init__(on_error=on_error, **options)
+        self._producer = quix_producer.Producer(
+            **options, logger=quix_producer.logger, error_callback=self._note_trouble
+        )
+        self._troubles = 0
+        self._seal: _Seal | None = None
+        self.is_committed = False
+        """Whether the transaction that was begun last is committed."""
+        self.is_in_doubt = False
+        """Whether a connection broke during a commit: an EndTxn that was sent twice may arrive twice."""
+
+    def produce(  # type: ignore[override]  # Quix itself passes all but the topic by name
+        self, topic: str, *, on_delivery: Any = None, **record: Any
+    ) -> None:
+        """Produce a record: value, key, headers, partition. Where the client has no room for it, wait as Quix does."""
+        if on_delivery is not None:
+            super().produce(topic, on_delivery=on_delivery, **record)
+            return
+        self._raise_for_error()  # type: ignore[no-untyped-call]
+        try:
+            self._producer._producer.produce(topic, on_delivery=self._on_delivery, **record)
+        except BufferError:
+            super().produce(topic, **record)
+
+    def produce_sealing(self, topic: str, **record: Any) -> None:
+        """Produce a record of the worker, and keep the newest of the partition that it wrote to first."""
+        self.produce(topic, **record)
+        if self._seal is None or self._seal.covers(topic, record):
+            self._seal = _Seal(topic, record)
+
+    def begin_transaction(self) -> None:
+        """Begin a transaction; nothing is sent until it holds a record."""
+        self._seal, self.is_committed = None, False
+        super().begin_transaction()  # type: ignore[no-untyped-call]
+
+    def commit_transaction(self, positions: Any, group_metadata: Any, timeout: float | None = None) -> None:
+        """End the transaction: steps 3 to 5 of :class:`BatchingContext`. Each is tried once, in one bounded time.
+
+        Where the client takes no notice of that, the process ends: librdkafka 2.12 waits for ever for the group's
+        coordinator when that broker dies in the middle of a commit, though another has taken its place.
+
+        Raises:
+            KafkaException: the transaction was ended by somebody else, or the broker did not answer in time.
+        """
+        limit = COMMIT_SECONDS if timeout is None else timeout
+        deadline = time.monotonic() + limit
+        self._producer.poll(0)
+        troubles = self._troubles
+
+        def left() -> float:
+            return max(0.0, deadline - time.monotonic())
+
+        with leaving_after(limit + HELD_UP_SECONDS, "a commit"):
+            if positions:  # 3. the input's offsets join the transaction
+                self._producer.send_offsets_to_transaction(positions, group_metadata, left())
+            if self._seal is not None:  # 4. the seal
+                self.produce(self._seal.topic, **self._seal.record)
+                self.flush(left())
+            self._producer.commit_transaction(left())  # 5. the commit
+        self._active_transaction = False
+        self.is_committed = True
+        self._producer.poll(0)
+        self.is_in_doubt = self.is_in_doubt or self._troubles > troubles
+
+    def _note_trouble(self, error: KafkaError) -> None:
+        self._troubles += 1
+        logger.info("kafka producer in trouble", error=error.str())
+
+
+@dataclass(frozen=True)
+class _Seal:
+    """The newest record of the partition that a transaction wrote to first."""
+
+    topic: str
+    record: dict[str, Any]
+
+    def covers(self, topic: str, record: dict[str, Any]) -> bool:
+        return (topic, record.get("partition")) == (self.topic, self.record.get("partition"))
+
+
+@dataclass
+class BatchingContext(ProcessingContext):
+    """Commits what the worker gathered, in one transaction.
+
+    A commit, step by step:
+
+    1. The worker folds what it gathered, writes State and produces subtotals and rejected records, all inside the
+       transaction that is open.
+    2. Quix produces what changed in State to its changelog, and waits until all of it is delivered.
+    3. The input's offsets join the transaction.
+    4. The seal: a record is written again to the partition that was written to first. The broker refuses it if
+       somebody else ended the transaction since: then what was written is not in the transaction that is open now.
+    5. The transaction is committed: steps 1 to 4 count for readers all at once, or not at all.
+    6. Quix writes State to disk.
+    7. The next transaction begins, and the worker learns that the commit is done.
+
+    Stopped before 5, the records are read again; between 5 and 6, State is read back from its changelog. A commit that
+    failed, was given up or was not answered at its first try is the producer's last: a new one fences its messages.
+
+    Args:
+        worker: what counts the records.
+        stream_id: what Quix knows the State by.
+    """
+
+    producer: DirectProducer
+    worker: BatchWorker = field(kw_only=True)
+    stream_id: str = field(kw_only=True)
+    failure: Exception | None = field(init=False, default=None)
+
+    def raise_failure(self) -> None:
+        """Raise why nothing more may be read or committed: a rebalance that failed, or a commit in doubt."""
+        if self.failure is not None:
+            raise self.failure
+
+    def fail(self, error: Exception) -> None:
+        """Let nothing be read or committed from now on, for this reason unless there is one already."""
+        self.failure = self.failure or error
+
+    def store_of(self, partition: int) -> Store:
+        """Return the State of a partition, in the transaction of the open checkpoint."""
+        return _TransactionStore(self.checkpoint.get_store_transaction(stream_id=self.stream_id, partition=partition))
+
+    def commit_checkpoint(self, force: bool = False, revoking: bool = False) -> None:
+        """Commit what was gathered if it is due, forced, or the partitions are going."""
+        self.raise_failure()
+        # Decided once: were it to fall due in between, offsets would be committed without what they count.
+        if not (force or self.checkpoint.expired()):
+            return
+        if self.checkpoint.empty():
+            super().commit_checkpoint(force=True, revoking=revoking)
+        else:
+            self._commit(revoking)
+
+    def _commit(self, revoking: bool) -> None:
+        start = time.monotonic()
+        self.worker.before_commit(self.store_of, self.producer.produce_sealing)  # 1.
+        self.checkpoint.commit(revoking=revoking)  # 2. to 6., of which the producer does 3. to 5.
+        committed = self.producer.is_committed
+        self.init_checkpoint()  # type: ignore[no-untyped-call]  # 7.
+        if committed:
+            self.worker.after_commit(time.monotonic() - start)
+        else:  # partitions go and the broker is silent: Quix gives up without an error
+            self.fail(CommitInDoubtError("a commit was given up"))
+        if self.producer.is_in_doubt:
+            self.fail(CommitInDoubtError("a connection broke during a commit"))
+
+    def abandon_checkpoint(self) -> None:
+        """Drop the open checkpoint with its transaction, and begin a new one."""
+        self.checkpoint.close(revoking=True)
+        self.init_checkpoint()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def leaving_after(seconds: float, held_up: str) -> Iterator[None]:
+    """End the process, with exit code 1, if what is done here takes longer."""
+    leave = Timer(seconds, _leave, [held_up])
+    leave.daemon = True
+    leave.start()
+    try:
+        yield
+    finally:
+        leave.cancel()
+
+
+def _leave(held_up: str) -> None:
+    logger.error("the broker does not answer: leaving, the next start goes on from the last commit", held_up=held_up)
+    os._exit(1)

@@ -1,0 +1,91 @@
+"""The processor, whose transaction somebody else ends at a step of its commit: a delayed EndTxn, made to measure.
+
+Run as `python -m tests.processor.torn_processor process` with the settings of a processor in the environment, and:
+
+Environment:
+    TORN_STEP: the step of the commit at which it happens, one of `STEPS`.
+    TORN_COMMIT: which commit of this process, counted from 1.
+    TORN_ENDS: `commit` or `abort`.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from billing.runtime.logs import get_logger
+from processor import quix_commit
+from processor.worker import BillingWorker
+from qb.cli import main
+from tests.torn_transactions import end_transaction
+
+STEPS = ("before the worker writes", "amid the worker's records", "behind the flush", "behind the offsets",
+         "behind the seal")  # fmt: skip
+TORN = "transaction torn"
+
+logger = get_logger(__name__)
+
+
+class Tearing:
+    """Ends the processor's own transaction once, at one step of one commit."""
+
+    def __init__(self, step: str, at_commit: int, commits: bool) -> None:
+        self._step, self._at_commit, self._commits = step, at_commit, commits
+        self._seen = 0
+
+    def reached(self, step: str) -> None:
+        """Tear if this is the step, in this commit."""
+        if step == STEPS[0]:
+            self._seen += 1
+        if step == self._step and self._seen == self._at_commit:
+            self._at_commit = -1
+            group, instance = os.environ["QB_CONSUMER_GROUP"], os.environ["QB_INSTANCE"]
+            code = end_transaction(os.environ["QB_BOOTSTRAP_SERVERS"], f"{group}-{instance}", self._commits)
+            logger.info(TORN, step=step, code=code)
+
+
+def tear(tearing: Tearing) -> None:
+    """Put the tearing between the steps of every commit of this process."""
+    before_commit, commit = BillingWorker.before_commit, quix_commit.DirectProducer.commit_transaction
+    produce_sealing = quix_commit.DirectProducer.produce_sealing
+
+    def torn_before_commit(worker: BillingWorker, store_of: Any, produce: Callable[..., None]) -> None:
+        tearing.reached(STEPS[0])
+        before_commit(worker, store_of, produce)
+
+    def torn_produce(producer: quix_commit.DirectProducer, topic: str, **record: Any) -> None:
+        produce_sealing(producer, topic, **record)
+        if topic.endswith(".rejected"):  # the last that the worker writes, and State's changelog is still to come
+            producer._producer._producer.flush(10)
+            tearing.reached(STEPS[1])
+
+    def torn_commit(producer: quix_commit.DirectProducer, positions: Any, *options: Any, **more: Any) -> None:
+        client = producer._producer
+        send, end = client.send_offsets_to_transaction, client.commit_transaction
+
+        def torn_send(*arguments: Any) -> None:
+            tearing.reached(STEPS[2])
+            send(*arguments)
+            tearing.reached(STEPS[3])
+
+        def torn_end(*arguments: Any) -> None:
+            tearing.reached(STEPS[4])
+            end(*arguments)
+
+        client.send_offsets_to_transaction, client.commit_transaction = torn_send, torn_end
+        try:
+            commit(producer, positions, *options, **more)
+        finally:
+            client.send_offsets_to_transaction, client.commit_transaction = send, end
+
+    for owner, name, torn in (
+        (BillingWorker, "before_commit", torn_before_commit),
+        (quix_commit.DirectProducer, "produce_sealing", torn_produce),
+        (quix_commit.DirectProducer, "commit_transaction", torn_commit),
+    ):
+        setattr(owner, name, torn)
+
+
+if __name__ == "__main__":
+    tear(Tearing(os.environ["TORN_STEP"], int(os.environ["TORN_COMMIT"]), os.environ["TORN_ENDS"] == "commit"))
+    sys.exit(main())
