@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Mapping
 from datetime import date
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,8 +22,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from billing.clock import SimulatedClock, SystemClock
 from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, EventRules
 from billing.event_time import parse_limit
+from billing.masking import has_user_info, masked_option, masked_text, without_quotes
 
 ENVIRONMENT_PREFIX = "QB_"
+# At the end of `instance`: a number that each process takes for itself.
+NUMBERED = "*"
 CONFIG_VARIABLE = "QB_CONFIG"
 
 Part = Literal["generate", "process", "export", "invoice", "audit", "topics"]
@@ -34,8 +38,6 @@ COUNTING: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit
 EVENT_FORMATS = ("csv3", "csv4", "csv5", "json")
 
 _TYPE_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
-# librdkafka options whose values are never shown.
-_SECRET = re.compile(r"password|secret|token|jaas|key\.pem|\.key$")
 
 # librdkafka options that `kafka` may not hold: the parts set them, or a setting of its own stands for them.
 _ESSENTIAL = "the parts set it themselves, and totals would not be exact with another value"
@@ -63,6 +65,16 @@ _TAKEN_OPTIONS = {
         _ESSENTIAL,
     ),
 }
+
+
+# What tests and tools of the project read under the same prefix.
+_OTHER_VARIABLES = {"QB_REQUIRE_TOOLS", "QB_MUTATIONS"}
+# What Kubernetes puts into the environment of each pod for a service, here one whose name begins with `qb-`.
+_SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$")
+_SERVICE_HINT = (
+    "; Kubernetes sets such a variable for a service of that name: give the service another name, or set "
+    "enableServiceLinks: false in the pod"
+)
 
 
 class SettingsError(ValueError):
@@ -143,7 +155,12 @@ class Settings(BaseModel):
         "topics",
         min_length=1,
     )
-    instance: str = setting("", "stable name of this instance; empty: the host name", validate_default=True)
+    instance: str = setting(
+        "",
+        "stable name of this instance; empty: the host name; with `*` at the end, a processor takes the first number "
+        "that no other on the same `state_dir` has",
+        validate_default=True,
+    )
 
     topic_check_seconds: float = setting(
         300, "time between two checks of the topics while a part runs", "process", "export", "invoice", ge=1, le=86_400
@@ -341,6 +358,15 @@ class Settings(BaseModel):
             raise ValueError("not an IANA time zone; for example UTC or Europe/Berlin") from None
         return name
 
+    @field_validator("prometheus_url", "grafana_url")
+    @classmethod
+    def _check_link(cls, url: str) -> str:
+        if url and not re.match(r"https?://", url):
+            raise ValueError("not a URL that begins with http:// or https://")
+        if has_user_info(url):
+            raise ValueError("a link that everybody is shown: without user name and password")
+        return url
+
     @field_validator("input_topic", "subtotals_topic", "rejected_topic", "invoices_topic")
     @classmethod
     def _check_topic(cls, name: str) -> str:
@@ -352,8 +378,8 @@ class Settings(BaseModel):
     @classmethod
     def _default_instance(cls, name: str) -> str:
         name = name or socket.gethostname()
-        if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", name):
-            raise ValueError("letters, digits, '.', '_' and '-' are allowed, 1 to 200")
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}\*?", name):
+            raise ValueError("letters, digits, '.', '_' and '-' are allowed, 1 to 200, and `*` at the end")
         return name
 
     @field_validator("formats")
@@ -396,9 +422,10 @@ class Settings(BaseModel):
 
 
 def describe_settings(settings: Settings) -> dict[str, object]:
-    """Return all settings as JSON has them; the values of librdkafka options that are secret are masked."""
-    kafka = {name: "***" if _SECRET.search(name) else value for name, value in settings.kafka.items()}
-    return {**settings.model_dump(mode="json"), "kafka": kafka}
+    """Return all settings as JSON has them; what is secret is masked."""
+    kafka = {name: masked_option(name, value) for name, value in settings.kafka.items()}
+    shown = {name: masked_text(value) for name, value in settings.model_dump(mode="json").items()}
+    return {**shown, "kafka": kafka}
 
 
 def setting_parts(name: str) -> list[str]:
@@ -449,13 +476,36 @@ def _read_file(path: Path) -> dict[str, object]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"config file {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"config file {path}: not YAML: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"config file {path}: not YAML: it is not UTF-8") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"config file {path}{_place(error)}: not YAML: {_problem(error)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise SettingsError(f"config file {path}: expected a map of settings")
     return {str(name): value for name, value in content.items()}
+
+
+def _place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """Return what is wrong, without the line itself: a password may stand in it."""
+    return without_quotes(" ".join(str(getattr(error, "problem", None) or "it cannot be read").split()))
+
+
+def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with our prefix that name no setting, each with what it may be instead."""
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    found = {}
+    for variable in sorted(environment):
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known | _OTHER_VARIABLES:
+            near = get_close_matches(variable, known, n=1)
+            found[variable] = "Kubernetes sets it for a service" if _SERVICE_LINK.search(variable) else "".join(near)
+    return found
 
 
 def _read_environment(environment: Mapping[str, str]) -> dict[str, object]:
@@ -476,4 +526,5 @@ def _describe(fault: Mapping[str, Any], origins: Mapping[str, str]) -> str:
     if name == "kafka":
         # Its values may be secret.
         return f"{'.'.join(map(str, fault['loc'][:2]))}{origin}: {message}"
-    return f"{name} = {fault['input']!r}{origin}: {message}"
+    hint = _SERVICE_HINT if str(fault["input"]).startswith("tcp://") else ""
+    return f"{name} = {masked_text(repr(fault['input']))}{origin}: {message}{hint}"

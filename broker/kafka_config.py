@@ -58,6 +58,8 @@ def server_properties(index: int, ports: Sequence[NodePorts], data_folder: Path)
         # Producers may stamp records with event times, which lie years back, or ahead when months are simulated:
         # nothing is refused or thrown away for that.
         "log.retention.ms": _FOR_EVER_MS,
+        # A group's offsets stay although no processor runs: its State is of no use without them.
+        "offsets.retention.minutes": 2**31 - 1,
         "log.message.timestamp.before.max.ms": _NO_LIMIT_MS,
         "log.message.timestamp.after.max.ms": _NO_LIMIT_MS,
         # Groups start without waiting for members, and notice soon that one is dead.

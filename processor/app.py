@@ -9,6 +9,7 @@ from enum import Enum
 from prometheus_client import CollectorRegistry
 
 from billing.period import month_calendar
+from billing.runtime.claimed_instance import claimed_instance
 from billing.runtime.kafka import admin_client, ensure_topics, reader_config
 from billing.runtime.logs import get_logger
 from billing.runtime.metrics_server import metrics_served
@@ -49,6 +50,11 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
     Raises:
         OperatorError: something that a person has to mend; nothing was miscounted.
     """
+    with claimed_instance(settings) as claimed:
+        return _run(claimed)
+
+
+def _run(settings: Settings) -> int:
     partitions = ensure_topics(settings, TOPICS)
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, settings.types)

@@ -6,6 +6,7 @@ part was ready to stop by itself.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from billing.errors import OperatorError
-from billing.runtime.logs import configure_logging
-from billing.settings import Settings, SettingsError, describe_settings, load_settings, setting_parts
+from billing.runtime.logs import configure_logging, get_logger
+from billing.settings import Settings, SettingsError, describe_settings, load_settings, setting_parts, unknown_variables
+
+logger = get_logger(__name__)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -84,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(json.dumps(describe_settings(settings), indent=2))
         return 0
     configure_logging(settings.log_level)
+    for variable, meant in unknown_variables(os.environ).items():
+        logger.warning("environment variable names no setting", variable=variable, perhaps=meant)
     run: Callable[[Settings, Arguments], int] = import_module(command.module).run
     try:
         return run(settings, arguments)

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from billing.errors import OperatorError
+from billing.runtime.client_errors import ClientErrors
 from billing.runtime.logs import client_logger, get_logger
 from billing.runtime.topic_check import check_topics, default_replication, log_warnings, refuse_wrong, widen_topic
 from billing.settings import Settings
@@ -41,6 +42,10 @@ _PASSING = frozenset(
     }
 )
 _UNKNOWN_SETTING = re.compile(r"Unknown topic config name: ([a-z.]+)")
+
+
+# How long a refused login is tried again.
+REFUSED_SECONDS = 3.0
 
 
 class KafkaUnavailableError(OperatorError):
@@ -110,14 +115,17 @@ def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: flo
 
     Raises:
         KafkaUnavailableError: no broker answered in time.
+        KafkaRefusesError: a broker does not let this client in, or not make a topic.
         TopicRefusedError: a topic is such that money would be lost or doubled.
         OperatorError: an option in `kafka` is wrong.
         KafkaException: the broker refused.
     """
     wanted = [Role(role) for role in roles]
     # What goes wrong is told by the errors raised here; the client need not print it as well.
-    admin = admin_client(settings, log_level=0)
+    errors = ClientErrors()
+    admin = admin_client(settings, log_level=0, error_cb=errors)
     deadline = time.monotonic() + timeout_seconds
+    _partitions(admin, deadline, settings.bootstrap_servers, errors)
     found = make_missing_topics(admin, settings, wanted, deadline)
     findings = check_topics(admin, settings, wanted)
     refuse_wrong(findings)
@@ -163,12 +171,19 @@ def _make_and_wait(
         time.sleep(0.1)
 
 
-def _partitions(admin: AdminClient, deadline: float, servers: str) -> dict[str, int]:
+def _partitions(
+    admin: AdminClient, deadline: float, servers: str, errors: ClientErrors | None = None
+) -> dict[str, int]:
+    # A broker that starts may refuse a login for a moment.
+    patient_until = time.monotonic() + REFUSED_SECONDS
     while True:
         try:
             topics = admin.list_topics(timeout=2.0).topics
             return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
         except KafkaException as error:
+            admin.poll(0)
+            if errors and time.monotonic() > min(deadline, patient_until):
+                errors.raise_if_refused(servers)
             if time.monotonic() > deadline:
                 raise KafkaUnavailableError(
                     f"no Kafka broker answers at {servers}: start one (qb broker) or set bootstrap_servers"
@@ -196,6 +211,8 @@ def _create_one(admin: AdminClient, spec: TopicSpec, replicas: int | None, confi
         logger.info("topic created", topic=spec.name, partitions=spec.partitions)
     except KafkaException as error:
         fault = error.args[0]
+        if explained := forbidden(fault, f"make topic {spec.name}"):
+            raise explained from error
         unknown = _UNKNOWN_SETTING.search(fault.str() or "")
         if fault.code() == KafkaError.INVALID_CONFIG and unknown and unknown[1] in config:
             # An older broker: what it does not know it does not do either.

@@ -1,5 +1,6 @@
 """Settings: sources in order, and faults that name themselves."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from billing.settings import (
     describe_settings,
     load_settings,
     setting_parts,
+    unknown_variables,
 )
 
 
@@ -255,3 +257,59 @@ def test_the_earliest_event_time_is_a_date_or_a_time() -> None:
     for text in ("2017-13-01", "1969-12-31", "yesterday", "2017-01-01T00:00:00"):
         with pytest.raises(SettingsError, match="not a date or RFC 3339 time"):
             load_settings({"min_event_time": text}, {})
+
+
+CANARY = "canary-9f3"
+SECRETS = {
+    "sasl.password": CANARY, "ssl.key.password": CANARY, "ssl.keystore.password": CANARY, "ssl.key.pem": CANARY,
+    "sasl.oauthbearer.config": f"secret={CANARY}", "sasl.oauthbearer.client.secret": CANARY,
+    "sasl.oauthbearer.assertion.private.key.passphrase": CANARY, "sasl.oauthbearer.assertion.private.key.pem": CANARY,
+    "ssl.certificate.pem": CANARY, "sasl.oauthbearer.token.endpoint.url": f"https://me:{CANARY}@idp.example/token",
+}  # fmt: skip
+
+
+def test_no_secret_is_described() -> None:
+    """Passwords, passphrases, keys and tokens of librdkafka, and what stands before the host of a URL."""
+    described = str(describe_settings(load_settings({"kafka": SECRETS}, {})))
+    assert CANARY not in described
+    assert "idp.example/token" in described
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"kafka: {{sasl.password: {CANARY}", f"kafka:\n  sasl.password: '{CANARY}\n", f"a: b: {CANARY}", f"a: *{CANARY}",
+     f"a: !{CANARY} x", f"\tsasl.password: {CANARY}", f"kafka:\n sasl.password: {CANARY}\n  x: 1", f"- {CANARY}\nb: 1"],
+)  # fmt: skip
+def test_a_yaml_error_does_not_show_the_line(tmp_path: Path, text: str) -> None:
+    """It names the place; a password may stand in the line."""
+    (tmp_path / "settings.yaml").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, {}, tmp_path / "settings.yaml")
+    assert CANARY not in str(caught.value)
+    assert re.search(r"settings\.yaml, line \d+, column \d+: not YAML: \w", str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["prometheus_url", "grafana_url"])
+@pytest.mark.parametrize("url", [f"http://me:{CANARY}@grafana.example", "javascript:alert(1)", "grafana.example"])
+def test_a_link_that_people_must_not_be_sent_is_refused(name: str, url: str) -> None:
+    """It goes out to every browser."""
+    with pytest.raises(SettingsError, match=f"^{name} = ") as caught:
+        load_settings({name: url}, {})
+    assert CANARY not in str(caught.value)
+
+
+def test_what_kubernetes_sets_is_explained() -> None:
+    """A service called qb-exporter gives each pod a variable that looks like a setting."""
+    with pytest.raises(SettingsError, match=r"QB_EXPORTER_PORT|exporter_port = 'tcp://.*enableServiceLinks: false"):
+        load_settings({}, {"QB_EXPORTER_PORT": "tcp://10.0.0.1:8080"})
+
+
+def test_variables_that_name_no_setting_are_told() -> None:
+    """A misspelt one has no effect, and says nothing otherwise."""
+    links = {"QB_EXPORTER_SERVICE_HOST": "10.0.0.1", "QB_EXPORTER_PORT_8080_TCP_ADDR": "10.0.0.1"}
+    ours = {"QB_EXPORTR_PORT": "1", "QB_TYPES": "A", "QB_CONFIG": "x", "PATH": "/"}
+    assert unknown_variables({**ours, **links}) == {
+        "QB_EXPORTR_PORT": "QB_EXPORTER_PORT",
+        "QB_EXPORTER_SERVICE_HOST": "Kubernetes sets it for a service",
+        "QB_EXPORTER_PORT_8080_TCP_ADDR": "Kubernetes sets it for a service",
+    }
