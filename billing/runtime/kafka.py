@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from billing.errors import OperatorError
-from billing.runtime.client_errors import ClientErrors
+from billing.runtime.client_errors import ClientErrors, forbidden
 from billing.runtime.logs import client_logger, get_logger
 from billing.runtime.topic_check import check_topics, default_replication, log_warnings, refuse_wrong, widen_topic
 from billing.settings import Settings
