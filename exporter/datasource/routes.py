@@ -19,7 +19,7 @@ from exporter.web.json_body import json_response
 from exporter.web.problems import ProblemError
 from exporter.web.request_body import read_json
 from exporter.web.routes import Route
-from exporter.web.workers import ask
+from exporter.web.workers import ask, work
 
 # A panel seldom has more queries.
 _MOST_TARGETS_AT_ONCE = 5
@@ -28,7 +28,9 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 async def query(request: web.Request) -> web.Response:
     """Answer the queries of a panel, all from one state."""
-    asked, context = read_query(await _body(request)), context_of(request)
+    body, context = await _body(request), context_of(request)
+    # Regular expressions are compiled here.
+    asked = await work(request, lambda: read_query(body))
 
     def answered(view: View) -> web.Response:
         if len(asked.targets) > _MOST_TARGETS_AT_ONCE:
@@ -69,7 +71,7 @@ async def tag_key_list(request: web.Request) -> web.Response:
 async def tag_value_list(request: web.Request) -> web.Response:
     """Answer with the values of a key."""
     body = await _body(request)
-    key, filters = body.get("key"), read_filters(body)
+    key, filters = body.get("key"), await work(request, lambda: read_filters(body))
     found = await ask(request, lambda view: tag_values(view, key, filters), at_once=False)
     return _list([{"text": value} for value in found])
 

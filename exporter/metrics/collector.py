@@ -12,6 +12,7 @@ from prometheus_client.core import Metric
 from exporter.metrics.family import Family, Row, counter, gauge, single
 from exporter.metrics.flow import ends, flow
 from exporter.metrics.money import limited, money
+from exporter.model.asking import ask
 from exporter.model.read_model import NOTHING_SHOWN
 from exporter.model.state import NotKnownError, State
 from exporter.model.view import View
@@ -61,7 +62,7 @@ class BillingCollector:
     def state(self) -> Collected:
         """Return what changes only with the state of the read model."""
         try:
-            return self._context.model.ask(self._collected)
+            return ask(self._context.model, self._collected)
         except NotKnownError:
             return Collected(NOTHING_SHOWN, [], 0, 0)
 

@@ -14,7 +14,7 @@ from exporter.metrics.rendering import Renderer
 from exporter.web.context import Context
 from exporter.web.negotiation import quality
 from exporter.web.routes import Route
-from exporter.web.workers import POOL
+from exporter.web.workers import work
 
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -88,9 +88,9 @@ async def metrics(request: web.Request) -> web.Response:
     # Not by choose_encoder of prometheus_client: it promises any version asked for, and raises on `version=x`.
     openmetrics = quality(request.headers.get("Accept", ""), "application/openmetrics-text") > 0
     packed = quality(request.headers.get("Accept-Encoding", ""), "gzip") > 0
-    exposition, workers = request.config_dict[EXPOSITION], request.config_dict[POOL].soon
+    exposition = request.config_dict[EXPOSITION]
     make = exposition.packed if packed else exposition.body
-    body = await workers.run(lambda: make(openmetrics))
+    body = await work(request, lambda: make(openmetrics))
     headers = {
         "Content-Type": OPENMETRICS_TYPE if openmetrics else TEXT_TYPE,
         "Cache-Control": "no-store",

@@ -14,7 +14,7 @@ _PARTITION = ("partition",)
 def flow(view: View) -> list[Family]:
     """Return what the progress records and the sums tell."""
     progress = view.progress()
-    return [*_events(view, progress), *_partitions(progress), *_difference(view)]
+    return [*_events(view, progress), *_partitions(progress), *_imbalance(view)]
 
 
 def ends(known: InputEnds, next_offsets: Mapping[int, int]) -> list[Family]:
@@ -53,7 +53,7 @@ def _partitions(progress: Mapping[int, Progress]) -> list[Family]:
     ]  # fmt: skip
 
 
-def _difference(view: View) -> list[Family]:
+def _imbalance(view: View) -> list[Family]:
     off = view.imbalance()
     return [
         gauge("billing_conservation_difference_micros",

@@ -28,6 +28,10 @@ class BehindError(Exception):
         self.order = order
 
 
+class NotNowError(Exception):
+    """The question cannot be answered without waiting."""
+
+
 class NotWantedError(Exception):
     """Nobody waits for the answer any more."""
 

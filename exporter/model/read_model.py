@@ -1,6 +1,6 @@
 """The read model: takes records in, and shows them in states that are whole.
 
-A thread applies records, others look; a lock makes each look see one state. What is shown changes only by whole
+A thread applies records, others read; a lock makes each of them see one state. What is shown changes only by whole
 commits of the processor (see :mod:`exporter.model.intake`). If a partition's books do not agree within
 `patience_seconds`, it is shown all the same, and the difference is told: hiding new money for ever would be worse.
 """
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import cast
 
 from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record
@@ -20,7 +20,7 @@ from exporter.model.cube import Cube
 from exporter.model.decoding import Subtotal, decode
 from exporter.model.intake import Imbalance, Intake
 from exporter.model.invoices import IssuedInvoices
-from exporter.model.ordered import BehindError, HeavyQuestionError
+from exporter.model.ordered import NotNowError, Ordered
 from exporter.model.rate import Rate
 from exporter.model.state import NotKnownError, State
 from exporter.model.view import Sort, View
@@ -34,15 +34,6 @@ NOTHING_SHOWN = -1
 
 # So many records change under one hold of the lock, so that looks get their turn: some 10 ms.
 _CHUNK_RECORDS = 1_000
-# An order of customers may fall behind again while another one is brought up.
-_MOST_TRIES = 10
-
-Answer = TypeVar("Answer")
-Question = Callable[[View], Answer]
-
-
-class NotNowError(Exception):
-    """The question cannot be answered without waiting."""
 
 
 class ReadModel:
@@ -112,65 +103,39 @@ class ReadModel:
             self._check_known()
             yield View(self.cube, self.intakes.values(), self.invoices, self.version, at_once)
 
-    def ask_now(self, question: Question[Answer]) -> Answer:
-        """Answer without waiting for anything: fit for the event loop.
+    @contextmanager
+    def reading_now(self) -> Iterator[View]:
+        """Do the same without waiting for anything: fit for the event loop.
 
         Raises:
             NotKnownError: the numbers are not known.
-            NotNowError: somebody else is at work, or the answer takes long.
+            NotNowError: somebody else is at work.
         """
         if not self._lock.acquire(blocking=False):
             raise NotNowError
         try:
             with self.reading(at_once=True) as view:
-                return question(view)
-        except (BehindError, HeavyQuestionError):
-            raise NotNowError from None
+                yield view
         finally:
             self._lock.release()
 
-    def ask_soon(self, question: Question[Answer]) -> Answer:
-        """Answer as soon as it is this question's turn. What it needs that takes long is done without the lock.
-
-        Raises:
-            NotKnownError: the numbers are not known.
-            HeavyQuestionError: the answer takes long itself.
-        """
-        for _ in range(_MOST_TRIES):
-            try:
-                with self.reading(at_once=True) as view:
-                    return question(view)
-            except BehindError as behind:
-                behind.order.bring_up(self._lock)
-        raise HeavyQuestionError
-
-    def ask_at_length(self, question: Question[Answer], is_wanted: Callable[[], bool] = lambda: True) -> Answer:
-        """Answer from a state that stands still, however long that takes: nothing else waits for it.
+    def still(self, is_wanted: Callable[[], bool]) -> View:
+        """Return the state of now; it does not change any more, and may be asked for as long as it takes.
 
         Args:
-            question: what is asked.
-            is_wanted: whether anybody still waits for the answer.
+            is_wanted: whether anybody still waits for what comes of it.
 
         Raises:
             NotKnownError: the numbers are not known.
-            NotWantedError: nobody waits any more.
         """
         with self._lock:
             self._check_known()
             intakes = [replace(intake) for intake in self.intakes.values()]
-            view = View(self.cube.still(), intakes, self.invoices.still(), self.version, is_wanted=is_wanted)
-        return question(view)
+            return View(self.cube.still(), intakes, self.invoices.still(), self.version, is_wanted=is_wanted)
 
-    def ask(self, question: Question[Answer]) -> Answer:
-        """Answer, whatever it takes.
-
-        Raises:
-            NotKnownError: the numbers are not known.
-        """
-        try:
-            return self.ask_soon(question)
-        except HeavyQuestionError:
-            return self.ask_at_length(question)
+    def bring_up(self, order: Ordered) -> None:
+        """Bring an order of customers up to date, holding others up for short times only."""
+        order.bring_up(self._lock)
 
     def _check_known(self) -> None:
         if self._state is not State.READY:
@@ -274,7 +239,7 @@ class ReadModel:
         )
 
     def _receive(self, subtotals: Iterable[Subtotal]) -> None:
-        now, looked_at, loaded = self._clock(), self._state is State.READY, set[int]()
+        now, is_read, loaded = self._clock(), self._state is State.READY, set[int]()
         for key, value in subtotals:
             intake = self.intakes.get(key.partition)
             if intake is None:
@@ -283,10 +248,10 @@ class ReadModel:
                 intake.stage_progress(cast("Progress | None", value), now)
             elif isinstance(key, HourBlockKey):
                 for hour in intake.block_hours(key):
-                    _enter(intake, hour, None, now if looked_at else None)
+                    _enter(intake, hour, None, now if is_read else None)
             else:
-                _enter(intake, key, cast("Sums | None", value), now if looked_at else None)
-            if not looked_at:
+                _enter(intake, key, cast("Sums | None", value), now if is_read else None)
+            if not is_read:
                 loaded.add(key.partition)
             elif intake.whole:
                 self._show(intake)
@@ -330,7 +295,7 @@ class ReadModel:
 
     def _give_up_waiting(self, intake: Intake) -> None:
         if not intake.books.agree:
-            logger.warning("books do not agree", partition=intake.partition, difference=intake.books.imbalance())
+            logger.warning("books do not agree", partition=intake.partition, imbalance=intake.books.imbalance())
         self._show(intake)
 
     def _become_ready(self, now: float) -> None:

@@ -21,7 +21,7 @@ MAX_RANKINGS = 8
 # Some 10 ms.
 MOST_ROWS_AT_ONCE = 1_000
 # So many items of a long answer are gone through between two questions whether it is still wanted: some milliseconds.
-_LOOKS_UP_EACH = 256
+_ASKS_EACH = 256
 
 Item = TypeVar("Item")
 
@@ -92,7 +92,7 @@ class View:
             NotWantedError: nobody does any more.
         """
         for number, item in enumerate(items):
-            if number % _LOOKS_UP_EACH == 0 and not self.is_wanted():
+            if number % _ASKS_EACH == 0 and not self.is_wanted():
                 raise NotWantedError
             yield item
 

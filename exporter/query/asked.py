@@ -15,6 +15,8 @@ from exporter.query.values import Choice, read_choice
 from exporter.web.context import Context
 from exporter.web.problems import unprocessable
 
+# Of an average name.
+_NAME_CHARACTERS = 10
 _WORDS = ("newest", "previous", "range")
 
 
@@ -41,6 +43,14 @@ class Asked:
     filters: Sequence[Filter] = ()
     max_points: int = 1
     interval_ms: int = 1
+
+    def __post_init__(self) -> None:
+        """Take time for what is long to read.
+
+        Raises:
+            HeavyQuestionError: there is none.
+        """
+        self.view.expect(sum(map(_values_in, self.payload.values())))
 
     @property
     def currency(self) -> str:
@@ -146,3 +156,8 @@ class Asked:
     def _overlaps(self, month: str) -> bool:
         start_ms, end_ms = self.context.calendar.bounds_ms(month)
         return self.range is None or (start_ms < self.range.to_ms and end_ms > self.range.from_ms)
+
+
+def _values_in(raw: object) -> int:
+    """Return about how many values a payload's key has, before they are told apart."""
+    return len(raw) // _NAME_CHARACTERS if isinstance(raw, str) else len(raw) if isinstance(raw, list) else 1

@@ -31,7 +31,8 @@ def asked_buckets(asked: Asked, from_month_start: bool) -> tuple[Buckets, int]:
     start_ms = max(start_ms, 0) if shown.from_ms <= last_ms else shown.from_ms
     from_ms = calendar.bounds_ms(calendar.month_of(start_ms))[0] if from_month_start else start_ms
     hours = asked.view.hours(from_ms, min(shown.to_ms, last_ms + 1))
-    asked.view.expect(len(hours))
+    if hours:
+        asked.view.expect(max(len(hours), (hours[-1][0] - hours[0][0]) // grid.step.shortest_ms))
     if any(one.key == "month" for one in asked.filters):
         hours = [hour for hour in hours if passes(asked.filters, "month", calendar.month_of(hour[0]))]
     buckets = bucket_sums(hours, grid)

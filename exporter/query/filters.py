@@ -10,6 +10,7 @@ from exporter.web.problems import unprocessable
 
 KEYS = ("customer", "type", "month")
 
+MAX_FILTERS = 100
 _MAX_PATTERN = 500
 # Of one pattern, in bytes: what needs more is refused when it is compiled.
 _PATTERN_BYTES = 1 << 20
@@ -38,11 +39,13 @@ def read_filters(body: dict[str, Any]) -> list[Filter]:
     Raises:
         ProblemError: a key, an operator or a pattern that there is not.
     """
-    found = []
+    found: list[Filter] = []
     for name in ("filters", "adhocFilters"):
         raw = body.get(name) or []
         if not isinstance(raw, list):
             raise unprocessable("bad_filter", f"{name} is not a list", name)
+        if len(raw) > MAX_FILTERS:
+            raise unprocessable("bad_filter", f"{name} has more than {MAX_FILTERS} filters", name)
         found += [_read(item) for item in raw]
     return found
 
@@ -77,11 +80,11 @@ def _read(raw: object) -> Filter:
         raise unprocessable("bad_filter", f"{key[:40]!r} is none of the keys {', '.join(KEYS)}", key[:40])
     values = raw.get("values")
     texts = [str(value) for value in values] if isinstance(values, list) and values else [str(raw.get("value", ""))]
-    operator = raw.get("operator", "=")
+    operator, chosen = raw.get("operator", "="), frozenset(texts)
     if operator in ("=", "=|"):
-        return Filter(key, lambda value: value in texts, tuple(texts))
+        return Filter(key, lambda value: value in chosen, tuple(texts))
     if operator in ("!=", "!=|"):
-        return Filter(key, lambda value: value not in texts)
+        return Filter(key, lambda value: value not in chosen)
     test = _test(operator, texts[0])
     if test is None:
         raise unprocessable("bad_filter", f"{operator!r} is no operator; there are = != =~ !~ < > =| !=|", key)

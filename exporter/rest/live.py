@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from billing.runtime.http_guard import exempt_stream
+from exporter.model.asking import ask
 from exporter.model.state import NotKnownError
 from exporter.rest.documents import Documents
 from exporter.rest.overview import overview, waiting
@@ -73,7 +74,7 @@ class Broadcast:
 
     def _make(self, month: str | None) -> Overview | Waiting:
         try:
-            return self._context.model.ask(lambda view: overview(Documents(self._context, view), month))
+            return ask(self._context.model, lambda view: overview(Documents(self._context, view), month))
         except NotKnownError as error:
             return waiting(self._context, error)
 

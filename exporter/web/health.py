@@ -66,11 +66,11 @@ def _reading(context: Context, topic: str) -> HealthCheck:
 
 
 def _conservation(context: Context) -> HealthCheck:
-    difference = context.model.imbalance()
-    if not difference:
-        return HealthCheck("conservation", True, "customers, types and accepted events add up to the same")
-    micros = max(difference.customers_micros, difference.hours_micros)
-    records = max(difference.customers_records, difference.hours_records)
+    off = context.model.imbalance()
+    if not off:
+        return HealthCheck("conservation", True, "customers, hours and accepted events add up to the same")
+    micros = max(off.customers_micros, off.hours_micros)
+    records = max(off.customers_records, off.hours_records)
     return HealthCheck("conservation", False, f"the books are off by {micros} micros and {records} events")
 
 

@@ -1,4 +1,4 @@
-"""What happens around every request: errors get their shape, answers their headers, and the clock is looked at."""
+"""What happens around every request: errors get their shape, answers their headers, and are timed."""
 
 import ipaddress
 import re

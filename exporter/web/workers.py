@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from exporter.model.ordered import HeavyQuestionError
-from exporter.model.read_model import NotNowError, Question
+from exporter.model.asking import Question, ask_at_length, ask_now, ask_soon
+from exporter.model.ordered import HeavyQuestionError, NotNowError, NotWantedError
+from exporter.model.read_model import ReadModel
 from exporter.web.context import context_of
 from exporter.web.problems import ProblemError
 
@@ -21,7 +22,9 @@ Result = TypeVar("Result")
 _SOON_THREADS = 4
 _LENGTHY_THREADS = 2
 _MOST_WAITING = 200
-# For lengthy answers, which look up each few milliseconds whether they are still wanted.
+# Of one answer: who asks gives up sooner or later, and others wait for the thread.
+MOST_SECONDS = 60.0
+# For lengthy answers, which ask themselves each few milliseconds whether they are still wanted.
 _JOIN_SECONDS = 2.0
 
 _Work = Callable[[], None]
@@ -96,18 +99,18 @@ class Pool:
 
         Raises:
             NotKnownError: the numbers are not known.
-            ProblemError: too many questions wait.
+            ProblemError: too many questions wait, or the answer takes too long.
         """
         model = context_of(request).model
         if at_once:
             try:
-                return model.ask_now(question)
+                return ask_now(model, question)
             except NotNowError:
                 pass
         try:
-            return await self.soon.run(lambda: model.ask_soon(question))
+            return await self.soon.run(lambda: ask_soon(model, question))
         except HeavyQuestionError:
-            return await self._at_length.run(lambda: model.ask_at_length(question, self._is_wanted))
+            return await self._at_length.run(lambda: self._answer_at_length(model, question))
 
     def stop(self) -> None:
         """End what is under way, and let the threads end."""
@@ -115,11 +118,20 @@ class Pool:
         self.soon.stop()
         self._at_length.stop()
 
-    def _is_wanted(self) -> bool:
-        return not self._stopped.is_set()
+    def _answer_at_length(self, model: ReadModel, question: Question[Answer]) -> Answer:
+        deadline = time.monotonic() + MOST_SECONDS
+        try:
+            return ask_at_length(model, question, lambda: not self._stopped.is_set() and time.monotonic() < deadline)
+        except NotWantedError:
+            raise ProblemError(503, "too_long", f"the answer takes more than {MOST_SECONDS:.0f} seconds") from None
 
 
 POOL = web.AppKey("pool", Pool)
+
+
+async def work(request: web.Request, what: Callable[[], Result]) -> Result:
+    """Return what `what` returns, done by a thread: it may take long, but asks nothing of the model."""
+    return await request.config_dict[POOL].soon.run(what)
 
 
 async def ask(request: web.Request, question: Question[Answer], at_once: bool = True) -> Answer:

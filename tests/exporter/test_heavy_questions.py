@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,6 +15,7 @@ import pytest
 from billing.subtotal import CustomerMonthKey
 from billing.sums import TypeTable
 from broker.ports import free_port
+from exporter.model.asking import ask_at_length
 from exporter.model.cube import Cube
 from exporter.model.intake import Intake
 from exporter.model.invoices import IssuedInvoices
@@ -22,8 +23,10 @@ from exporter.model.ordered import BehindError, HeavyQuestionError
 from exporter.model.view import MOST_ROWS_AT_ONCE, Sort, View
 from exporter.query import asked
 from exporter.query.filters import Filter, passes
+from exporter.web import workers
 from tests.exporter.client import Answer, Client
 from tests.exporter.test_app import wait_until_answering
+from tests.exporter.test_errors import assert_problem
 from tests.exporter.world import World, two_months
 
 EVERYBODY = {"key": "customer", "operator": "=~", "value": ".*"}
@@ -173,6 +176,55 @@ def _ask_in_vain(port: int) -> None:
         Client(port).post("/query", HEAVY)
 
 
+def test_an_answer_that_takes_too_long_is_given_up(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread is free for the next one, and whoever asked is told."""
+    monkeypatch.setattr(workers, "MOST_SECONDS", 0.0)
+    gate.opened.set()
+    with many(MOST_ROWS_AT_ONCE + 1).served() as client:
+        assert_problem(client.post("/query", HEAVY), 503, "too_long")
+
+
+def test_too_many_questions_are_turned_away(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, instead of letting them wait for ever."""
+    monkeypatch.setattr(workers, "_MOST_WAITING", 1)
+    with many(MOST_ROWS_AT_ONCE + 1).served() as client, ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(client.post, "/query", HEAVY) for _ in range(8)]
+        busy = next(one.result() for one in as_completed(futures, DEADLINE_SECONDS))
+        problem = assert_problem(busy, 503, "busy")
+        assert "too many questions" in problem["message"]
+        assert busy.headers["Retry-After"] == "5"
+        gate.opened.set()
+        assert {one.result(DEADLINE_SECONDS).status for one in futures} == {200, 503}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"targets": [{"target": "totals"}] * 6},
+        {"targets": [{"target": "customer", "payload": {"customer": "c1," * 5_000}}]},
+        {"targets": [{"target": "customer", "payload": {"customer": ["c1"] * 5_000}}]},
+        {"targets": [{"target": "customer", "payload": {"customer": "*"}}]},
+        {"targets": [{"target": "customers"}], "adhocFilters": [EVERYBODY] * 100},
+        {"targets": [{"target": "invoices", "payload": {"limit": 10_000}}]},
+    ],
+)
+def test_heavy_queries_are_answered(body: dict[str, object]) -> None:
+    """Many targets, many values, everybody, many filters: as a light one would be, if it may take its time."""
+    world = many(MOST_ROWS_AT_ONCE + 1)
+    world.close("2017-02", 1_490_000_000_000)
+    with world.served() as client:
+        answer = client.post("/query", body)
+    assert answer.status == 200, answer.text
+    assert answer.json
+
+
+def test_filters_have_a_limit() -> None:
+    """Each is compiled, and each is tried for each customer."""
+    with two_months().served() as client:
+        answer = client.post("/query", {"targets": [], "adhocFilters": [EVERYBODY] * 101})
+        assert_problem(answer, 422, "bad_filter")
+
+
 def test_what_takes_long_is_refused_at_once() -> None:
     """A view that others wait for says so, instead of sorting or going through everybody."""
     cube = Cube(TypeTable(("MISC",)))
@@ -195,7 +247,7 @@ def test_what_takes_long_is_refused_at_once() -> None:
 def test_a_still_state_does_not_change() -> None:
     """What was lent stays as it was, whatever happens to the sums afterwards: changed, new and gone customers."""
     world = two_months()
-    still = world.model.ask_at_length(lambda view: view)
+    still = ask_at_length(world.model, lambda view: view)
     told = json.dumps(_told(still))
     world.event("Alice", 5, "CALL")
     world.event("Newcomer", 7, "DATA")
