@@ -9,6 +9,7 @@ from enum import Enum
 from prometheus_client import CollectorRegistry
 
 from billing.period import month_calendar
+from billing.rejected_record import LARGEST_UNPACKED_BYTES
 from billing.runtime.claimed_instance import claimed_instance
 from billing.runtime.kafka import admin_client, ensure_topics, reader_config
 from billing.runtime.logs import get_logger
@@ -190,6 +191,7 @@ def make_application(settings: Settings, worker: BillingWorker) -> BatchingAppli
             "fetch.queue.backoff.ms": 10,
             # Questions to a broker wait behind an open fetch; recovery asks several a partition.
             "fetch.wait.max.ms": 100,
+            "receive.message.max.bytes": LARGEST_UNPACKED_BYTES,
             **settings.kafka,
         },
         producer_extra_config={

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from processor.event_table import EventTable
-from processor.fold import Fold, FoldRules, Rejection, read_records, sum_events
+from processor.fold import Fold, FoldRules, read_records, sum_events
+from processor.rejected import RejectedRecord, rejected_record
 
 
 class Gathered:
@@ -31,7 +32,7 @@ class Gathered:
         self.records = 0
         self.next_offset = 0
         self.record_times_ms: list[int] = []
-        self.rejected: list[tuple[Any, Rejection]] = []
+        self.rejected: list[RejectedRecord] = []
         self.seconds = 0.0
         self._rules = rules
         self._table = EventTable(rules.events)
@@ -57,7 +58,7 @@ class Gathered:
         payloads = [message.value() for message in messages]
         reading = read_records(payloads, self._table, self._rules.events, now_ms)
         self._readings.append(reading.events)
-        self.rejected += [(messages[rejection.index], rejection) for rejection in reading.rejections]
+        self.rejected += [rejected_record(messages[rejection.index], rejection) for rejection in reading.rejections]
         self.events += reading.events.height
         self.records += len(messages)
         self.next_offset = messages[-1].offset() + 1
@@ -69,4 +70,4 @@ class Gathered:
         start = time.perf_counter()
         result = sum_events(self._readings, self._table, self._rules, watermark_ms)
         self.seconds += time.perf_counter() - start
-        return replace(result, rejected=[rejection.reason for _, rejection in self.rejected])
+        return replace(result, rejected=[record.rejection.reason for record in self.rejected])

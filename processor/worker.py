@@ -10,11 +10,11 @@ from billing.subtotal import Progress
 from billing.sums import TypeTable
 from billing.topics import subtotals_partition
 from processor.book import PartitionBook, Store, read_progress
-from processor.fold import FoldRules, Rejection
+from processor.fold import FoldRules
 from processor.gathered import Gathered
 from processor.metrics import ProcessorMetrics, Uncommitted
 from processor.quix_commit import Produce
-from processor.rejected import produce_rejected
+from processor.rejected import RejectedRecord, produce_rejected
 from processor.takeover import Takeover, check_takeover, check_zone
 
 logger = get_logger(__name__)
@@ -55,7 +55,7 @@ class BillingWorker:
         self._types = TypeTable(rules.events.types)
         self._books: dict[int, PartitionBook] = {}
         self._gathered: dict[int, Gathered] = {}
-        self._rejected: list[tuple[Any, Rejection]] = []
+        self._rejected: list[RejectedRecord] = []
         self._uncommitted = Uncommitted()
         self._commits = 0
 
@@ -112,8 +112,8 @@ class BillingWorker:
                 for key, value in book.write(store_of(book.partition), self._settings.instance, now_ms):
                     produce(topic=topic, key=key, value=value, partition=partition)
                     self._uncommitted.published += 1
-        for message, rejection in self._rejected:
-            produce_rejected(produce, self._settings.rejected_topic, message, rejection)
+        for record in self._rejected:
+            produce_rejected(produce, self._settings.rejected_topic, record)
         self._rejected = []
 
     def after_commit(self, seconds: float) -> None:
@@ -127,7 +127,7 @@ class BillingWorker:
         for partition in partitions:
             self._books.pop(partition, None)
             self._gathered.pop(partition, None)
-        self._rejected = [(message, why) for message, why in self._rejected if message.partition() in self._books]
+        self._rejected = [record for record in self._rejected if record.partition in self._books]
         self._uncommitted = Uncommitted()
         if partitions:
             logger.info("partitions let go", partitions=sorted(partitions))

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, decode_event
 from billing.period import MonthCalendar
+from billing.rejected_record import carry
 from billing.runtime.topic_reader import Record
 from qb.audit.findings import Check, Findings
 from qb.audit.scratch import AmountTable
@@ -183,7 +184,7 @@ class Recount:
         if len(verdicts) > 1:
             places = ", ".join(verdict.place for verdict in verdicts[:5])
             self._findings.add(Check.REJECTED, subject, "rejected once", f"rejected {len(verdicts)} times: {places}")
-        if verdicts[0].digest != digest_of(record.key, record.value, record.headers):
+        if verdicts[0].digest != _digest_of_carried(record):
             self._findings.add(
                 Check.REJECTED, subject, "key, value and headers unchanged", f"others at {verdicts[0].place}"
             )
@@ -194,6 +195,11 @@ class Recount:
             self._findings.add(
                 Check.REJECTED, subject, "an input record", f"none at {verdict.partition}@{verdict.offset}"
             )
+
+
+def _digest_of_carried(record: Record) -> bytes:
+    carried = carry(record.key, record.value, record.headers)
+    return digest_of(carried.key, carried.value, carried.headers)
 
 
 class Reconciler:

@@ -26,6 +26,18 @@ class FakeMessage:
     def value(self) -> bytes | None:
         return self.payload
 
+    def key(self) -> bytes | None:
+        return b"key"
+
+    def headers(self) -> None:
+        return None
+
+    def topic(self) -> str:
+        return "incoming"
+
+    def partition(self) -> int:
+        return 0
+
     def offset(self) -> int:
         return FIRST_OFFSET + 2 * self.number
 
@@ -49,8 +61,9 @@ def test_where_records_are_read_changes_nothing(records: list[tuple[bytes | None
     payloads = [payload for payload, _ in records]
     expected = fold(payloads, RULES, NOW_MS, watermark_ms)
     assert gathered.fold(watermark_ms) == expected
-    assert [message for message, _ in gathered.rejected] == [m for m in messages if verdict_on(m.payload) is not None]
-    assert [rejection.reason for _, rejection in gathered.rejected] == expected.rejected
+    unbilled = [m for m in messages if verdict_on(m.payload) is not None]
+    assert [(r.offset, r.carried.value) for r in gathered.rejected] == [(m.offset(), m.payload) for m in unbilled]
+    assert [record.rejection.reason for record in gathered.rejected] == expected.rejected
     assert gathered.events == event_count(expected.accepted)
     assert gathered.events + len(gathered.rejected) == gathered.records == len(records)
     assert gathered.next_offset == messages[-1].offset() + 1
