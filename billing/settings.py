@@ -82,8 +82,10 @@ class SettingsError(ValueError):
 
 
 def _parse_list(value: object) -> object:
-    """Read ``A,B`` from the environment or a flag as a list; leave a YAML list as it is."""
-    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+    """Read ``A,B`` from the environment or a flag as a list, nothing as an empty one; leave a YAML list as it is."""
+    if not isinstance(value, str):
+        return value
+    return [item.strip() for item in value.split(",")] if value.strip() else []
 
 
 def _write_time(value: object) -> object:

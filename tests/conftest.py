@@ -14,12 +14,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import hypothesis
 import pytest
 
 from broker.kafka_broker import KafkaBroker
 from broker.ports import free_port
 
 pytest_plugins = ["tests.run_report"]
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 _SERVERS = "bootstrap_servers"
 

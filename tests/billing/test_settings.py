@@ -91,7 +91,7 @@ def test_kafka_options_are_a_map(tmp_path: Path) -> None:
         ("time_zone", "../etc/passwd", "not an IANA time zone"),
         ("time_zone", "", "not an IANA time zone"),
         ("currency", "Euro", "pattern"),
-        ("types", "", "no type name"),
+        ("types", "", "at least one type is needed"),
         ("types", "MISC,misc", "no type name"),
         ("types", "MISC,MISC", "named twice"),
         ("input_topic", "a b", "not a topic name"),
@@ -108,6 +108,7 @@ def test_kafka_options_are_a_map(tmp_path: Path) -> None:
         ("max_future_seconds", "1e12", "less than or equal to"),
         ("malformed_share", "1.1", "less than or equal to 1"),
         ("formats", "xml", ", ".join(EVENT_FORMATS)),
+        ("formats", "", ", ".join(EVENT_FORMATS)),
         ("keyed", "perhaps", "valid boolean"),
         ("log_level", "LOUD", "'DEBUG'"),
         ("simulation_start_ms", "-5", "greater than or equal to 0"),
@@ -169,6 +170,12 @@ def test_described_settings_show_no_secret() -> None:
         "socket.timeout.ms": 5,
     }
     assert described["currency"] == "CHF"
+
+
+def test_an_empty_variable_is_an_empty_list() -> None:
+    """What a demo or a compose file passes on for a list with nothing in it, not a list of one empty name."""
+    assert load_settings({}, {"QB_ALLOWED_HOSTS": ""}).allowed_hosts == ()
+    assert load_settings({"allowed_hosts": " "}, {}).allowed_hosts == ()
 
 
 def test_an_empty_variable_means_no_kafka_options() -> None:

@@ -51,7 +51,7 @@ BODIES = st.fixed_dictionaries(
         "annotation": VALUES,
     },
 )
-FUZZ = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module", name="client")

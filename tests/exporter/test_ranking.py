@@ -28,7 +28,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(changes=CHANGES)
 def test_rankings_keep_up(changes: Changes) -> None:
     """Read in between or not, every ranking is the sorted list, from every place on."""

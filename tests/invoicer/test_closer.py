@@ -68,7 +68,7 @@ def close_with_deaths(world: World, steps: int | None) -> None:
         world.restart()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(events, events, events, closes, restarts), max_size=60))
 def test_each_amount_is_billed_once(history: list[tuple[object, ...]]) -> None:
     """Whatever comes when, and wherever the invoicer dies: issued plus open is what was accepted."""

@@ -45,7 +45,7 @@ class FakeMessage:
         return 1, 1_000 - self.number
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(RECORD, st.booleans()), min_size=1, max_size=20), st.sampled_from([-1, 1_489_000_000_000]))
 def test_where_records_are_read_changes_nothing(records: list[tuple[bytes | None, bool]], watermark_ms: int) -> None:
     """Sums, late events and rejected records are those of all records folded at once; so are offset and times."""
