@@ -24,6 +24,7 @@ from billing.subtotal import (
     decode_subtotal,
 )
 from generator.events import GeneratedEvent
+from tests.whole_topic import read_whole
 
 INPUT_PARTITIONS = 4
 # How long one look at the subtotals goes on while they keep coming; whoever waits for more looks again.
@@ -167,8 +168,7 @@ class Pipeline:
 
     def rejected(self) -> list[Record]:
         """Return the committed records of the topic of rejected records."""
-        with TopicReader(self.settings, self.settings.rejected_topic, INPUT_PARTITIONS) as reader:
-            return [record for batch in reader.read_to_end() for record in batch]
+        return read_whole(self.settings, self.settings.rejected_topic, INPUT_PARTITIONS)
 
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float = 180.0, what: str = "condition") -> None:

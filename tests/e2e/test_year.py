@@ -16,11 +16,11 @@ from billing.invoice import Invoice
 from billing.ledger import InvoiceKey, MonthCloseKey
 from billing.local_time import MS_PER_HOUR
 from billing.period import add_months, month_calendar
-from billing.runtime.topic_reader import TopicReader
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals
 from tests.conftest import Kafka
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
+from tests.whole_topic import read_whole
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600), pytest.mark.slow("a year with its audit")]
 
@@ -88,16 +88,14 @@ def read_ledger(pipeline: Pipeline) -> tuple[list[Invoice], list[str]]:
     """Return the issued invoices and the closed months."""
     invoices: list[Invoice] = []
     closed: list[str] = []
-    with TopicReader(pipeline.settings, pipeline.settings.invoices_topic, 1) as reader:
-        for batch in reader.read_to_end():
-            for record in batch:
-                assert record.key is not None
-                assert record.value is not None
-                match ledger.decode_key(record.key):
-                    case InvoiceKey():
-                        invoices.append(ledger.decode_invoice(record.value))
-                    case MonthCloseKey(month):
-                        closed.append(month)
+    for record in read_whole(pipeline.settings, pipeline.settings.invoices_topic, 1):
+        assert record.key is not None
+        assert record.value is not None
+        match ledger.decode_key(record.key):
+            case InvoiceKey():
+                invoices.append(ledger.decode_invoice(record.value))
+            case MonthCloseKey(month):
+                closed.append(month)
     return invoices, closed
 
 

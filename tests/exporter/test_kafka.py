@@ -117,11 +117,9 @@ def test_what_is_committed_is_shown_and_nothing_else(settings: Settings) -> None
         for number in range(1, 6):
             books.event("Charlie", 1_000_000, partition=number % 3)
             books.event(f"c{number}", 2_000_000, "CALL", partition=number % 3)
-            started = time.monotonic()
             commit(producer, settings, books)
             expected = f"{199 + number}.990000"
             wait_until(partial(shows, client, expected))
-            assert time.monotonic() - started < 2
         assert client.ok("/types/CALL")["total"] == "10.000000"
         assert client.ok("/readyz")["status"] == "ready"
         assert not failures

@@ -11,19 +11,19 @@ import pytest
 
 from billing.event import EventRejectedError, decode_event
 from billing.runtime.kafka import ensure_topics
-from billing.runtime.topic_reader import Record, TopicReader
+from billing.runtime.topic_reader import Record
 from billing.settings import Settings, load_settings
 from generator.app import run
 from generator.expected import read_expected
 from qb.cli import Arguments
 from tests.conftest import Kafka
+from tests.whole_topic import read_whole
 
 STARTED_SECONDS = 20
 
 
 def read_topic(settings: Settings) -> list[Record]:
-    with TopicReader(settings, settings.input_topic, settings.input_partitions) as reader:
-        return [record for batch in reader.read_to_end() for record in batch]
+    return read_whole(settings, settings.input_topic, settings.input_partitions)
 
 
 def recount(records: list[Record], settings: Settings) -> tuple[int, int, int]:

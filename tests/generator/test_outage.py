@@ -8,13 +8,13 @@ from pathlib import Path
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.signals import Stop
-from billing.runtime.topic_reader import TopicReader
 from billing.settings import load_settings
 from broker.kafka_broker import KafkaBroker
 from broker.ports import free_port
 from generator.app import send_events
 from generator.expected import ExpectedTotals
 from generator.sender import EventSender
+from tests.whole_topic import read_whole
 
 
 def test_a_killed_broker_loses_and_repeats_nothing(tmp_path: Path) -> None:
@@ -36,8 +36,7 @@ def test_a_killed_broker_loses_and_repeats_nothing(tmp_path: Path) -> None:
             stop.requested = True
             sending.join()
         sender.close()
-        with TopicReader(settings, settings.input_topic, settings.input_partitions) as reader:
-            values = [record.value for batch in reader.read_to_end() for record in batch]
+        values = [record.value for record in read_whole(settings, settings.input_topic, settings.input_partitions)]
     assert len(values) == totals.records == sender.confirmed
 
 

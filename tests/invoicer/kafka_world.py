@@ -19,10 +19,10 @@ from billing import ledger, subtotal
 from billing.invoice import Invoice, MonthClose, invoice_number
 from billing.ledger import BilledKey, InvoiceKey, MonthCloseKey
 from billing.runtime.kafka import ensure_topics
-from billing.runtime.topic_reader import TopicReader
 from billing.settings import ENVIRONMENT_PREFIX, Settings
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, TypeSums
 from tests.invoicer import killable
+from tests.whole_topic import read_whole
 
 TIMEOUT_SECONDS = 60.0
 PARTITIONS = 2
@@ -160,19 +160,17 @@ class KafkaWorld:
         """Read the ledger to its end."""
         partitions = ensure_topics(self.settings, ("invoices",))["invoices"]
         found = Ledger([], {}, {})
-        with TopicReader(self.settings, self.settings.invoices_topic, partitions) as reader:
-            for batch in reader.read_to_end():
-                for record in batch:
-                    assert record.key is not None
-                    assert record.value is not None
-                    match ledger.decode_key(record.key):
-                        case InvoiceKey():
-                            found.invoices.append(ledger.decode_invoice(record.value))
-                        case MonthCloseKey(month):
-                            assert month not in found.closes
-                            found.closes[month] = ledger.decode_close(record.value)
-                        case BilledKey() as key:
-                            found.billed[key] = subtotal.decode_sums(record.value)
+        for record in read_whole(self.settings, self.settings.invoices_topic, partitions):
+            assert record.key is not None
+            assert record.value is not None
+            match ledger.decode_key(record.key):
+                case InvoiceKey():
+                    found.invoices.append(ledger.decode_invoice(record.value))
+                case MonthCloseKey(month):
+                    assert month not in found.closes
+                    found.closes[month] = ledger.decode_close(record.value)
+                case BilledKey() as key:
+                    found.billed[key] = subtotal.decode_sums(record.value)
         return found
 
     def wait_for(self, months: Iterable[str], timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:

@@ -7,10 +7,11 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 from billing.runtime.kafka import ensure_topics
-from billing.runtime.topic_reader import Record, TopicReader
+from billing.runtime.topic_reader import Record
 from tests.conftest import Kafka
 from tests.invoicer.kafka_world import KafkaWorld
 from tests.invoicer.test_kills import NOVEMBER_MS, OCTOBER_MS, usage
+from tests.whole_topic import read_whole
 
 WAIT_SECONDS = 30.0
 STOPPED = "stopped before issuing anything, see docs/runbook.md#ledger-damaged"
@@ -32,8 +33,7 @@ def world(kafka: Kafka, topic_prefix: str, tmp_path: Path) -> KafkaWorld:
 def records(world: KafkaWorld) -> list[Record]:
     """Return all records of the ledger."""
     partitions = ensure_topics(world.settings, ("invoices",))["invoices"]
-    with TopicReader(world.settings, world.settings.invoices_topic, partitions) as reader:
-        return [record for batch in reader.read_to_end() for record in batch]
+    return read_whole(world.settings, world.settings.invoices_topic, partitions)
 
 
 def copy_to_new_ledger(world: KafkaWorld, backup: list[Record]) -> None:

@@ -1,4 +1,10 @@
-"""A headless Chromium, driven over a pipe by the DevTools protocol: no driver, no port, no client library."""
+"""A headless Chromium, driven over a pipe by the DevTools protocol: no driver, no port, no client library.
+
+Playwright (1.65) would do too: it drives Debian's Chromium by `executable_path`, without a browser of its own. It is
+not used because it is the larger and the slower of the two. Its wheel of 51 MB unpacks to 168 MB of Node.js that
+everybody who runs `make setup` would get, for the twenty functions below. Measured in turns on the same machine, it
+needs 3 s to launch and 5.4 s for five tabs; this file needs 1.3 s and 4 s, with a fifth less processor time.
+"""
 
 import base64
 import contextlib

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from billing.clock import SystemClock
-from billing.runtime.topic_reader import TopicReader
 from billing.subtotal import CustomerMonthKey, ProgressKey, SumsKey, decode_key, decode_progress, decode_subtotal
 from billing.topics import subtotals_partition
 from generator.events import EventMix, generate_events
 from tests.conftest import Kafka
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
+from tests.whole_topic import read_whole
 
 EVENTS, ROUNDS = 500, 8
 
@@ -35,8 +35,7 @@ def test_whenever_a_progress_record_is_read_the_books_agree(kafka: Kafka, tmp_pa
                 return pipeline.consumed() == expected
 
             wait_until(all_counted, what="all records counted")
-        with TopicReader(pipeline.settings, pipeline.settings.subtotals_topic, INPUT_PARTITIONS) as reader:
-            records = [record for batch in reader.read_to_end() for record in batch]
+        records = read_whole(pipeline.settings, pipeline.settings.subtotals_topic, INPUT_PARTITIONS)
 
     sums: dict[int, dict[SumsKey, list[tuple[int, int]]]] = {}
     commits = 0

@@ -1,0 +1,23 @@
+"""Reads a topic whole, and ends."""
+
+import time
+
+from billing.runtime.topic_reader import Record, TopicReader
+from billing.settings import Settings
+
+READING_SECONDS = 60.0
+
+
+def read_whole(settings: Settings, topic: str, partitions: int) -> list[Record]:
+    """Return the committed records of a topic, up to the end of each partition.
+
+    Raises:
+        AssertionError: an end is not reached in time, because of a transaction that stays open or no answer from Kafka.
+    """
+    deadline = time.monotonic() + READING_SECONDS
+    records: list[Record] = []
+    with TopicReader(settings, topic, partitions) as reader:
+        while not reader.caught_up:
+            assert time.monotonic() < deadline, f"the end of {topic} was not reached in {READING_SECONDS} s"
+            records += reader.poll()
+    return records
