@@ -3,7 +3,7 @@
 import argparse
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from confluent_kafka import KafkaException
@@ -14,7 +14,8 @@ from billing.errors import OperatorError
 from billing.period import format_timestamp, month_calendar, parse_month
 from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.logs import get_logger
-from billing.runtime.metrics_server import metrics_served
+from billing.runtime.part_server import part_served
+from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import Stop, stop_on_signals
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
@@ -27,7 +28,7 @@ from invoicer.metrics import InvoicerMetrics
 from invoicer.months import LAST_MONTH, next_month
 from invoicer.preview import PreviewWriter
 from invoicer.session import TOPICS, Listeners, Session, open_preview, open_session
-from invoicer.steps import Steps, ask_before_writing, ignore_step
+from invoicer.steps import Step, Steps, ask_before_writing, ignore_step
 
 logger = get_logger(__name__)
 
@@ -36,6 +37,8 @@ EXIT_FAILED = 1
 # The service asks again and again, and a stop should not wait long for an answer.
 ANSWER_SECONDS = 5.0
 PAUSE_AFTER_LOSS_SECONDS = 5.0
+# What reading a topic of millions of records anew takes.
+LEAST_SILENT_SECONDS = 300.0
 # How long an invoicer that another one has taken over from may not know it.
 CONFIRM_SECONDS = 15.0
 TRIES_BY_HAND = 5
@@ -89,18 +92,22 @@ def run(settings: Settings, arguments: argparse.Namespace, steps: Steps = ignore
             listeners = Listeners(InvoicerMetrics(registry), report, ask_before_writing(steps, topics.raise_refusal))
             if request.month:
                 return close_by_hand(settings, request.month, request.now, listeners, stop)
-            with metrics_served(registry, settings.invoicer_host, settings.invoicer_port, "invoicer_port"):
-                return serve(settings, listeners, stop)
+            pulse = Pulse("closing", max(LEAST_SILENT_SECONDS, 3 * settings.check_interval_seconds))
+            kafka = resources.enter_context(KafkaProbe(settings))
+            host, port = settings.invoicer_host, settings.invoicer_port
+            with part_served(registry, lambda: [kafka.check(), pulse.check()], host, port, "invoicer_port"):
+                return serve(settings, beating(listeners, pulse), stop, pulse)
     except RecordError as error:
         raise OperatorError(f"a record that cannot be read: {error}") from error
     except KafkaException as error:
         raise OperatorError(f"Kafka refuses: {error.args[0].str()}") from error
 
 
-def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
+def serve(settings: Settings, listeners: Listeners, stop: Stop, pulse: Pulse) -> int:
     """Close months as they become due and keep their files complete, until asked to stop.
 
-    A session that loses the ledger or the broker is followed by another, which reads the ledger anew.
+    A session that loses the ledger or the broker is followed by another, which reads the ledger anew. The pulse is
+    told of both.
 
     Raises:
         FencedError: another invoicer has taken over.
@@ -118,6 +125,7 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
                 logger.info("invoicer runs", ledger=settings.invoices_topic, output=settings.output)
                 confirm_at = 0.0
                 while not stop.requested:
+                    pulse.beat()
                     session.months.close_due(lambda: stop.requested)
                     if time.monotonic() >= confirm_at:
                         session.confirm()
@@ -128,9 +136,20 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop) -> int:
             if isinstance(error, KafkaException) and not has_run:
                 raise
             logger.warning("session lost, starting anew", error=error)
+            pulse.fail(str(error))
             _wait(PAUSE_AFTER_LOSS_SECONDS, stop)
     logger.info("invoicer stopped")
     return EXIT_DONE
+
+
+def beating(listeners: Listeners, pulse: Pulse) -> Listeners:
+    """Return listeners that tell a pulse of each step too: a month of a million customers takes its time."""
+
+    def tell(step: Step) -> None:
+        pulse.beat()
+        listeners.steps(step)
+
+    return replace(listeners, steps=tell)
 
 
 def close_by_hand(settings: Settings, month: str, now: bool, listeners: Listeners, stop: Stop) -> int:

@@ -1,0 +1,92 @@
+"""Whether a part is well: does its work go on, and does Kafka answer. Told by its threads, asked by its server."""
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import KafkaException
+
+from billing.runtime.kafka import admin_client
+from billing.runtime.part_server import HealthCheck
+from billing.settings import Settings
+
+PROBE_SECONDS = 5.0
+_PROBE_ANSWER_SECONDS = 4.0
+
+
+class Pulse:
+    """The work of a part, as far as its thread has told.
+
+    Args:
+        name: of the work, as the check is called.
+        silent_seconds: how long it may be silent and still be at work.
+        clock: seconds of a monotonic clock.
+    """
+
+    def __init__(self, name: str, silent_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name, self._silent_seconds, self._clock = name, silent_seconds, clock
+        self._beat_at: float | None = None
+        self._failure: str | None = None
+
+    def beat(self) -> None:
+        """Say that the work goes on."""
+        self._beat_at, self._failure = self._clock(), None
+
+    def fail(self, why: str) -> None:
+        """Say that the work has failed and will be tried again."""
+        self._failure = why
+
+    def check(self) -> HealthCheck:
+        """Return how the work goes."""
+        if self._failure is not None:
+            return HealthCheck(self._name, False, f"failed, it is tried again: {self._failure}")
+        if self._beat_at is None:
+            return HealthCheck(self._name, False, "has not begun yet")
+        silent_seconds = self._clock() - self._beat_at
+        if silent_seconds > self._silent_seconds:
+            return HealthCheck(self._name, False, f"nothing has happened for {silent_seconds:.0f} seconds")
+        return HealthCheck(self._name, True, "goes on")
+
+
+class KafkaProbe:
+    """Asks the brokers every few seconds whether they answer. Use it as a context manager.
+
+    Args:
+        settings: where they are.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._servers, self._topic = settings.bootstrap_servers, settings.input_topic
+        self._admin = admin_client(settings, log_level=0)
+        self._answers: bool | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kafka-probe", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+
+    def check(self) -> HealthCheck:
+        """Return whether a broker has answered the newest question."""
+        if self._answers is None:
+            return HealthCheck("kafka", False, "no broker has answered yet")
+        if not self._answers:
+            return HealthCheck("kafka", False, f"no broker answers at {self._servers}")
+        return HealthCheck("kafka", True, "a broker answers")
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._admin.list_topics(self._topic, timeout=_PROBE_ANSWER_SECONDS)
+                self._answers = True
+            except KafkaException:
+                self._answers = False
+            if self._stop.wait(PROBE_SECONDS):
+                return
