@@ -13,7 +13,8 @@ from billing.rejected_record import LARGEST_UNPACKED_BYTES
 from billing.runtime.claimed_instance import claimed_instance
 from billing.runtime.kafka import admin_client, ensure_topics, reader_config
 from billing.runtime.logs import get_logger
-from billing.runtime.metrics_server import metrics_served
+from billing.runtime.part_server import part_served
+from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import stop_on_signals
 from billing.runtime.topic_check import widen_changelog
 from billing.runtime.topic_watch import TopicWatch
@@ -33,6 +34,9 @@ GC_THRESHOLDS = (200_000, 50, 100)
 # Failures in a row without a commit after which the processor gives up and exits; the pause grows by a second each.
 MOST_FAILURES = 8
 MOST_PAUSE_SECONDS = 5
+
+# How long the loop may ask for no records and still be at work: a restart of State, or a commit held up, is not.
+SILENT_SECONDS = 30.0
 
 TOPICS = ("input", "subtotals", "rejected", "changelog")
 
@@ -59,11 +63,14 @@ def _run(settings: Settings) -> int:
     partitions = ensure_topics(settings, TOPICS)
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, settings.types)
+    pulse = Pulse("counting", SILENT_SECONDS)
+    host, port = settings.processor_host, settings.processor_port
     with (
-        metrics_served(registry, settings.processor_host, settings.processor_port, "processor_port"),
+        KafkaProbe(settings) as kafka,
+        part_served(registry, lambda: [kafka.check(), pulse.check()], host, port, "processor_port"),
         TopicWatch(settings, TOPICS, registry) as topics,
     ):
-        processor = Processor(settings, partitions["subtotals"], metrics, topics.raise_refusal)
+        processor = Processor(settings, partitions["subtotals"], metrics, topics.raise_refusal, pulse)
         registry.register(StatusCollector(processor.status))
         gc.collect()
         gc.freeze()
@@ -97,6 +104,7 @@ class Processor:
         subtotals_partitions: how many partitions the subtotals topic has.
         metrics: what it tells of itself.
         may_write: asked before each commit; raises what forbids it.
+        pulse: told each time that records are asked for, and of each failure.
     """
 
     def __init__(
@@ -105,11 +113,13 @@ class Processor:
         subtotals_partitions: int,
         metrics: ProcessorMetrics,
         may_write: Callable[[], None],
+        pulse: Pulse,
     ) -> None:
         self._settings = settings
         self._subtotals_partitions = subtotals_partitions
         self._metrics = metrics
         self._may_write = may_write
+        self._pulse = pulse
         self._running: tuple[BatchingApplication, BillingWorker] | None = None
 
     def status(self) -> ProcessorStatus | None:
@@ -127,13 +137,14 @@ class Processor:
         logger.info("processor starts", instance=settings.instance, topic=settings.input_topic)
         worker = make_worker(settings, self._subtotals_partitions, self._metrics, self._may_write)
         try:
-            application = make_application(settings, worker)
+            application = make_application(settings, worker, self._pulse.beat)
             self._running = application, worker
             application.run()
         except Exception as error:
             if explained := explain(error, settings):
                 raise explained from error
             logger.exception("processor failed, it goes on from its last commit", instance=settings.instance)
+            self._pulse.fail(type(error).__name__)
             return Outcome.FAILED_AFTER_COMMITS if worker.commits else Outcome.FAILED
         finally:
             self._running = None
@@ -167,12 +178,18 @@ def make_worker(
     return BillingWorker(settings, subtotals_partitions, rules, settings.clock, metrics, may_write)
 
 
-def make_application(settings: Settings, worker: BillingWorker) -> BatchingApplication:
-    """Return the Quix application around a worker. Its topics must exist."""
+def make_application(
+    settings: Settings, worker: BillingWorker, on_poll: Callable[[], None] = lambda: None
+) -> BatchingApplication:
+    """Return the Quix application around a worker; `on_poll` is called each time it asks for records.
+
+    Its topics must exist.
+    """
     return BatchingApplication(
         worker,
         input_topic=settings.input_topic,
         batch_messages=settings.batch_messages,
+        on_poll=on_poll,
         reader_options=reader_config(settings, f"{settings.consumer_group}-history"),
         widen_changelog=lambda: widen_changelog(admin_client(settings, log_level=0), settings),
         broker_address=settings.bootstrap_servers,

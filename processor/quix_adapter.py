@@ -157,6 +157,7 @@ class BatchingApplication(Application):
         worker: what counts the records.
         input_topic: the topic to read; it must exist.
         batch_messages: the most records taken at once.
+        on_poll: called each time that records are asked for, some times per second.
         reader_options: librdkafka options of a consumer of committed records that reports the end of a partition.
         widen_changelog: gives the changelog as many partitions as the input has.
         options: what Quix's Application takes.
@@ -167,6 +168,7 @@ class BatchingApplication(Application):
         worker: BatchWorker,
         input_topic: str,
         batch_messages: int,
+        on_poll: Callable[[], None],
         reader_options: Mapping[str, object],
         widen_changelog: Callable[[], None] = lambda: None,
         **options: Any,
@@ -174,6 +176,7 @@ class BatchingApplication(Application):
         # What the consumer is made with, while Quix makes it.
         self._positions = Positions()
         self._batch_messages = batch_messages
+        self._on_poll = on_poll
         super().__init__(
             auto_offset_reset="error",
             auto_recover_from_source_offset_out_of_range=False,
@@ -308,6 +311,7 @@ class BatchingApplication(Application):
     def _take_over(self) -> None:
         """Show new partitions, their State restored by now, to the worker."""
         self._context.raise_failure()
+        self._on_poll()
         new = self._positions.new()
         with_history = self._find_history([partition for partition, _ in new])
         for partition, committed in new:
