@@ -4,13 +4,14 @@ Run as `python -m tests.processor.torn_processor process` with the settings of a
 
 Environment:
     TORN_STEP: the step of the commit at which it happens, one of `STEPS`.
-    TORN_COMMIT: which commit of this process, counted from 1.
+    TORN_WHEN: a file; it happens in the first commit that begins after it was made.
     TORN_ENDS: `commit` or `abort`.
 """
 
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from billing.runtime.logs import get_logger
@@ -27,18 +28,19 @@ logger = get_logger(__name__)
 
 
 class Tearing:
-    """Ends the processor's own transaction once, at one step of one commit."""
+    """Ends the processor's own transaction once, at one step of a commit that begins when a file is there."""
 
-    def __init__(self, step: str, at_commit: int, commits: bool) -> None:
-        self._step, self._at_commit, self._commits = step, at_commit, commits
-        self._seen = 0
+    def __init__(self, step: str, when: Path, commits: bool) -> None:
+        self._step, self._when, self._commits = step, when, commits
+        self._is_due = False
 
     def reached(self, step: str) -> None:
-        """Tear if this is the step, in this commit."""
+        """Tear if this is the step, in a commit that is to be torn."""
         if step == STEPS[0]:
-            self._seen += 1
-        if step == self._step and self._seen == self._at_commit:
-            self._at_commit = -1
+            self._is_due = self._when.exists()
+        if step == self._step and self._is_due:
+            self._is_due = False
+            self._when.unlink()
             group, instance = os.environ["QB_CONSUMER_GROUP"], os.environ["QB_INSTANCE"]
             code = end_transaction(os.environ["QB_BOOTSTRAP_SERVERS"], f"{group}-{instance}", self._commits)
             logger.info(TORN, step=step, code=code)
@@ -87,5 +89,5 @@ def tear(tearing: Tearing) -> None:
 
 
 if __name__ == "__main__":
-    tear(Tearing(os.environ["TORN_STEP"], int(os.environ["TORN_COMMIT"]), os.environ["TORN_ENDS"] == "commit"))
+    tear(Tearing(os.environ["TORN_STEP"], Path(os.environ["TORN_WHEN"]), os.environ["TORN_ENDS"] == "commit"))
     sys.exit(main())
