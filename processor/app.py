@@ -3,24 +3,24 @@
 import argparse
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 
 from prometheus_client import CollectorRegistry
 
 from billing.period import month_calendar
-from billing.rejected_record import LARGEST_UNPACKED_BYTES
 from billing.runtime.claimed_instance import claimed_instance
 from billing.runtime.kafka import admin_client, ensure_topics, reader_config
 from billing.runtime.logs import get_logger
 from billing.runtime.part_server import part_served
 from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import stop_on_signals
-from billing.runtime.topic_check import widen_changelog
+from billing.runtime.topic_check import look_at, widen_changelog
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from billing.topics import LARGEST_RECORD_BYTES
-from processor.failures import explain
+from processor.care import CAREFUL, CarefulLongEnoughError, CarefulRun, swift
+from processor.failures import explain, is_unpacking_refused
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
 from processor.quix_adapter import BatchingApplication
@@ -120,6 +120,7 @@ class Processor:
         self._metrics = metrics
         self._may_write = may_write
         self._pulse = pulse
+        self._careful = False
         self._running: tuple[BatchingApplication, BillingWorker] | None = None
 
     def status(self) -> ProcessorStatus | None:
@@ -135,16 +136,25 @@ class Processor:
         """
         settings = self._settings
         logger.info("processor starts", instance=settings.instance, topic=settings.input_topic)
-        worker = make_worker(settings, self._subtotals_partitions, self._metrics, self._may_write)
+        may_write = CarefulRun(self._may_write) if self._careful else self._may_write
+        worker = make_worker(settings, self._subtotals_partitions, self._metrics, may_write)
         try:
-            application = make_application(settings, worker, self._pulse.beat)
+            fetching = CAREFUL if self._careful else swift(largest_batch_bytes(settings))
+            application = make_application(settings, worker, fetching, self._pulse.beat)
             self._running = application, worker
             application.run()
         except Exception as error:
             if explained := explain(error, settings):
                 raise explained from error
-            logger.exception("processor failed, it goes on from its last commit", instance=settings.instance)
-            self._pulse.fail(type(error).__name__)
+            self._careful = not self._careful and is_unpacking_refused(error)
+            if self._careful:
+                logger.warning("a batch unpacks to very much, reading one at a time", instance=settings.instance)
+            elif isinstance(error, CarefulLongEnoughError):
+                logger.info("reading as fast as can be again", instance=settings.instance)
+            else:
+                logger.exception("processor failed, it goes on from its last commit", instance=settings.instance)
+            if not isinstance(error, CarefulLongEnoughError):
+                self._pulse.fail(type(error).__name__)
             return Outcome.FAILED_AFTER_COMMITS if worker.commits else Outcome.FAILED
         finally:
             self._running = None
@@ -179,11 +189,14 @@ def make_worker(
 
 
 def make_application(
-    settings: Settings, worker: BillingWorker, on_poll: Callable[[], None] = lambda: None
+    settings: Settings,
+    worker: BillingWorker,
+    fetching: Mapping[str, object] = CAREFUL,
+    on_poll: Callable[[], None] = lambda: None,
 ) -> BatchingApplication:
     """Return the Quix application around a worker; `on_poll` is called each time it asks for records.
 
-    Its topics must exist.
+    Its topics must exist. `fetching` are the options of :mod:`processor.care`.
     """
     return BatchingApplication(
         worker,
@@ -208,7 +221,7 @@ def make_application(
             "fetch.queue.backoff.ms": 10,
             # Questions to a broker wait behind an open fetch; recovery asks several a partition.
             "fetch.wait.max.ms": 100,
-            "receive.message.max.bytes": LARGEST_UNPACKED_BYTES,
+            **fetching,
             **settings.kafka,
         },
         producer_extra_config={
@@ -225,6 +238,12 @@ def make_application(
             **settings.kafka,
         },
     )
+
+
+def largest_batch_bytes(settings: Settings) -> int:
+    """Return what the input topic takes in one batch; the most that any may take where that cannot be asked."""
+    state = look_at(admin_client(settings, log_level=0), [settings.input_topic]).topics[settings.input_topic]
+    return int(state.config.get("max.message.bytes", LARGEST_RECORD_BYTES))
 
 
 def status_of(application: BatchingApplication, worker: BillingWorker) -> ProcessorStatus:

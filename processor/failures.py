@@ -49,6 +49,11 @@ def explain(error: BaseException, settings: Settings) -> OperatorError | None:
     return None
 
 
+def is_unpacking_refused(error: BaseException) -> bool:
+    """Return whether the client stopped at a batch that unpacks to more than it may take."""
+    return any(_is_code(cause, KafkaError._BAD_COMPRESSION) for cause in _causes(error))
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:

@@ -37,3 +37,22 @@ def test_a_record_of_few_bytes_that_unpacks_to_90_mb_is_rejected(
         assert headers["reason"] == b"too_large"
         assert headers[SIZE_HEADER] == str(UNPACKED_BYTES + 1).encode()
         assert pipeline.start("audit").wait(180) == 0
+
+
+def test_many_of_them_take_the_memory_of_a_few(kafka: Kafka, tmp_path: Path, unique_name: str) -> None:
+    """Sixty of 60 MB, which one fetch brings, are all rejected, and never are they in memory together."""
+    records, each = 60, 60_000_000
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name) as pipeline:
+        producer = Producer(
+            {"bootstrap.servers": kafka.bootstrap_servers, "compression.type": "zstd", "message.max.bytes": 200_000_000}
+        )
+        record = BEGINNING.ljust(each, b"x")
+        for _ in range(records):
+            producer.produce(pipeline.settings.input_topic, record, partition=0)
+            assert producer.flush(60) == 0
+        process = pipeline.start("process")
+        wait_until(lambda: pipeline.consumed() == records, what="all counted")
+        assert [len(rejected.value or b"") for rejected in pipeline.rejected()] == [KEPT_BYTES] * records
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        (most_kib,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
+        assert most_kib * 1_024 < records * each / 3
