@@ -120,6 +120,10 @@ class Accounts:
         for key, value in self.missing:
             self.read_ledger(key, value)
 
+    def completed(self) -> None:
+        """Note that the missing records have been written."""
+        self.missing = []
+
     def _counted(self, month: str) -> int:
         counted = self._closings.get(month)
         return counted.invoices if counted else 0

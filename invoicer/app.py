@@ -118,15 +118,15 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop, pulse: Pulse) ->
     while not stop.requested:
         try:
             with (
-                open_session(settings, listeners, lambda: stop.requested, ANSWER_SECONDS) as session,
-                BackgroundFiles(session.files, lambda: stop.requested) as files,
+                open_session(settings, listeners, stop, ANSWER_SECONDS) as session,
+                BackgroundFiles(session.files, stop) as files,
             ):
                 has_run = True
                 logger.info("invoicer runs", ledger=settings.invoices_topic, output=settings.output)
                 confirm_at = 0.0
                 while not stop.requested:
                     pulse.beat()
-                    session.months.close_due(lambda: stop.requested)
+                    session.months.close_due(stop)
                     if time.monotonic() >= confirm_at:
                         session.confirm()
                         confirm_at = time.monotonic() + CONFIRM_SECONDS
@@ -177,10 +177,10 @@ def close_by_hand(settings: Settings, month: str, now: bool, listeners: Listener
 
 
 def _close_in_session(settings: Settings, month: str, now: bool, listeners: Listeners, stop: Stop) -> int:
-    with open_session(settings, listeners, lambda: stop.requested) as session:
+    with open_session(settings, listeners, stop) as session:
         while not stop.requested:
             done = _close_now(session, month, stop) if now else _close_if_due(session, month, stop)
-            if session.files.keep(session.accounts.closes, lambda: stop.requested) and done:
+            if session.files.keep(session.accounts.closes, stop) and done:
                 session.confirm()
                 _tell_closed(session, month)
                 return EXIT_DONE
@@ -194,7 +194,7 @@ def preview(settings: Settings, month: str | None, stop: Stop) -> int:
     Raises:
         OperatorError: something that a person has to mend.
     """
-    with open_preview(settings, PreviewWriter(), lambda: stop.requested) as session:
+    with open_preview(settings, PreviewWriter(), stop) as session:
         last = month or next_month(session.accounts)
         if last is None or (next_month(session.accounts) or LAST_MONTH) > last:
             logger.info("nothing to bill", month=last or "any")
@@ -202,16 +202,16 @@ def preview(settings: Settings, month: str | None, stop: Stop) -> int:
         state = session.months.decision(last).state
         logger.info("preview", month=last, due="yes" if state is DueState.DUE else f"no, {state.value}")
         while not stop.requested and (following := next_month(session.accounts)) and following <= last:
-            session.months.closer.close(following, lambda: stop.requested)
+            session.months.closer.close(following, stop)
         return EXIT_FAILED if stop.requested else EXIT_DONE
 
 
 def _close_now(session: Session, month: str, stop: Stop) -> bool:
-    return session.months.close_up_to(month, lambda: stop.requested)
+    return session.months.close_up_to(month, stop)
 
 
 def _close_if_due(session: Session, month: str, stop: Stop) -> bool:
-    session.months.close_due(lambda: stop.requested, month)
+    session.months.close_due(stop, month)
     following = next_month(session.accounts)
     return session.accounts.last_closed >= month or following is None or following > month
 

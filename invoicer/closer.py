@@ -10,6 +10,7 @@ from billing.clock import Clock
 from billing.invoice import Closing, Invoice, MonthClose, make_invoice
 from billing.ledger import BilledKey, CarriedKey, InvoiceKey, MonthCloseKey
 from billing.runtime.logs import get_logger
+from billing.runtime.signals import NEVER, StopFlag
 from billing.subtotal import encode_sums
 from invoicer.accounts import Accounts
 from invoicer.issued import KeyValue, closing_record
@@ -72,7 +73,7 @@ class Closer:
     report: Callable[[CloseReport], None] = lambda _: None
     steps: Steps = ignore_step
 
-    def close(self, month: str, stop_requested: Callable[[], bool] = lambda: False) -> Outcome:
+    def close(self, month: str, stop: StopFlag = NEVER) -> Outcome:
         """Issue the invoices of a month that are not issued yet, then write its month close.
 
         0. Write what belongs to the last invoice and is not there, if its transaction was cut in two.
@@ -86,7 +87,7 @@ class Closer:
 
         Args:
             month: the month; it must not be closed, and no later one either.
-            stop_requested: asked after each chunk.
+            stop: asked after each chunk.
 
         Raises:
             OperatorError: the ledger could not be written, or the totals hold less than was billed.
@@ -103,7 +104,7 @@ class Closer:
             if chunk:
                 closing = self._issue(closing, chunk)
             self.report(CloseReport(month, done, len(candidates), closing))
-            if stop_requested():
+            if stop.requested:
                 logger.info("closing interrupted", month=month, issued=closing.invoices)
                 return Outcome.INTERRUPTED
         self.steps(Step.ALL_ISSUED)
@@ -117,7 +118,7 @@ class Closer:
         if self.accounts.missing:
             logger.warning("a transaction was cut in two: writing what it lacks", records=len(self.accounts.missing))
             self.writer.commit(self.accounts.missing)
-            self.accounts.missing = []
+            self.accounts.completed()
 
     def _resumed(self, month: str) -> Closing:
         half_closed = self.accounts.half_closed

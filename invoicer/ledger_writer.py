@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from billing.errors import OperatorError
 from billing.runtime.kafka import client_config
 from billing.runtime.logs import get_logger
+from billing.runtime.signals import NEVER, StopFlag
 from billing.settings import Settings
 from invoicer.issued import KeyValue
 from invoicer.steps import Step, Steps, ignore_step
@@ -41,19 +42,19 @@ class KafkaLedgerWriter:
     Args:
         settings: where the broker is, and the topic.
         steps: told of each step of a transaction.
-        stop_requested: asked while the broker does not answer.
+        stop: asked while the broker does not answer.
     """
 
     def __init__(
         self,
         settings: Settings,
         steps: Steps = ignore_step,
-        stop_requested: Callable[[], bool] = lambda: False,
+        stop: StopFlag = NEVER,
     ) -> None:
         self._topic = settings.invoices_topic
         self._id = f"{settings.invoices_topic}-invoicer"
         self._steps = steps
-        self._stop_requested = stop_requested
+        self._stop = stop
         self._client_config = client_config(settings)
         self._producer = Producer(
             {
@@ -158,7 +159,7 @@ class KafkaLedgerWriter:
                 call(_CALL_SECONDS)
                 return asked_again
             except KafkaException as error:
-                over = time.monotonic() > deadline or self._stop_requested()
+                over = time.monotonic() > deadline or self._stop.requested
                 if not error.args[0].retriable() or over:
                     raise
                 asked_again = True

@@ -12,6 +12,7 @@ from billing.clock import Clock, SystemClock
 from billing.local_time import END_YEAR
 from billing.period import MonthCalendar, add_months
 from billing.runtime.logs import get_logger
+from billing.runtime.signals import StopFlag
 from invoicer.accounts import Accounts
 from invoicer.closer import Closer, Outcome
 from invoicer.due import ClosingRule, Decision, DueState, PartitionState, decide
@@ -19,8 +20,6 @@ from invoicer.input_watch import InputWatch
 from invoicer.metrics import InvoicerMetrics
 
 logger = get_logger(__name__)
-
-StopRequested = Callable[[], bool]
 
 LAST_MONTH = f"{END_YEAR - 1}-12"
 
@@ -46,43 +45,43 @@ class Months:
     rule: ClosingRule
     clock: Clock
     watch: InputWatch
-    catch_up: Callable[[StopRequested], bool]
+    catch_up: Callable[[StopFlag], bool]
     before_close: Callable[[str], None]
     metrics: InvoicerMetrics
     wall_clock: Clock = field(default_factory=SystemClock)
     _told: tuple[str, Decision] | None = None
 
-    def close_due(self, stop_requested: StopRequested, last: str = LAST_MONTH) -> None:
+    def close_due(self, stop: StopFlag, last: str = LAST_MONTH) -> None:
         """Close every month up to `last` that is due, oldest first. One that was begun is due.
 
         Raises:
             OperatorError: the ledger could not be written, the broker does not answer, or totals are lost.
         """
         states = self._observe()
-        while not stop_requested() and (month := next_month(self.closer.accounts)) and month <= last:
+        while not stop.requested and (month := next_month(self.closer.accounts)) and month <= last:
             if not self._is_begun(month):
                 decision = self._decide(month, states)
                 self._tell(month, decision)
-                if decision.state is not DueState.DUE or not self.catch_up(stop_requested):
+                if decision.state is not DueState.DUE or not self.catch_up(stop):
                     return
                 if next_month(self.closer.accounts) != month:
                     continue
-            if self._close(month, stop_requested) is Outcome.INTERRUPTED:
+            if self._close(month, stop) is Outcome.INTERRUPTED:
                 return
 
-    def close_up_to(self, last: str, stop_requested: StopRequested) -> bool:
+    def close_up_to(self, last: str, stop: StopFlag) -> bool:
         """Close a month and the open ones before it, due or not; say whether that is done.
 
         Raises:
             OperatorError: the ledger could not be written, the broker does not answer, or totals are lost.
         """
-        if not self.catch_up(stop_requested):
+        if not self.catch_up(stop):
             return False
-        while not stop_requested():
+        while not stop.requested:
             month = next_month(self.closer.accounts)
             if month is None or month > last:
                 return True
-            self._close(month, stop_requested)
+            self._close(month, stop)
         return False
 
     def decision(self, month: str) -> Decision:
@@ -118,12 +117,12 @@ class Months:
         half_closed = self.closer.accounts.half_closed
         return half_closed is not None and half_closed.month == month
 
-    def _close(self, month: str, stop_requested: StopRequested) -> Outcome:
+    def _close(self, month: str, stop: StopFlag) -> Outcome:
         began = time.monotonic()
         before = self.closer.accounts.half_closed
         self.before_close(month)
         with self.metrics.closing.track_inprogress():
-            outcome = self.closer.close(month, stop_requested)
+            outcome = self.closer.close(month, stop)
         if outcome is Outcome.CLOSED:
             close = self.closer.accounts.closes[month]
             seconds = time.monotonic() - began

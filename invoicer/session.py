@@ -10,6 +10,7 @@ from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.logs import get_logger
 from billing.runtime.partition_bounds import PartitionBounds
+from billing.runtime.signals import StopFlag
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from invoicer.accounts import Accounts
@@ -21,7 +22,7 @@ from invoicer.input_topic import InputTopic
 from invoicer.input_watch import InputWatch
 from invoicer.ledger_writer import LEDGER_PARTITION, KafkaLedgerWriter
 from invoicer.metrics import InvoicerMetrics
-from invoicer.months import Months, StopRequested
+from invoicer.months import Months
 from invoicer.sources import LedgerPlaces, SubtotalsFeed, invoices_of, read_ledger
 from invoicer.steps import Steps, ignore_step
 from invoicer.witness import check_files, check_log, confirmed_end, confirmed_place, ledger_group
@@ -55,7 +56,7 @@ class Listeners:
 
 @contextmanager
 def open_session(
-    settings: Settings, listeners: Listeners, stop_requested: StopRequested, answer_seconds: float = 30.0
+    settings: Settings, listeners: Listeners, stop: StopFlag, answer_seconds: float = 30.0
 ) -> Iterator[Session]:
     """Take the ledger over, read both topics to their ends, and be ready to close months.
 
@@ -66,7 +67,7 @@ def open_session(
     Args:
         settings: all of them.
         listeners: who is told.
-        stop_requested: asked while it takes time.
+        stop: asked while it takes time.
         answer_seconds: how long to wait for a broker.
 
     Raises:
@@ -76,7 +77,7 @@ def open_session(
     partitions = ensure_topics(settings, TOPICS, answer_seconds)
     with ExitStack() as resources:
         # Step 1.
-        writer = resources.enter_context(closing(KafkaLedgerWriter(settings, listeners.steps, stop_requested)))
+        writer = resources.enter_context(closing(KafkaLedgerWriter(settings, listeners.steps, stop)))
         writer.take_over()
 
         # Step 2 and 3.
@@ -85,11 +86,11 @@ def open_session(
         def confirm() -> None:
             writer.confirm(ledger_group(settings), confirmed_place(settings, _ledger_end(bounds, settings)))
 
-        yield replace(_build(settings, listeners, partitions, writer, resources, stop_requested), confirm=confirm)
+        yield replace(_build(settings, listeners, partitions, writer, resources, stop), confirm=confirm)
 
 
 @contextmanager
-def open_preview(settings: Settings, writer: LedgerWriter, stop_requested: StopRequested) -> Iterator[Session]:
+def open_preview(settings: Settings, writer: LedgerWriter, stop: StopFlag) -> Iterator[Session]:
     """Read both topics to their ends; what is closed then, goes to `writer` and not to the ledger.
 
     A running invoicer does not notice.
@@ -101,7 +102,7 @@ def open_preview(settings: Settings, writer: LedgerWriter, stop_requested: StopR
     partitions = ensure_topics(settings, TOPICS)
     with ExitStack() as resources:
         listeners = Listeners(InvoicerMetrics(CollectorRegistry()))
-        yield _build(settings, listeners, partitions, writer, resources, stop_requested)
+        yield _build(settings, listeners, partitions, writer, resources, stop)
 
 
 def _build(
@@ -110,7 +111,7 @@ def _build(
     partitions: Mapping[str, int],
     writer: LedgerWriter,
     resources: ExitStack,
-    stop_requested: StopRequested,
+    stop: StopFlag,
 ) -> Session:
     accounts = Accounts()
     bounds = PartitionBounds(settings)
@@ -122,7 +123,7 @@ def _build(
         logger.warning("a transaction was cut in two: going on from the invoices that are there", month=torn)
         accounts.resume(torn, invoices_of(torn, _ledger_from(settings, partitions["invoices"], places, torn)))
     feed = resources.enter_context(closing(SubtotalsFeed(settings, accounts, partitions["subtotals"], bounds)))
-    while not feed.catch_up(_CATCH_UP_SECONDS, stop_requested) and not stop_requested():
+    while not feed.catch_up(_CATCH_UP_SECONDS, stop) and not stop.requested:
         logger.info("subtotals are being read", records=feed.records)
     logger.info("subtotals read", records=feed.records, customers=len(accounts.customers))
     rule = ClosingRule(

@@ -1,7 +1,7 @@
 """Where the accounts are filled from: the ledger, read once, and the subtotals, read as they come."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from billing.errors import OperatorError
 from billing.invoice import Invoice
 from billing.runtime.logs import get_logger
 from billing.runtime.partition_bounds import PartitionBounds
+from billing.runtime.signals import StopFlag
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from billing.subtotal import RecordError, UnknownVersionError
@@ -118,7 +119,7 @@ class SubtotalsFeed:
         self.records += len(records)
         return len(records)
 
-    def catch_up(self, timeout_seconds: float, stop_requested: Callable[[], bool]) -> bool:
+    def catch_up(self, timeout_seconds: float, stop: StopFlag) -> bool:
         """Read all that was written before this call and is committed, and say whether that succeeded in time.
 
         It waits for the transactions that are open now. So the accounts have, of each transaction whose progress it
@@ -133,7 +134,7 @@ class SubtotalsFeed:
         ends = self._bounds.log_ends(self._reader.topic, range(self._partitions))
         deadline = time.monotonic() + timeout_seconds
         while not self._has_reached(ends):
-            if time.monotonic() > deadline or stop_requested():
+            if time.monotonic() > deadline or stop.requested:
                 return False
             self.poll()
         self._accounts.check_zone(self._time_zone)

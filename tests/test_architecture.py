@@ -186,3 +186,51 @@ def test_every_kafka_client_logs_in_the_one_form() -> None:
         and not re.search(r"client_config|reader_config|_config\(|reader_options|logger=", text)
     }
     assert not made_elsewhere
+
+
+# Where an attribute of another object is set, and why that is no wiring after the making.
+SET_ELSEWHERE = {
+    "billing/runtime/logs.py": "the standard library's logger has no other switch",
+    "billing/runtime/signals.py": "the signal handler's flag",
+    "processor/quix_adapter.py": "an assignment takes its offsets by them, as librdkafka wants it",
+    "processor/quix_commit.py": "a thread becomes a daemon by it",
+    "processor/worker.py": "a tally of its own",
+    "exporter/model/cube.py": "a copy that is being made, and months that belong to the cube",
+    "exporter/model/intake.py": "the books that belong to the intake",
+    "exporter/model/invoices.py": "a copy that is being made, and months that belong to the invoices",
+    "exporter/model/view.py": "an index that is made when it is asked for",
+    "exporter/query/filters.py": "RE2 takes its options by them",
+    "qb/audit/audit.py": "the findings that belong to the audit",
+    "qb/audit/recount.py": "tallies that belong to the recount",
+    "qb/demo/screen.py": "rich takes a table's width by it",
+    "qb/demo/supervisor.py": "what is watched belongs to the supervisor",
+}
+
+
+def set_elsewhere(path: Path) -> Iterator[str]:
+    """Each assignment of a file to an attribute of something other than `self`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        for target in targets:
+            for one in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+                own = isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == "self"
+                if isinstance(one, ast.Attribute) and not own:
+                    yield f"{path.relative_to(ROOT)}:{node.lineno} sets {ast.unparse(one)}"
+
+
+def test_objects_are_wired_when_they_are_made() -> None:
+    """Nobody sets an attribute of somebody else later, but for the places that are named with their reason."""
+    found = {
+        str(path.relative_to(ROOT)): list(set_elsewhere(path)) for folder in MAY_IMPORT for path in sources(folder)
+    }
+    assert not [line for name, lines in found.items() if name not in SET_ELSEWHERE for line in lines]
+    assert not [name for name in SET_ELSEWHERE if not found.get(name)]
+
+
+def test_one_module_asks_where_partitions_begin_and_end() -> None:
+    """Which records a partition holds, or only markers, has one answer."""
+    askers = {str(path.relative_to(ROOT)) for folder in MAY_IMPORT for path in sources(folder)
+              if ".list_offsets(" in path.read_text(encoding="utf-8")}  # fmt: skip
+    assert askers == {"billing/runtime/partition_bounds.py"}

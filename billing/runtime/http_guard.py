@@ -66,6 +66,14 @@ class GuardedHandler(web.RequestHandler):
         """Note that an answer has been sent: nothing is written."""
         self.busy_since, self.idle_since = None, self._loop.time()
 
+    def begin(self) -> None:
+        """Note that a request is being answered."""
+        self.busy_since = self._loop.time()
+
+    def exempt(self) -> None:
+        """Let the answer take as long as it likes."""
+        self.is_stream = True
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -120,14 +128,14 @@ async def watched(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell the guard that a request is being answered. It goes outside all other middlewares."""
     connection = request.protocol
     if isinstance(connection, GuardedHandler):
-        connection.busy_since = asyncio.get_running_loop().time()
+        connection.begin()
     return await handler(request)
 
 
 def exempt_stream(request: web.Request) -> None:
     """Let the answer to a request take as long as it likes."""
     if isinstance(request.protocol, GuardedHandler):
-        request.protocol.is_stream = True
+        request.protocol.exempt()
 
 
 @asynccontextmanager

@@ -4,8 +4,18 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopFlag(Protocol):
+    """What is looked at by whoever works for long, to leave in time."""
+
+    @property
+    def requested(self) -> bool:
+        """Whether to stop."""
+        ...
 
 
 @dataclass
@@ -16,6 +26,10 @@ class Stop:
     """
 
     requested: bool = False
+
+
+# For whoever is never asked to stop.
+NEVER: StopFlag = Stop()
 
 
 @contextmanager

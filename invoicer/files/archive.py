@@ -1,7 +1,7 @@
 """The folder of all months: finds those that are missing or damaged, and writes them from the ledger."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from billing.invoice import MonthClose
 from billing.ledger import InvoiceKey, MonthCloseKey
 from billing.runtime.file_lock import HeldElsewhereError, file_lock
 from billing.runtime.logs import get_logger
+from billing.runtime.signals import NEVER, StopFlag
 from billing.runtime.topic_reader import Record
 from invoicer.files.manifest import is_complete, looks_complete
 from invoicer.files.month_folder import LedgerFaultError, MonthFolder
@@ -65,7 +66,7 @@ class Archive:
                 self._complete.add(month)
         return [month for month in sorted(closes) if month not in self._complete]
 
-    def write(self, months: list[str], stop_requested: Callable[[], bool] = lambda: False) -> None:
+    def write(self, months: list[str], stop: StopFlag = NEVER) -> None:
         """Write the folders of months, in one pass over the ledger.
 
         Raises:
@@ -79,11 +80,11 @@ class Archive:
         self.output.mkdir(parents=True, exist_ok=True)
         try:
             with file_lock(self.output / ".lock", wait=False):
-                self._write(set(months), min(months), stop_requested)
+                self._write(set(months), min(months), stop)
         except HeldElsewhereError as error:
             raise BlockingIOError(f"process {error.holder} writes to {self.output} now") from error
 
-    def _write(self, missing: set[str], first: str, stop_requested: Callable[[], bool]) -> None:
+    def _write(self, missing: set[str], first: str, stop: StopFlag) -> None:
         folder: MonthFolder | None = None
         try:
             for record in self._records(first):
@@ -102,7 +103,7 @@ class Archive:
                     folder = None
                     if not missing:
                         return
-                if stop_requested():
+                if stop.requested:
                     raise StoppedError
         finally:
             if folder:

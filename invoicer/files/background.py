@@ -1,11 +1,12 @@
 """Writes the files beside the closing of months: neither a large month nor a disk that hangs holds the next one up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
 from billing.invoice import MonthClose
+from billing.runtime.signals import StopFlag
 from invoicer.files.keeper import FileKeeper
 
 
@@ -14,12 +15,12 @@ class BackgroundFiles:
 
     Args:
         keeper: what is run, one call at a time.
-        stop_requested: asked while it writes.
+        stop: asked while it writes.
     """
 
-    def __init__(self, keeper: FileKeeper, stop_requested: Callable[[], bool]) -> None:
+    def __init__(self, keeper: FileKeeper, stop: StopFlag) -> None:
         self._keeper = keeper
-        self._stop_requested = stop_requested
+        self._stop = stop
         self._leaving = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
         self._running: Future[bool] | None = None
@@ -43,7 +44,9 @@ class BackgroundFiles:
             return
         if self._running:
             self._running.result()
-        self._running = self._thread.submit(self._keeper.keep, dict(closes), self._must_stop)
+        self._running = self._thread.submit(self._keeper.keep, dict(closes), self)
 
-    def _must_stop(self) -> bool:
-        return self._leaving or self._stop_requested()
+    @property
+    def requested(self) -> bool:
+        """Whether the files are to be left as they are: when the program stops, or the session ends."""
+        return self._leaving or self._stop.requested

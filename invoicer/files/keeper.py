@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from billing.invoice import MonthClose
 from billing.runtime.logs import get_logger
+from billing.runtime.signals import StopFlag
 from invoicer.files.archive import Archive, StoppedError
 from invoicer.metrics import InvoicerMetrics
 
@@ -38,7 +39,7 @@ class FileKeeper:
         self._not_before = 0.0
         self._known: set[str] = set()
 
-    def keep(self, closes: Mapping[str, MonthClose], stop_requested: Callable[[], bool]) -> bool:
+    def keep(self, closes: Mapping[str, MonthClose], stop: StopFlag) -> bool:
         """Write the closed months that are not complete, unless it is too early to try again.
 
         Returns whether all are complete now. A disk that can't be written is logged and counted, not raised.
@@ -55,7 +56,7 @@ class FileKeeper:
         unwritten: list[str] = sorted(closes)
         try:
             unwritten = self._archive.unwritten(closes)
-            self._archive.write(unwritten, stop_requested)
+            self._archive.write(unwritten, stop)
             unwritten = []
         except StoppedError:
             logger.info("writing of files interrupted", months=",".join(unwritten))

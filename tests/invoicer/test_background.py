@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from billing.invoice import MonthClose
+from billing.runtime.signals import NEVER, StopFlag
 from invoicer.files.archive import Archive
 from invoicer.files.background import BackgroundFiles
 from invoicer.files.keeper import FileKeeper
@@ -24,10 +25,10 @@ class SlowKeeper(FileKeeper):
         self.calls = 0
         self.go_on = threading.Event()
 
-    def keep(self, closes: Mapping[str, MonthClose], stop_requested: Callable[[], bool]) -> bool:
+    def keep(self, closes: Mapping[str, MonthClose], stop: StopFlag) -> bool:
         self.calls += 1
         while not self.go_on.wait(0.01):
-            if stop_requested():
+            if stop.requested:
                 return False
         raise LedgerFaultError("the ledger contradicts itself")
 
@@ -35,7 +36,7 @@ class SlowKeeper(FileKeeper):
 def test_a_disk_that_hangs_holds_nobody_up() -> None:
     """Looking returns at once while the disk hangs, does not begin twice, and raises later what went wrong."""
     keeper = SlowKeeper()
-    with BackgroundFiles(keeper, lambda: False) as files:
+    with BackgroundFiles(keeper, NEVER) as files:
         for _ in range(3):
             files.start_if_due({})
         assert keeper.calls == 1
@@ -46,7 +47,7 @@ def test_a_disk_that_hangs_holds_nobody_up() -> None:
 
 def test_leaving_ends_the_writing() -> None:
     """A session that is lost does not wait for the disk."""
-    with BackgroundFiles(SlowKeeper(), lambda: False) as files:
+    with BackgroundFiles(SlowKeeper(), NEVER) as files:
         files.start_if_due({})
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from billing.invoice import InvoiceKind, invoice_number
 from billing.money import MICROS_PER_CENT
+from billing.runtime.signals import Stop
 from invoicer.accounts import TotalsLostError
 from invoicer.closer import Closer, Outcome
 from invoicer.months import next_month
@@ -163,7 +164,7 @@ def test_stopping_ends_after_a_chunk() -> None:
     for number in range(5):
         world.event(0, "2026-10", f"C{number}", "CALL", 1_000_000)
     closer = Closer(world.accounts, MemoryWriter(world.ledger, Killer()), world.clock, "EUR", 2)
-    assert closer.close("2026-10", lambda: True) is Outcome.INTERRUPTED
+    assert closer.close("2026-10", Stop(requested=True)) is Outcome.INTERRUPTED
     assert len(world.invoices) == 2
     assert world.close("2026-10") is Outcome.CLOSED
     check(world)

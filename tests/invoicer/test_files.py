@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from billing.invoice import Closing, Invoice, MonthClose, make_invoice
 from billing.ledger import InvoiceKey, MonthCloseKey, encode_close, encode_invoice, encode_key
+from billing.runtime.signals import NEVER, Stop
 from billing.runtime.topic_reader import Record
 from invoicer.files.archive import Archive, StoppedError
 from invoicer.files.keeper import FileKeeper
@@ -22,7 +23,6 @@ from invoicer.files.month_folder import LedgerFaultError
 from invoicer.metrics import InvoicerMetrics
 
 GOLDEN = Path(__file__).parent / "golden"
-NOT_STOPPED = lambda: False  # noqa: E731 - as short as what it stands for
 
 
 def issue(month: str, customers: Iterable[str]) -> tuple[list[Invoice], MonthClose]:
@@ -134,11 +134,11 @@ def test_a_removed_folder_is_written_again(tmp_path: Path) -> None:
     """One month's, or all of them."""
     ledger = FakeLedger(OCTOBER, DECEMBER)
     files, registry = keeper(Archive(tmp_path / "out", ledger))
-    assert files.keep(ledger.closes, NOT_STOPPED)
+    assert files.keep(ledger.closes, NEVER)
     shutil.rmtree(tmp_path / "out" / "2026-10")
-    assert files.keep(ledger.closes, NOT_STOPPED)
+    assert files.keep(ledger.closes, NEVER)
     shutil.rmtree(tmp_path / "out")
-    assert files.keep(ledger.closes, NOT_STOPPED)
+    assert files.keep(ledger.closes, NEVER)
     assert snapshot(tmp_path / "out" / "2026-10") == snapshot(GOLDEN)
     assert registry.get_sample_value("billing_invoicer_file_failures_total") == 0
 
@@ -147,7 +147,7 @@ def test_stopping_leaves_nothing_half_written(tmp_path: Path) -> None:
     """Asked to stop in the middle of a month, no part of it stays behind."""
     archive = Archive(tmp_path, FakeLedger(NOVEMBER))
     with pytest.raises(StoppedError):
-        archive.write(["2026-11"], lambda: True)
+        archive.write(["2026-11"], Stop(requested=True))
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
@@ -181,7 +181,7 @@ def check_that_it_heals(files: FileKeeper, registry: CollectorRegistry, ledger: 
     """Assert that all files are complete after two failures."""
     assert registry.get_sample_value("billing_invoicer_file_failures_total") == 2
     assert registry.get_sample_value("billing_invoicer_months_unwritten") == 1
-    assert files.keep(ledger.closes, NOT_STOPPED)
+    assert files.keep(ledger.closes, NEVER)
     assert registry.get_sample_value("billing_invoicer_months_unwritten") == 0
 
 
@@ -190,7 +190,7 @@ def test_a_full_disk(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None
     ledger = FakeLedger(OCTOBER, NOVEMBER)
     files, registry = keeper(Archive(small_disk / "out", ledger))
     for _ in range(2):
-        assert not files.keep(ledger.closes, NOT_STOPPED)
+        assert not files.keep(ledger.closes, NEVER)
     assert "No space left on device" in caplog.text
     assert sorted(path.name for path in (small_disk / "out").iterdir()) == [".lock", "2026-10"]
     remount(small_disk, "size=50m")
@@ -203,7 +203,7 @@ def test_a_read_only_disk(small_disk: Path, caplog: pytest.LogCaptureFixture) ->
     files, registry = keeper(Archive(small_disk / "out", ledger))
     remount(small_disk, "ro")
     for _ in range(2):
-        assert not files.keep(ledger.closes, NOT_STOPPED)
+        assert not files.keep(ledger.closes, NEVER)
     assert "Read-only file system" in caplog.text
     remount(small_disk, "rw")
     check_that_it_heals(files, registry, ledger)
@@ -215,7 +215,7 @@ def test_something_else_in_the_way(tmp_path: Path, caplog: pytest.LogCaptureFixt
     (tmp_path / "out").write_text("in the way")
     files, registry = keeper(Archive(tmp_path / "out", ledger))
     for _ in range(2):
-        assert not files.keep(ledger.closes, NOT_STOPPED)
+        assert not files.keep(ledger.closes, NEVER)
     assert "File exists" in caplog.text
     (tmp_path / "out").unlink()
     check_that_it_heals(files, registry, ledger)
@@ -232,7 +232,7 @@ def test_the_pauses_between_attempts_grow(tmp_path: Path) -> None:
     for second in range(300):
         now = float(second)
         before = registry.get_sample_value("billing_invoicer_file_failures_total")
-        files.keep(ledger.closes, NOT_STOPPED)
+        files.keep(ledger.closes, NEVER)
         if registry.get_sample_value("billing_invoicer_file_failures_total") != before:
             attempts.append(second)
     assert attempts == [0, 5, 15, 35, 75, 135, 195, 255]
