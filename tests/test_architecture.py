@@ -217,7 +217,7 @@ def set_elsewhere(path: Path) -> Iterator[str]:
             for one in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
                 own = isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == "self"
                 if isinstance(one, ast.Attribute) and not own:
-                    yield f"{path.relative_to(ROOT)}:{node.lineno} sets {ast.unparse(one)}"
+                    yield f"{path.relative_to(ROOT)}:{one.lineno} sets {ast.unparse(one)}"
 
 
 def test_objects_are_wired_when_they_are_made() -> None:
