@@ -1,4 +1,4 @@
-"""What all tests share: a real Apache Kafka, names that no other test uses, and which process runs which test.
+"""What all tests share: a real Apache Kafka, and names that no other test uses.
 
 Environment:
     QB_BOOTSTRAP_SERVERS: use this cluster instead of starting one. The tests make topics and groups in it.
@@ -20,7 +20,11 @@ import pytest
 from broker.kafka_broker import KafkaBroker
 from broker.ports import free_port
 
-pytest_plugins = ["tests.run_report"]
+pytest_plugins = ["tests.run_report", "tests.distribution"]
+
+# Brokers under test live for seconds or minutes: a quick compiler costs less than it saves. Java reads this itself, so
+# that the brokers of a demo or a command under test have it too.
+os.environ["JDK_JAVA_OPTIONS"] = f"{os.environ.get('JDK_JAVA_OPTIONS', '')} -XX:TieredStopAtLevel=1".strip()
 
 # How long an example takes depends on what else the machine does.
 hypothesis.settings.register_profile("tests", deadline=None)
@@ -50,10 +54,15 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Kafka(broker.bootstrap_servers)
 
 
+def new_name() -> str:
+    """Make a short name of letters and digits that nobody else gets, in this run or another."""
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
 @pytest.fixture
 def unique_name() -> str:
-    """A short name of letters and digits that no other test gets, in this run or another."""
-    return f"t{uuid.uuid4().hex[:10]}"
+    """A name that no other test gets."""
+    return new_name()
 
 
 @pytest.fixture
@@ -82,14 +91,3 @@ class _SharedKafka:
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_SharedKafka())
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, for they share what is dear; those marked `spread` go to any.
-
-    These wait for processes most of the time, and come first: whatever needs none fills the end of a run.
-    """
-    for item in items:
-        if not item.get_closest_marker("spread"):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: item.get_closest_marker("spread") is None)

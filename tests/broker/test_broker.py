@@ -33,6 +33,7 @@ def test_shared_broker_takes_and_gives_records(kafka: Kafka, topic_prefix: str) 
     assert consume(kafka.bootstrap_servers, topic, 100) == list(range(100))
 
 
+@pytest.mark.slow("the embedded broker")
 def test_records_outlive_a_restart_and_a_kill(make_broker: MakeBroker) -> None:
     """What was acknowledged is there after a stop and start, and after a kill and restart of the node."""
     broker = make_broker(1)
@@ -54,6 +55,7 @@ def test_records_outlive_a_restart_and_a_kill(make_broker: MakeBroker) -> None:
     assert "Kafka Server started" in broker.logs_tail(1000)
 
 
+@pytest.mark.slow("the embedded broker")
 def test_a_killed_node_leaves_nothing_outside_its_folder(make_broker: MakeBroker) -> None:
     """The library that it unpacks for compressed records stays in its folder, and the next start removes it."""
     libraries = Path(tempfile.gettempdir())
@@ -75,6 +77,7 @@ def test_a_killed_node_leaves_nothing_outside_its_folder(make_broker: MakeBroker
     assert not unpacked & set(broker.directory.glob("node-0/tmp/*"))
 
 
+@pytest.mark.slow("the embedded broker")
 def test_three_nodes_survive_the_kill_of_any_one(make_broker: MakeBroker) -> None:
     """With one of three nodes dead, acks=all still acknowledges and nothing acknowledged is missing."""
     broker = make_broker(3)
@@ -198,6 +201,7 @@ def test_broker_ends_with_its_owner_even_killed(tmp_path: Path) -> None:
     wait_until_gone(broker_pid)
 
 
+@pytest.mark.slow("the embedded broker")
 def test_orphan_is_stopped_by_the_next_start(tmp_path: Path) -> None:
     """Should even the guard be killed, the next start in the folder ends the broker that was left, and works."""
     with owner_of_broker(tmp_path) as (_, broker_pid, guard_pid):

@@ -33,7 +33,9 @@ def broker_command(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "stop_signal", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow("the embedded broker"))]
+)
 def test_command_says_where_it_is_and_stops_cleanly(tmp_path: Path, stop_signal: signal.Signals) -> None:
     """One line when it is ready; a signal ends it with exit code 0 and frees the port."""
     port = free_port()
@@ -49,6 +51,7 @@ def test_command_says_where_it_is_and_stops_cleanly(tmp_path: Path, stop_signal:
     assert is_free(port)
 
 
+@pytest.mark.slow("the embedded broker")
 def test_command_ends_when_kafka_does(tmp_path: Path) -> None:
     """A broker that died is an error, with the place of its log."""
     with broker_command(tmp_path, free_port()) as process:

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("billing", "generator", "processor", "invoicer", "exporter", "qb")
 
 
+@pytest.mark.slow("the wheel")
 def test_wheel_holds_all_files_of_the_packages(tmp_path: Path) -> None:
     """Whatever lies in a package, code or not, is in the wheel: lock file, page, marker of types."""
     tree = tmp_path / "tree"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Kafka
+from tests.conftest import Kafka, new_name
 from tests.e2e.deployment import Deployment, deployed
 from tests.e2e.json_truth import Asked, check_answer
 from tests.e2e.simpod import post, query_body, variable_body
@@ -25,7 +25,7 @@ INFINITY_TARGETS = targets("yesoreyeram-infinity-datasource")
 def deployment(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A deployment that has counted its history and closed every month that is due."""
     directory = tmp_path_factory.mktemp("json-targets")
-    with deployed(kafka.bootstrap_servers, directory, directory.name) as deployment:
+    with deployed(kafka.bootstrap_servers, directory, new_name()) as deployment:
         wait_until(lambda: bool(closed_months(deployment)), what="a month is closed")
         wait_until(lambda: "billing_invoicer_months_due 0" in deployment.metrics("invoicer"), what="no month is due")
         yield deployment

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import Kafka
+from tests.conftest import Kafka, new_name
 from tests.e2e.deployment import Deployment, deployed
 from tests.e2e.prometheus_server import PrometheusServer
 from tests.e2e.simpod import post, query_body
@@ -51,7 +51,7 @@ class Watched:
 def watched(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A deployment with a history, closed months and live events, scraped for a while."""
     directory = tmp_path_factory.mktemp("scraped")
-    with deployed(kafka.bootstrap_servers, directory, directory.name) as deployment:
+    with deployed(kafka.bootstrap_servers, directory, new_name()) as deployment:
         # A third of them bad, so that every counter of bad events moves.
         sender = deployment.pipeline.start(
             "generate", "live", rate=LIVE_EVENTS_PER_SECOND, malformed_share=0.3, late_share=0.2

@@ -11,7 +11,7 @@ from broker.ports import free_port
 from tests.invoicer.kafka_world import KafkaWorld
 from tests.invoicer.test_service import STILL, event
 
-pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600), pytest.mark.slow("brokers that fail")]
 
 STOP_SECONDS = 15
 

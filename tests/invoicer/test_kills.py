@@ -16,13 +16,19 @@ OCTOBER_MS = 1_791_000_000_000
 NOVEMBER_MS = 1_793_800_000_000
 SIGKILLED = -9
 
+SLOW = pytest.mark.slow("the invoicer killed at every step")
 # With five customers and two invoices a transaction: three chunks, then the month close. A step of each kind at each.
-KILLS = [
+ALL_KILLS = [
     *((Step.CLOSE_STARTED, 1), (Step.ALL_ISSUED, 1), (Step.CLOSED, 1)),
     *((step, times) for step in (Step.TRANSACTION_BEGUN, Step.RECORDS_SENT, Step.COMMITTED) for times in (1, 2, 3, 4)),
     *((Step.CHUNK_ISSUED, times) for times in (1, 2, 3)),
     *((step, 1) for step in (Step.FILES_BEGUN, Step.FILES_WRITTEN, Step.FILES_RENAMED)),
 ]
+# In the middle of a transaction, after it, between chunks, between month close and files, and in the middle of these.
+QUICK_KILLS = {
+    *((Step.RECORDS_SENT, 2), (Step.COMMITTED, 2), (Step.CHUNK_ISSUED, 1), (Step.CLOSED, 1), (Step.FILES_WRITTEN, 1)),
+}
+KILLS = [pytest.param(*kill, marks=() if kill in QUICK_KILLS else SLOW) for kill in ALL_KILLS]
 
 
 def usage(time_ms: int, month: str, customers: int) -> Iterator[Event]:
@@ -39,7 +45,12 @@ def world(kafka: Kafka, topic_prefix: str, tmp_path: Path) -> KafkaWorld:
     return world
 
 
-@pytest.mark.parametrize(("step", "times"), KILLS, ids=lambda value: str(value))
+def test_the_quick_kills_are_some_of_all() -> None:
+    """None is lost by a change of the steps."""
+    assert set(ALL_KILLS) >= QUICK_KILLS
+
+
+@pytest.mark.parametrize(("step", "times"), KILLS, ids=str)
 def test_killed_at_any_step(world: KafkaWorld, step: Step, times: int) -> None:
     """Killed there, the next invoicer ends what was begun, in the ledger and in the files."""
     code, said = world.run("--month", "2026-10", "--now", kill_at=f"{step.value}:{times}")
@@ -54,6 +65,7 @@ def test_killed_at_any_step(world: KafkaWorld, step: Step, times: int) -> None:
     assert len((world.output / "2026-10" / "invoices.jsonl").read_text("utf-8").splitlines()) == 5
 
 
+@SLOW
 def test_killed_again_and_again(world: KafkaWorld) -> None:
     """An invoicer that dies at every transaction gets there all the same."""
     world.commit(usage(NOVEMBER_MS, "2026-11", 5))
@@ -79,7 +91,13 @@ def test_started_twice_at_once(kafka: Kafka, topic_prefix: str, tmp_path: Path) 
     assert len(found.invoices) == 300
 
 
-@pytest.mark.parametrize("step", [Step.TRANSACTION_BEGUN, Step.RECORDS_SENT, Step.COMMITTED, Step.CHUNK_ISSUED])
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step.RECORDS_SENT,
+        *(pytest.param(step, marks=SLOW) for step in (Step.TRANSACTION_BEGUN, Step.COMMITTED, Step.CHUNK_ISSUED)),
+    ],
+)
 def test_a_zombie_is_fenced(world: KafkaWorld, step: Step) -> None:
     """An invoicer that was frozen in the middle while another one did the work, writes nothing when it wakes up."""
     flags = ("--month", "2026-10", "--now")

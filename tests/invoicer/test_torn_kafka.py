@@ -19,6 +19,8 @@ NOVEMBER = ("--month", "2026-11", "--now")
 # customer has no remainder): ten records a transaction. A tear in the first and the second, and at each step.
 PLACES = ["record:1", "record:2", "record:5", "record:12", "record:15"]
 STEPS = [f"{step.value}:2" for step in (Step.TRANSACTION_BEGUN, Step.RECORDS_SENT, Step.COMMITTED)]
+QUICK = {("record:2", "commit"), ("record:12", "abort")}
+SLOW = pytest.mark.slow("torn transactions of the invoicer")
 
 
 def make_world(kafka: Kafka, prefix: str, folder: Path, chunk_invoices: int = 3) -> KafkaWorld:
@@ -40,8 +42,14 @@ def check(world: KafkaWorld) -> None:
         assert bounds.stable_ends(topic, [0]) == bounds.log_ends(topic, [0])
 
 
-@pytest.mark.parametrize("end", ["commit", "abort"])
-@pytest.mark.parametrize("place", [*PLACES, *STEPS])
+@pytest.mark.parametrize(
+    ("place", "end"),
+    [
+        pytest.param(place, end, marks=() if (place, end) in QUICK else SLOW)
+        for place in (*PLACES, *STEPS)
+        for end in ("commit", "abort")
+    ],
+)
 def test_a_late_end_of_a_transaction(kafka: Kafka, topic_prefix: str, tmp_path: Path, place: str, end: str) -> None:
     """Wherever it comes, the invoicer reads the ledger anew and ends the month; so does the next one."""
     world = make_world(kafka, topic_prefix, tmp_path)
@@ -55,6 +63,7 @@ def test_a_late_end_of_a_transaction(kafka: Kafka, topic_prefix: str, tmp_path: 
     check(world)
 
 
+@SLOW
 @pytest.mark.parametrize("chunk_invoices", [1, 20])
 @pytest.mark.parametrize("kill_at", ["transaction_begun:3", "committed:2"])
 def test_killed_afterwards(kafka: Kafka, topic_prefix: str, tmp_path: Path, chunk_invoices: int, kill_at: str) -> None:

@@ -59,7 +59,7 @@ def coordinator_of(pipeline: Pipeline) -> int:
     return node
 
 
-@pytest.mark.slow("the loss of one broker of three")
+@pytest.mark.slow("brokers that fail")
 @pytest.mark.parametrize("coordinates", [True, False])
 def test_one_broker_of_three_is_lost(tmp_path: Path, unique_name: str, coordinates: bool) -> None:
     """With three nodes the loss of one stops nothing for long, whether it coordinated the group or not.
@@ -83,6 +83,7 @@ def test_one_broker_of_three_is_lost(tmp_path: Path, unique_name: str, coordinat
         assert processor.starts <= (2 if coordinates else 1)
 
 
+@pytest.mark.slow("brokers that fail")
 def test_a_stop_is_not_held_up_by_a_broker_that_is_gone(tmp_path: Path, unique_name: str) -> None:
     """Told to stop while no broker answers, the processor leaves by itself; started again, it has lost nothing."""
     with (

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from billing.event import Reason
 from billing.topics import LARGEST_RECORD_BYTES
-from tests.conftest import Kafka
+from tests.conftest import Kafka, new_name
 from tests.pipeline import Pipeline, wait_until
 
 FAR_FUTURE = b"4102444800,Charlie,1"  # 2100-01-01
@@ -53,7 +53,7 @@ def results(
 ) -> Iterator[tuple[dict[int, tuple[bytes | None, bytes | None, dict[str, bytes]]], Pipeline]]:
     """Each bad record between two good ones, all in input partition 0; what was rejected, by source offset."""
     directory: Path = tmp_path_factory.mktemp("rejected")
-    with Pipeline(kafka.bootstrap_servers, directory, directory.name.replace("_", "-")) as pipeline:
+    with Pipeline(kafka.bootstrap_servers, directory, new_name()) as pipeline:
         producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "message.max.bytes": 2_000_000})
         for index, (payload, _) in enumerate(BAD_INPUT):
             for value in (b"1488142855,Alice,0.01", payload):

@@ -23,6 +23,10 @@ from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 
+SLOW = pytest.mark.slow("damaged deployments")
+# A group has members until their sessions end, also when they have left.
+SHORT_SESSION = "{session.timeout.ms: 3000, heartbeat.interval.ms: 300}"
+
 
 def check(
     counted: int | None, committed: int | None, has_history: bool, oldest: int = 0, retained: bool = False
@@ -92,7 +96,7 @@ def test_state_of_another_zone_is_for_the_operator() -> None:
 
 @pytest.fixture
 def pipeline(kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipeline]:
-    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name) as pipeline:
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, kafka=SHORT_SESSION) as pipeline:
         yield pipeline
 
 
@@ -154,7 +158,14 @@ def changelog_of(pipeline: Pipeline) -> str:
 
 
 @pytest.mark.parametrize(
-    "damage", [reset_group, delete_group, delete_group_and_state, delete_changelog, delete_changelog_and_state]
+    "damage",
+    [
+        delete_changelog,
+        *(
+            pytest.param(damage, marks=SLOW)
+            for damage in (reset_group, delete_group, delete_group_and_state, delete_changelog_and_state)
+        ),
+    ],
 )
 def test_a_damaged_deployment_stops_instead_of_miscounting(
     pipeline: Pipeline, damage: Callable[[Pipeline], None]
@@ -195,7 +206,7 @@ def delete_unread_input(pipeline: Pipeline) -> None:
         future.result(30)
 
 
-@pytest.mark.parametrize("counted_before", [True, False])
+@pytest.mark.parametrize("counted_before", [pytest.param(True, marks=SLOW), False])
 def test_input_deleted_before_it_was_read_stops_the_processor(pipeline: Pipeline, counted_before: bool) -> None:
     """Retention that ate unread input is an undercount: the processor says so and stops."""
     if counted_before:
@@ -206,6 +217,7 @@ def test_input_deleted_before_it_was_read_stops_the_processor(pipeline: Pipeline
     assert "docs/runbook.md#input-deleted" in pipeline.log_of("process").splitlines()[-1]
 
 
+@SLOW
 def test_input_deleted_while_it_is_read_stops_the_processor(pipeline: Pipeline) -> None:
     """A partition whose position is gone is not silently reset to what is left."""
     count_some(pipeline)
