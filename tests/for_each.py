@@ -20,15 +20,26 @@ def for_each(cases: Iterable[Case]) -> Callable[[Callable[[Case], None]], Callab
     def decorate(test: Callable[[Case], None]) -> Callable[[], None]:
         # Not functools.wraps: pytest would take the test's argument for a fixture.
         def run() -> None:
-            assert all_cases, "no cases"
-            faults = [fault for case in all_cases if (fault := _fault(test, case))]
-            if faults:
-                raise ExceptionGroup(f"{len(faults)} of {len(all_cases)} cases failed", faults)
+            check_each(all_cases, test)
 
         run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
         return run
 
     return decorate
+
+
+def check_each(cases: Iterable[Case], check: Callable[[Case], None]) -> None:
+    """Run a check for all cases: for tests that have fixtures besides.
+
+    Raises:
+        AssertionError: there are no cases, so that nothing would be checked.
+        ExceptionGroup: what went wrong, a member for each case that failed, its name in a note.
+    """
+    all_cases = list(cases)
+    assert all_cases, "no cases"
+    faults = [fault for case in all_cases if (fault := _fault(check, case))]
+    if faults:
+        raise ExceptionGroup(f"{len(faults)} of {len(all_cases)} cases failed", faults)
 
 
 def _fault(test: Callable[[Case], None], case: Case) -> Exception | None:

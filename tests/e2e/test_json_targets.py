@@ -13,6 +13,7 @@ from tests.conftest import Kafka, new_name
 from tests.e2e.deployment import Deployment, deployed
 from tests.e2e.json_truth import Asked, check_answer
 from tests.e2e.simpod import post, query_body, variable_body
+from tests.for_each import check_each
 from tests.grafana.committed import Json, PlacedTarget, dashboards, targets
 from tests.pipeline import wait_until
 
@@ -72,10 +73,15 @@ def test_typing_into_the_customer_variable_searches(deployment: Deployment) -> N
     assert offered == [customer for customer in customers if customer.startswith(typed)]
 
 
-@pytest.mark.parametrize("placed", JSON_TARGETS, ids=str)
-def test_target_answers_with_the_right_numbers(deployment: Deployment, placed: PlacedTarget) -> None:
-    """The answer echoes the refId, has the columns that the panel shows, and is exactly what the events add up to."""
-    body = query_body(placed.target, variable_values(deployment), *time_range())
+def test_targets_answer_with_the_right_numbers(deployment: Deployment) -> None:
+    """An answer echoes the refId, has the columns that the panel shows, and is exactly what the events add up to."""
+    variables = variable_values(deployment)
+    check_each(JSON_TARGETS, lambda placed: check_target(deployment, placed, variables))
+
+
+def check_target(deployment: Deployment, placed: PlacedTarget, variables: dict[str, str]) -> None:
+    """Check the answer to one target."""
+    body = query_body(placed.target, variables, *time_range())
     frames = post(deployment.url("/query"), body)
     assert {frame["refId"] for frame in frames} == {placed.target["refId"]}
     notices = [notice for frame in frames for notice in frame.get("meta", {}).get("notices", [])]
@@ -86,9 +92,13 @@ def test_target_answers_with_the_right_numbers(deployment: Deployment, placed: P
         assert_columns(placed.panel, [field["name"] for field in frames[0]["fields"]])
 
 
-@pytest.mark.parametrize("placed", INFINITY_TARGETS, ids=str)
-def test_infinity_query_answers_with_the_right_numbers(deployment: Deployment, placed: PlacedTarget) -> None:
-    """The plain list has every column that the query names, and its amounts add up to what they are of."""
+def test_infinity_queries_answer_with_the_right_numbers(deployment: Deployment) -> None:
+    """A plain list has every column that the query names, and its amounts add up to what they are of."""
+    check_each(INFINITY_TARGETS, lambda placed: check_list(deployment, placed))
+
+
+def check_list(deployment: Deployment, placed: PlacedTarget) -> None:
+    """Check the answer to one query."""
     from_ms, to_ms = time_range()
     grafana = {"${__from}": str(from_ms), "${__to}": str(to_ms)}
     parameters = {p["key"]: grafana.get(p["value"], p["value"]) for p in placed.target["url_options"]["params"]}

@@ -15,6 +15,7 @@ from tests.conftest import Kafka, new_name
 from tests.e2e.deployment import Deployment, deployed
 from tests.e2e.prometheus_server import PrometheusServer
 from tests.e2e.simpod import post, query_body
+from tests.for_each import check_each
 from tests.grafana.committed import PlacedTarget, targets
 from tests.pipeline import wait_until
 from tests.prometheus.test_rules import Rule, alerts, all_rules, name_of
@@ -77,11 +78,14 @@ def scraped(expression: str) -> str:
     return interpolate(expression.replace("$__rate_interval", "15s"))
 
 
-@pytest.mark.parametrize("placed", PROMETHEUS_TARGETS, ids=str)
-def test_panel_shows_something(watched: Watched, placed: PlacedTarget) -> None:
+def test_panels_show_something(watched: Watched) -> None:
     """A panel's query answers; with nothing only where the panel has a word for that."""
-    result = watched.prometheus.query(scraped(placed.target["expr"]))
-    assert result or placed.empty_is_fine
+
+    def check_target(placed: PlacedTarget) -> None:
+        result = watched.prometheus.query(scraped(placed.target["expr"]))
+        assert result or placed.empty_is_fine
+
+    check_each(PROMETHEUS_TARGETS, check_target)
 
 
 def test_hardly_a_panel_is_empty(watched: Watched) -> None:
@@ -90,10 +94,19 @@ def test_hardly_a_panel_is_empty(watched: Watched) -> None:
     assert not [str(one) for one in shown_by_panels if not watched.prometheus.query(scraped(one.target["expr"]))]
 
 
-@pytest.mark.parametrize("placed", PROMETHEUS_TARGETS, ids=str)
-def test_legend_and_columns_are_labels_of_the_result(watched: Watched, placed: PlacedTarget) -> None:
+def test_legends_and_columns_are_labels_of_the_result(watched: Watched) -> None:
     """What a legend puts in braces, and what a table shows as a column, is there."""
-    result = watched.prometheus.query(scraped(placed.target["expr"]))
+
+    def check_target(placed: PlacedTarget) -> None:
+        wanted = labels_shown(placed)
+        for series in watched.prometheus.query(scraped(placed.target["expr"])):
+            assert wanted <= series["metric"].keys()
+
+    check_each(PROMETHEUS_TARGETS, check_target)
+
+
+def labels_shown(placed: PlacedTarget) -> set[str]:
+    """Return the labels that a panel's legend or columns name."""
     legend = set(re.findall(r"\{\{(\w+)\}\}", placed.target.get("legendFormat", "")))
     shown = {
         name
@@ -101,22 +114,27 @@ def test_legend_and_columns_are_labels_of_the_result(watched: Watched, placed: P
         for name in transformation["options"].get("renameByName", {})
         if not name.startswith("Value #")
     }
-    for series in result:
-        assert legend | shown <= series["metric"].keys()
+    return legend | shown
 
 
-@pytest.mark.parametrize("rule", [rule for rule in all_rules() if "record" in rule], ids=name_of)
-def test_recording_rule_records(watched: Watched, rule: Rule) -> None:
+def test_recording_rules_record(watched: Watched) -> None:
     """Every recorded series is there."""
-    assert watched.prometheus.query(rule["record"])
+
+    def check_name(record: str) -> None:
+        assert watched.prometheus.query(record)
+
+    check_each([rule["record"] for rule in all_rules() if "record" in rule], check_name)
 
 
-@pytest.mark.parametrize("alert", alerts(), ids=name_of)
-def test_alert_is_not_blind(watched: Watched, alert: Rule) -> None:
-    """The alert's expression answers, and every series that it watches is there."""
-    watched.prometheus.query(alert["expr"])
-    for selector in check(alert["expr"]):
-        assert selector.name in NOT_YET or watched.prometheus.query(selector.name), selector.name
+def test_alerts_are_not_blind(watched: Watched) -> None:
+    """Each alert's expression answers, and every series that it watches is there."""
+
+    def check_alert(alert: Rule) -> None:
+        watched.prometheus.query(alert["expr"])
+        for selector in check(alert["expr"]):
+            assert selector.name in NOT_YET or watched.prometheus.query(selector.name), selector.name
+
+    check_each(alerts(), check_alert)
 
 
 def test_all_rules_evaluate_and_nothing_false_fires(watched: Watched) -> None:
