@@ -30,6 +30,8 @@ INPUT_PARTITIONS = 4
 # How long one look at the subtotals goes on while they keep coming; whoever waits for more looks again.
 READING_SECONDS = 2.0
 PRODUCING_SECONDS = 120.0
+# A group has a member until its session ends, also one that was killed or has left: for the setting `kafka`.
+SHORT_SESSION = "{session.timeout.ms: 3000, heartbeat.interval.ms: 300}"
 
 # librdkafka's word for a partition that the client chooses.
 PARTITION_UA = -1

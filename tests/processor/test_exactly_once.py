@@ -15,7 +15,7 @@ from billing.runtime.topic_reader import Record
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals
 from tests.conftest import Kafka
-from tests.pipeline import Pipeline, rejected_multiset, wait_until
+from tests.pipeline import SHORT_SESSION, Pipeline, rejected_multiset, wait_until
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 
@@ -68,7 +68,7 @@ def _origin(record: Record) -> tuple[bytes, bytes]:
 
 @pytest.fixture
 def pipeline(kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipeline]:
-    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name) as pipeline:
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, kafka=SHORT_SESSION) as pipeline:
         yield pipeline
 
 

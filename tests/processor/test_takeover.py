@@ -19,13 +19,11 @@ from processor.metrics import ProcessorMetrics
 from processor.takeover import InputDeletedError, StateMismatchError, Takeover, ZoneChangedError, check_takeover
 from tests.conftest import Kafka
 from tests.memory_store import MemoryStore
-from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
+from tests.pipeline import INPUT_PARTITIONS, SHORT_SESSION, Pipeline, wait_until
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 
 SLOW = pytest.mark.slow("damaged deployments")
-# A group has members until their sessions end, also when they have left.
-SHORT_SESSION = "{session.timeout.ms: 3000, heartbeat.interval.ms: 300}"
 
 
 def check(
