@@ -24,12 +24,16 @@ from billing.topic_rules import PARTITIONS, TOPICS_RUNBOOK, Role, TopicFinding
 
 logger = get_logger(__name__)
 
+# Brokers learn of a change one after the other: so long after it has been seen by half, it is seen whole.
+CONFIRM_SECONDS = 1.0
+
 
 class TopicWatch(Collector):
     """Looks at topics every `topic_check_seconds`, in a thread of its own. Use it as a context manager.
 
     It shows `billing_topic_warnings` in the registry, says each new warning once, and keeps a refusal for the part to
-    raise before it writes. A broker that does not answer is asked again the next time.
+    raise before it writes, once a second check a moment later has found the same. A broker that does not answer is
+    asked again the next time.
 
     `checks` is how many times the broker has answered.
 
@@ -86,25 +90,36 @@ class TopicWatch(Collector):
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                if Role.CHANGELOG in self._roles:
-                    widen_changelog(self._admin, self._settings)
-                self._take(check_topics(self._admin, self._settings, self._roles))
+                findings = self._check()
+                if self._refusal_of(findings) is not None and not self._stop.wait(CONFIRM_SECONDS):
+                    findings = self._check()
+                self._take(findings)
                 self.checks += 1
             except KafkaException as error:
                 logger.debug("topics not checked this time", error=str(error))
             self._stop.wait(self._settings.topic_check_seconds)
+
+    def _check(self) -> list[TopicFinding]:
+        if Role.CHANGELOG in self._roles:
+            widen_changelog(self._admin, self._settings)
+        return check_topics(self._admin, self._settings, self._roles)
 
     def _take(self, findings: list[TopicFinding]) -> None:
         """Keep what a check found, and say what is new."""
         warnings = warnings_of(findings)
         log_warnings(finding for key, finding in warnings.items() if key not in self._warnings)
         self._warnings = warnings
+        if (refusal := self._refusal_of(findings)) is not None:
+            logger.error("topic refused, stopping before the next write", error=str(refusal))
+            self._refusal = refusal
+
+    def _refusal_of(self, findings: list[TopicFinding]) -> TopicRefusedError | None:
         try:
             refuse_wrong(findings)
             self._refuse_other_partitions(findings)
         except TopicRefusedError as error:
-            logger.error("topic refused, stopping before the next write", error=str(error))
-            self._refusal = error
+            return error
+        return None
 
     def _refuse_other_partitions(self, findings: list[TopicFinding]) -> None:
         """The subtotals of an input partition lie on one partition, which depends on how many there are."""

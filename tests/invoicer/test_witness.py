@@ -11,6 +11,7 @@ from billing.runtime.topic_reader import Record
 from tests.conftest import Kafka
 from tests.invoicer.kafka_world import KafkaWorld
 from tests.invoicer.test_kills import NOVEMBER_MS, OCTOBER_MS, usage
+from tests.pipeline import wait_until
 from tests.whole_topic import read_whole
 
 WAIT_SECONDS = 30.0
@@ -67,19 +68,30 @@ def goes_on(world: KafkaWorld) -> None:
     assert world.check_all_billed().closes.keys() == {"2026-10", "2026-11"}
 
 
+def set_cleanup_policy(admin: AdminClient, topic: str, policy: str) -> None:
+    """Set what the topic does with old records, and wait until the broker knows it."""
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    resource.add_incremental_config(ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET))
+    (altered,) = admin.incremental_alter_configs([resource]).values()
+    altered.result(WAIT_SECONDS)
+
+    def is_set() -> bool:
+        (described,) = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)]).values()
+        found: str = described.result(WAIT_SECONDS)["cleanup.policy"].value
+        return found == policy
+
+    wait_until(is_set, WAIT_SECONDS, f"cleanup.policy is {policy}")
+
+
 def test_a_ledger_cut_at_its_start(world: KafkaWorld) -> None:
     """Records deleted from the start of the log, as retention does it."""
     backup = records(world)
     admin = AdminClient({"bootstrap.servers": world.settings.bootstrap_servers})
-    as_made_by_others = ConfigResource(ConfigResource.Type.TOPIC, world.settings.invoices_topic)
-    as_made_by_others.add_incremental_config(
-        ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
-    )
-    for altered in admin.incremental_alter_configs([as_made_by_others]).values():
-        altered.result(WAIT_SECONDS)
+    set_cleanup_policy(admin, world.settings.invoices_topic, "delete")
     cut = TopicPartition(world.settings.invoices_topic, 0, backup[3].offset)
     for future in admin.delete_records([cut]).values():
         future.result(WAIT_SECONDS)
+    set_cleanup_policy(admin, world.settings.invoices_topic, "compact")
     assert "were deleted" in refused(world)
     copy_to_new_ledger(world, backup)
     goes_on(world)
