@@ -106,6 +106,19 @@ def test_others_are_answered_meanwhile(gate: Gate) -> None:
     assert fields["revenue_exact"] == [f"{before / 1_000_000:.6f}"]
 
 
+def test_the_event_loop_never_waits_for_the_model() -> None:
+    """While somebody holds the model, those who need it wait, and nobody else does."""
+    world = two_months()
+    with world.served() as client, ThreadPoolExecutor(4) as pool:
+        with world.model.reading():
+            paths = ("/customers/Charlie", "/types", "/metrics", "/api/v1/overview")
+            waiting = [pool.submit(client.get, path) for path in paths]
+            for path in ("/healthz", "/readyz", "/", "/openapi.json", "/nothing"):
+                assert client.get(path).status in (200, 404), path
+            assert not any(one.done() for one in waiting)
+        assert [one.result(DEADLINE_SECONDS).status for one in waiting] == [200] * 4
+
+
 def test_two_hundred_thousand_customers() -> None:
     """Health and one customer are answered before a heavy question that was asked before them."""
     world = many(200_000)
