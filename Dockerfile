@@ -8,6 +8,8 @@ COPY generator generator
 COPY processor processor
 COPY invoicer invoicer
 COPY exporter exporter
+# The exporter serves it, by a link in its folder.
+COPY docs/runbook.md docs/runbook.md
 COPY qb qb
 RUN python -m venv /opt/billing \
     && pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \

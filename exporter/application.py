@@ -18,6 +18,7 @@ from exporter.rest.months import ROUTES as MONTHS
 from exporter.rest.overview import ROUTES as OVERVIEW
 from exporter.rest.page import ROUTES as PAGE
 from exporter.rest.rows import ROUTES as ROWS
+from exporter.rest.runbook import ROUTES as RUNBOOK
 from exporter.rest.types import ROUTES as TYPES
 from exporter.web.context import CONTEXT, Context
 from exporter.web.health import ROUTES as HEALTH
@@ -32,7 +33,8 @@ MAX_BODY_BYTES = 1024 * 1024
 OPENAPI = web.AppKey("openapi", bytes)
 
 ROUTES: tuple[Route, ...] = (
-    *FRONT, *PAGE, *CUSTOMERS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS, *DATASOURCE, *METRICS, *HEALTH,
+    *FRONT, *PAGE, *RUNBOOK,
+    *CUSTOMERS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS, *DATASOURCE, *METRICS, *HEALTH,
     Route("GET", "/openapi.json", endpoint_of(OPENAPI), "This description.", strict=False, errors=()),
 )  # fmt: skip
 

@@ -22,7 +22,7 @@ _MEDIA_TYPES = {
     "woff2": "font/woff2",
 }
 # The page loads nothing from elsewhere and runs nothing inline, nor may others frame it.
-_PAGE_HEADERS = {
+PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
@@ -43,7 +43,7 @@ def page_response() -> web.Response:
     """Return the page itself."""
     index = page_folder() / "index.html"
     text = index.read_text("utf-8") if index.is_file() else _FALLBACK
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept", **_PAGE_HEADERS}
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept", **PAGE_HEADERS}
     return web.Response(text=text, content_type="text/html", headers=headers)
 
 

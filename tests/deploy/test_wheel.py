@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("billing", "generator", "processor", "invoicer", "exporter", "qb")
+PACKAGES = ("billing", "broker", "generator", "processor", "invoicer", "exporter", "qb")
 
 
 @pytest.mark.slow("the wheel")

@@ -72,7 +72,7 @@ def test_alert_tells_what_to_do(alert: Rule) -> None:
     annotations = alert["annotations"]
     assert annotations.keys() == {"summary", "description", "runbook_url"}
     page, anchor = annotations["runbook_url"].split("#")
-    assert page == "docs/runbook.md"
+    assert page == "{{ $externalLabels.billing_url }}/runbook"
     assert anchor in runbook_anchors()
 
 
