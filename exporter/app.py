@@ -81,7 +81,7 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         newest_ends, jobs = (lambda: made_up.input_ends), [made_up]
     else:
         feed = KafkaFeed(settings, model)
-        poller = InputEndsPoller(settings, model.next_offsets, lambda: feed.subtotals_partitions)
+        poller = InputEndsPoller(settings, model.next_offsets, lambda: feed.subtotals_partitions, delay.saw_ends)
         newest_ends, jobs = (lambda: poller.newest), [feed, poller]
 
     def fail(error: Exception) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from billing.clock import SystemClock
 from billing.errors import OperatorError
 from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.runtime.logs import get_logger
@@ -27,6 +28,7 @@ class InputEndsPoller:
         settings: where the broker is.
         next_offsets: tells up to which offset each input partition is counted.
         subtotals_read: tells how many partitions of the subtotals topic are read; None before that is known.
+        saw_ends: told of each answer: the wall clock before the question, and where the records of partitions end.
     """
 
     def __init__(
@@ -34,11 +36,13 @@ class InputEndsPoller:
         settings: Settings,
         next_offsets: Callable[[], Mapping[int, int]],
         subtotals_read: Callable[[], int | None],
+        saw_ends: Callable[[int, Mapping[int, int]], None] = lambda *_: None,
     ) -> None:
         self.newest = InputEnds()
         self._settings = settings
         self._next_offsets = next_offsets
         self._subtotals_read = subtotals_read
+        self._saw_ends = saw_ends
         self._tails = InputTails(settings)
 
     def run(self, stop: threading.Event) -> None:
@@ -51,9 +55,11 @@ class InputEndsPoller:
         bounds = PartitionBounds(self._settings, _TIMEOUT_SECONDS, admin)
         while not stop.wait(INTERVAL_SECONDS if self.newest.up else 0.2):
             try:
+                asked_ms = SystemClock().now_ms()
                 ends = self._ask(admin, bounds)
                 empty_from = self._tails.empty_from(ends, self._next_offsets())
                 self.newest = InputEnds(True, "a broker answers", ends, empty_from)
+                self._saw_ends(asked_ms, {**ends, **empty_from})
             except (KafkaException, KafkaUnavailableError) as error:
                 if self.newest.up:
                     logger.warning("broker does not answer", address=self._settings.bootstrap_servers, error=error)

@@ -42,7 +42,8 @@ class ReadModel:
     Args:
         types: the configured event types, in their order.
         time_zone: the zone whose months and hours are shown; sums by those of another one are not.
-        on_shown: called with each progress record newly shown while :attr:`State.READY`, in the applying thread.
+        on_shown: called with each progress record newly shown while :attr:`State.READY`, in the applying thread: its
+            input partition, the offset that was counted up to before it, and the record.
         clock: seconds of a monotonic clock.
     """
 
@@ -50,7 +51,7 @@ class ReadModel:
         self,
         types: Iterable[str],
         time_zone: str,
-        on_shown: Callable[[Progress], None] = lambda _: None,
+        on_shown: Callable[[int, int, Progress], None] = lambda *_: None,
         clock: Callable[[], float] = time.monotonic,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
@@ -260,12 +261,12 @@ class ReadModel:
         self._check_zones()
 
     def _show(self, intake: Intake) -> None:
-        fresh = intake.staged_progress
+        fresh, before = intake.staged_progress, intake.shown_progress
         intake.show()
         self.version += 1
         if fresh is not None:
             self._sample()
-            self._on_shown(fresh)
+            self._on_shown(intake.partition, before.next_offset if before else 0, fresh)
 
     def _check_zones(self) -> None:
         """Show nothing while the newest sums of a partition are another zone's: its months begin elsewhere."""
