@@ -1,0 +1,57 @@
+"""Partitions that are added to the input while everything runs: their events are counted, and months wait for them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from billing.runtime.kafka import admin_client
+from billing.runtime.partition_bounds import PartitionBounds
+from billing.runtime.topic_check import widen_topic
+from billing.topics import topic_specs
+from invoicer.input_topic import InputTopic
+from qb.audit.app import audit
+from tests.conftest import Kafka
+from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
+
+ADDED = 3
+MICROS = 1_000_000
+EVENT = b"1488142855,Charlie,1.00"
+
+
+@pytest.fixture
+def pipeline(kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipeline]:
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, kafka="{session.timeout.ms: 6000}") as pipeline:
+        yield pipeline
+
+
+def test_added_partitions_are_counted_without_a_restart(pipeline: Pipeline) -> None:
+    """Totals are exact, the changelog follows, the invoicer's view and the audit include them, the process lives."""
+    settings, everything = pipeline.settings, range(INPUT_PARTITIONS + ADDED)
+    process = pipeline.start("process")
+    for partition in range(INPUT_PARTITIONS):
+        pipeline.produce(EVENT, partition=partition)
+    pipeline.flush()
+    wait_until(lambda: pipeline.consumed() == INPUT_PARTITIONS, what="the first partitions counted")
+
+    admin = admin_client(settings)
+    widen_topic(admin, settings.input_topic, len(everything))
+    watched = InputTopic(settings, PartitionBounds(settings, admin=admin))
+    wait_until(lambda: set(watched.logs()) == set(everything), what="the invoicer sees them")
+    # A client of its own: the pipeline's has not heard of the new partitions yet.
+    sender = Producer({"bootstrap.servers": settings.bootstrap_servers, "enable.idempotence": True})
+    for partition in everything:
+        sender.produce(settings.input_topic, EVENT, partition=partition)
+    assert sender.flush(60) == 0
+
+    total = INPUT_PARTITIONS + len(everything)
+    wait_until(lambda: pipeline.consumed() == total, timeout_seconds=60, what="the added partitions counted")
+    assert pipeline.totals()[0] == {("2017-02", "Charlie", "MISC"): [total * MICROS, total]}
+    assert set(pipeline.progress()) == set(everything)
+    changelog = topic_specs(settings)["changelog"].name
+    assert len(admin.list_topics(changelog, timeout=10).topics[changelog].partitions) == len(everything)
+    assert process.poll() is None
+    assert "Traceback" not in pipeline.log_of("process")
+    findings = audit(settings)
+    assert findings.is_clean, findings.differences
