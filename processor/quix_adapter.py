@@ -273,6 +273,8 @@ class BatchingApplication(Application):
         if any(partition.partition >= self._known_partitions for partition in partitions):
             self._widen_changelog()
             self._known_partitions = max(partition.partition for partition in partitions) + 1
+            self._context.producer.learn_partitions(self._changelog, self._known_partitions)
+        partitions = self._with_changelog(partitions)
         for partition, committed in zip(partitions, self._consumer.committed(partitions, timeout=30), strict=True):
             if committed.error is not None:
                 raise KafkaConsumerException(error=committed.error)
@@ -280,7 +282,27 @@ class BatchingApplication(Application):
             partition.offset = _seekable(offset)
             if partition.topic == self._input.name:
                 self._positions.assign(partition.partition, offset)
+        if not partitions:
+            self._consumer.assign([])  # or the client assigns what it came with
         super()._on_assign(consumer, partitions)
+
+    def _with_changelog(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Return the partitions without those of the input whose changelog partition was not assigned with them.
+
+        The group hears of partitions that were added to the two topics at different times. Those left out come with
+        the rebalance that the other topic's new partitions bring; nobody reads them until then.
+        """
+        changelog = self._changelog
+        kept = {partition.partition for partition in partitions if partition.topic == changelog}
+        waiting = [p.partition for p in partitions if p.topic != changelog and p.partition not in kept]
+        if waiting:
+            logger.info("input partitions wait for their changelog to be assigned", partitions=waiting)
+        return [p for p in partitions if p.partition in kept]
+
+    @property
+    def _changelog(self) -> str:
+        (changelog,) = self._topic_manager.changelog_topics[self._context.stream_id].values()
+        return str(changelog.name)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         with self._raising_later():
@@ -335,11 +357,10 @@ class BatchingApplication(Application):
         """
         if not partitions:
             return set()
-        (changelog,) = self._topic_manager.changelog_topics[self._context.stream_id].values()
         reader = Consumer(dict(self._reader_options))
         try:
             whole = dict.fromkeys(partitions, Bounds(OFFSET_BEGINNING, 0))
-            found = find_records_with(reader, changelog.name, whole, _HISTORY_SECONDS)
+            found = find_records_with(reader, self._changelog, whole, _HISTORY_SECONDS)
         except KafkaException as error:
             raise KafkaConsumerException(error=error.args[0]) from error
         finally:

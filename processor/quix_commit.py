@@ -35,6 +35,8 @@ logger = get_logger(__name__)
 COMMIT_SECONDS = 20.0
 # How much longer the client may take until it is taken to be stuck.
 HELD_UP_SECONDS = 5.0
+# How long all brokers may take to know partitions that one has just made.
+LEARN_SECONDS = 10.0
 
 Produce = Callable[..., None]
 
@@ -125,6 +127,19 @@ class DirectProducer(InternalProducer):
         self.produce(topic, **record)
         if self._seal is None or self._seal.covers(topic, record):
             self._seal = _Seal(topic, record)
+
+    def learn_partitions(self, topic: str, count: int) -> None:
+        """Ask the broker until the client knows so many partitions; it refuses a record for one that is new to it.
+
+        Raises:
+            TimeoutError: the broker itself does not know them in time.
+        """
+        deadline = time.monotonic() + LEARN_SECONDS
+        client = self._producer._producer
+        while len(client.list_topics(topic, timeout=LEARN_SECONDS).topics[topic].partitions) < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"topic {topic} has fewer than {count} partitions")
+            time.sleep(0.1)
 
     def begin_transaction(self) -> None:
         """Begin a transaction; nothing is sent until it holds a record."""

@@ -13,12 +13,14 @@ from billing.runtime.logs import get_logger
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings
 from billing.subtotal import Progress, RecordError
+from billing.topic_rules import TopicFinding
 from qb.audit.files_check import check_files
 from qb.audit.findings import Check, Findings
 from qb.audit.ledger_check import LedgerCheck
 from qb.audit.recount import CUSTOMER, HOUR, Judge, PartitionTally, Reconciler, Recount, SumKey
 from qb.audit.scratch import AmountTable, LatestTable
 from qb.audit.subtotals_check import ProgressRecords, check_progress, differing_sums, load_subtotals, report_sums
+from qb.audit.topics_check import check_topic_rules
 from qb.audit.verdicts import VerdictCursor, VerdictError, VerdictTable, read_verdict
 
 logger = get_logger(__name__)
@@ -52,6 +54,10 @@ class Sources(Protocol):
     @property
     def rejected(self) -> TopicSource:
         """The rejected records."""
+        ...
+
+    def topic_findings(self) -> Iterable[TopicFinding]:
+        """Return the rules of the topics that are read, with what each topic has."""
         ...
 
     def input_starts(self) -> dict[int, int]:
@@ -108,6 +114,7 @@ class Audit:
             OperatorError: a topic can't be read.
         """
         # Step 1.
+        check_topic_rules(self._sources.topic_findings(), self._findings)
         self._check_starts()
         self._read_ledger()
         logger.info("ledger read", closed_months=len(self._ledger.closes))

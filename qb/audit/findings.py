@@ -10,6 +10,9 @@ KEPT_PER_CHECK = 100
 class Check(StrEnum):
     """What is compared; the value is what the report calls it."""
 
+    TOPICS = "topics"
+    """Each topic that is read is kept in a way that loses no money."""
+
     INPUT = "input"
     """The input topic holds every record that was counted."""
 

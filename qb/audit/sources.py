@@ -8,12 +8,16 @@ from confluent_kafka import KafkaException
 from billing.errors import OperatorError
 from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.runtime.partition_bounds import PartitionBounds
+from billing.runtime.topic_check import check_topics
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
+from billing.topic_rules import Role, TopicFinding
 
 ANSWER_SECONDS = 10.0
 # Longer than a transaction of a processor or invoicer that died stays open.
 STALL_SECONDS = 120.0
+# The topics that an audit reads; the changelog is none of them.
+AUDITED = (Role.INPUT, Role.SUBTOTALS, Role.REJECTED, Role.INVOICES)
 
 
 class Topics:
@@ -24,7 +28,8 @@ class Topics:
     """
 
     def __init__(self, settings: Settings) -> None:
-        admin = admin_client(settings)
+        self._settings = settings
+        self._admin = admin = admin_client(settings)
         self._bounds = PartitionBounds(settings, ANSWER_SECONDS, admin)
         try:
             topics = admin.list_topics(timeout=ANSWER_SECONDS).topics
@@ -42,6 +47,15 @@ class Topics:
     def starts(self, topic: str) -> dict[int, int]:
         """Return the log start offset of each partition."""
         return self._bounds.starts(topic, range(self.partitions(topic)))
+
+    def findings(self) -> list[TopicFinding]:
+        """Return the rules of the audited topics that exist, with what each topic has."""
+        try:
+            return check_topics(self._admin, self._settings, AUDITED)
+        except KafkaException as error:
+            raise KafkaUnavailableError(
+                f"the settings of the topics can't be read at {self._settings.bootstrap_servers}: {error}; try again"
+            ) from error
 
     def ends(self, topic: str) -> dict[int, int]:
         """Return the log end offset of each partition, records of open transactions included."""
@@ -114,6 +128,10 @@ class KafkaSources:
     def __exit__(self, *_: object) -> None:
         for topic in (self.ledger, self.subtotals, self.rejected):
             topic.close()
+
+    def topic_findings(self) -> list[TopicFinding]:
+        """Return the rules of the topics that are read, with what each topic has."""
+        return self._topics.findings()
 
     def input_starts(self) -> dict[int, int]:
         """Return the offset at which each input partition begins."""

@@ -18,6 +18,8 @@ from billing.subtotal import (
     encode_key,
     encode_sums,
 )
+from billing.topic_rules import Role
+from billing.topics import topic_specs
 from qb.audit.findings import Check, Findings
 from qb.audit.recount import Judge
 from qb.audit.verdicts import Verdict
@@ -243,6 +245,43 @@ def test_a_topic_that_is_cut_at_its_start_is_found(world: World, topic: str) -> 
     (difference,) = world.audit().differences
     assert difference.subject.endswith("partition 0: start")
     assert difference.found == "3, the rest is deleted"
+
+
+@pytest.mark.parametrize(
+    ("role", "value"),
+    [
+        (role, value)
+        for role, values in {
+            Role.INPUT: ("compact", "compact,delete"),
+            Role.REJECTED: ("compact", "compact,delete"),
+            Role.SUBTOTALS: ("delete", "compact,delete"),
+            Role.INVOICES: ("delete", "compact,delete"),
+        }.items()
+        for value in values
+    ],
+)
+def test_a_topic_that_is_kept_so_that_money_is_lost_is_found(world: World, role: Role, value: str) -> None:
+    """What is left agrees; the topic, the setting and where to read on are told."""
+    world.topic_configs[role]["cleanup.policy"] = value
+    (difference,) = world.audit().differences
+    assert difference.check is Check.TOPICS
+    assert difference.subject == f"topic {topic_specs(world.settings)[role].name}: cleanup.policy"
+    assert difference.found.startswith(f"{value}: ")
+    assert difference.found.endswith(", see docs/runbook.md#topics-wrong")
+
+
+def test_what_is_only_warned_of_is_no_difference(world: World) -> None:
+    """A retention has not deleted anything yet; once it has, the topic's start tells."""
+    world.topic_configs[Role.INPUT]["retention.ms"] = "86400000"
+    assert world.audit().is_clean
+
+
+def test_settings_that_may_not_be_read_are_noted(world: World) -> None:
+    """Without the right to read them nobody knows how a topic is kept, and the report says so."""
+    world.topic_configs[Role.INPUT] = {}
+    findings = world.audit()
+    assert findings.is_clean
+    assert "the settings of topic billableevents.incoming: the right DescribeConfigs is missing" in findings.notes
 
 
 def test_input_that_is_gone_is_found(world: World) -> None:

@@ -33,11 +33,14 @@ from billing.subtotal import (
     encode_progress,
     encode_sums,
 )
+from billing.topic_rules import Around, TopicFinding, TopicState, judge_topic, made_config
+from billing.topics import topic_specs
 from generator.clock import SteppingClock
 from generator.events import EventMix, GeneratedEvent, generate_events
 from qb.audit.audit import Audit
 from qb.audit.findings import Findings
 from qb.audit.scratch import scratch_database
+from qb.audit.sources import AUDITED
 
 PARTITIONS = 2
 WRITTEN_MS = 1_496_275_200_000  # 2017-06-01, after all of them
@@ -79,6 +82,7 @@ class World:
         ]
         self.input_starts = dict.fromkeys(range(PARTITIONS), 0)
         self.starts = {"ledger": 0, "subtotals": 0, "rejected": 0}
+        self.topic_configs = {role: made_config(role, 1) for role in AUDITED}
         self.counted = count if counted is None else counted
         self.rejected = self.rejections(self.counted)
         self.subtotals: dict[bytes, bytes | None] = dict(self.count(self.counted))
@@ -202,6 +206,12 @@ class FakeSources:
             world.starts["subtotals"], _records(world.subtotals), *(_records(step) for step in world.later_subtotals)
         )
         self.rejected = FakeTopic(world.starts["rejected"], world.rejected)
+
+    def topic_findings(self) -> list[TopicFinding]:
+        specs, around = topic_specs(self._world.settings), Around(brokers=1, replication_factor=1)
+        configs = self._world.topic_configs.items()
+        states = [(role, TopicState(specs[role].name, 1, 1, config)) for role, config in configs]
+        return [finding for role, state in states for finding in judge_topic(role, state, around)]
 
     def input_starts(self) -> dict[int, int]:
         return dict(self._world.input_starts)
