@@ -107,6 +107,7 @@ def interrupted(demo: RunningDemo) -> int:
     return demo.process.wait(60)
 
 
+@pytest.mark.spread
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found through /proc")
 def test_a_demo_s_life(tmp_path: Path) -> None:
     """Start, watch invoices appear, stop, go on, be killed, go on again: nothing is lost, and the audit is clean."""

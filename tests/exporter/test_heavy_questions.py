@@ -119,6 +119,7 @@ def test_the_event_loop_never_waits_for_the_model() -> None:
         assert [one.result(DEADLINE_SECONDS).status for one in waiting] == [200] * 4
 
 
+@pytest.mark.slow("very many customers")
 def test_two_hundred_thousand_customers() -> None:
     """Health and one customer are answered before a heavy question that was asked before them."""
     world = many(200_000)

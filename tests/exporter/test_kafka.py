@@ -233,6 +233,7 @@ def test_a_topic_that_has_got_more_partitions_is_noticed(settings: Settings) -> 
     assert "restart the exporter" in str(failures[0])
 
 
+@pytest.mark.slow("brokers that fail")
 def test_it_outlives_the_broker(tmp_path: Path) -> None:
     """While the broker is gone the last numbers are served and it is said; when it is back, they move again."""
     with KafkaBroker(tmp_path / "kafka", free_port()) as broker:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.signals import Stop
@@ -17,6 +19,7 @@ from generator.sender import EventSender
 from tests.whole_topic import read_whole
 
 
+@pytest.mark.slow("brokers that fail")
 def test_a_killed_broker_loses_and_repeats_nothing(tmp_path: Path) -> None:
     """The broker is killed and started again while events are sent: each is in the topic exactly once."""
     with KafkaBroker(tmp_path, free_port()) as broker:
