@@ -76,6 +76,11 @@ def format_rounded(micros: int) -> str:
     return format_cents(round_to_cents(micros))
 
 
+def average_micros(total: int, count: int) -> int | None:
+    """Return the average of `count` amounts in micros, the half rounded up; None if there are none."""
+    return (2 * total + count) // (2 * count) if count else None
+
+
 def micros_to_float(micros: int) -> float:
     """Return units as a float, for the last step before a Prometheus or Grafana number and nowhere else."""
     return micros / MICROS_PER_UNIT

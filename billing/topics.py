@@ -1,13 +1,10 @@
 """The topics between the parts: their names come from the settings, their shape from the rules."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from billing.settings import Settings
 from billing.topic_rules import LARGEST_RECORD_BYTES as LARGEST_RECORD_BYTES
 from billing.topic_rules import Role
-
-if TYPE_CHECKING:
-    from billing.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ def changelog_topic(consumer_group: str, input_topic: str) -> str:
     return f"changelog__{consumer_group}--{input_topic}--default"
 
 
-def topic_specs(settings: "Settings") -> dict[str, TopicSpec]:
+def topic_specs(settings: Settings) -> dict[str, TopicSpec]:
     """Return the specification of every topic by its role: input, subtotals, rejected, invoices, changelog.
 
     The changelog always has as many partitions as the input; the number here stands for an input that is made.

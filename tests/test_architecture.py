@@ -234,3 +234,57 @@ def test_one_module_asks_where_partitions_begin_and_end() -> None:
     askers = {str(path.relative_to(ROOT)) for folder in MAY_IMPORT for path in sources(folder)
               if ".list_offsets(" in path.read_text(encoding="utf-8")}  # fmt: skip
     assert askers == {"billing/runtime/partition_bounds.py"}
+
+
+# How many files a newcomer needs for an answer, at most.
+MOST_FILES = {
+    "where an amount is rounded": 1,
+    "where a late event is counted": 1,
+    "where `/metrics` gets its money": 3,
+    "where a commit is made atomic": 2,
+    "when a month is due": 3,
+    "where an event gets another field": 4,
+    "where a REST path is added": 3,
+}
+
+
+def where_to_look() -> dict[str, list[str]]:
+    """The files of each question in CONTRIBUTING.md, folders included."""
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Where to look\n", 1)[1].split("\n## ")[0]
+    cells = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")][1:]
+    return {question.strip(): re.findall(r"`([\w./]+)`", files) for question, files in cells}
+
+
+def test_an_answer_needs_few_files() -> None:
+    """Each question of CONTRIBUTING.md names files that exist, and no more than it may."""
+    answers = where_to_look()
+    assert list(answers) == list(MOST_FILES)
+    assert not [file for files in answers.values() for file in files if not (ROOT / file).exists()]
+    assert not {question: files for question, files in answers.items() if not 1 <= len(files) <= MOST_FILES[question]}
+
+
+# What rounds decimals, or halves a divisor to round integers. The audit has arithmetic of its own on purpose.
+ROUNDS = re.compile(r"ROUND_[A-Z]+|\.quantize\(|// 2\) //|// \(2 \*")
+
+
+def test_amounts_are_rounded_in_one_place() -> None:
+    """A second place could round another way."""
+    others = [
+        path for folder in MAY_IMPORT for path in sources(folder) if not path.is_relative_to(ROOT / "qb" / "audit")
+    ]
+    rounding = {str(path.relative_to(ROOT)) for path in others if ROUNDS.search(path.read_text(encoding="utf-8"))}
+    assert rounding == {"billing/money.py"}
+
+
+def test_late_events_are_counted_in_one_place() -> None:
+    """Whether an event is late is asked of the watermark before it, once."""
+    asking = {str(path.relative_to(ROOT)) for path in sources("processor")
+              if re.search(r"[-<>] *(?:\w+\.)?out_of_orderness_ms", path.read_text(encoding="utf-8"))}  # fmt: skip
+    assert asking == {"processor/fold.py"}
+
+
+def test_no_part_imports_the_broker() -> None:
+    """Apache Kafka is run for demos and tests; no part may need that it is."""
+    users = {path.relative_to(ROOT).parts[0] for folder in MAY_IMPORT for path in sources(folder)
+             if any(top(module) == "broker" for module in imports(path))}  # fmt: skip
+    assert users == {"broker", "qb"}

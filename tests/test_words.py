@@ -128,7 +128,8 @@ def test_a_retired_word_stays_away(word: str) -> None:
     ("name", "home"),
     [
         ("Verdict", "qb/audit"), ("Check", "qb/audit"), ("Difference", "qb/audit"),
-        ("Session", "invoicer"), ("Board", "grafana/builder"), ("PartitionBook", "processor"), ("Progress", "billing"),
+        ("Session", "invoicer"), ("Books", "exporter/model"), ("HealthCheck", "billing/runtime"),
+        ("Board", "grafana/builder"), ("PartitionBook", "processor"), ("Progress", "billing"),
     ],
 )  # fmt: skip
 def test_a_word_of_one_part_is_defined_there_alone(name: str, home: str) -> None:
@@ -144,8 +145,8 @@ def test_a_word_of_one_part_is_defined_there_alone(name: str, home: str) -> None
 
 
 def test_names_that_meant_two_things_are_gone() -> None:
-    """A bare `Status` or `Book` says not whose it is."""
-    assert not sorted(defined() & {"Status", "Book", "DeadLetter"})
+    """A bare `Status`, `Book` or `Document` says not whose it is."""
+    assert not sorted(defined() & {"Status", "Book", "DeadLetter", "Document"})
 
 
 def test_a_book_is_the_processors() -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from billing.money import average_micros
 from exporter.datasource.frames import Field, Frame
 from exporter.datasource.units import count_field, exact_field, fraction_field, money_field, text_field, time_field
 from exporter.model.comparison import NOTHING_BEFORE, Comparison
-from exporter.model.figures import average_micros
 from exporter.query.asked import Asked
 
 

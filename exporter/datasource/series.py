@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from billing.money import average_micros
 from billing.sums import event_count, of_slot, total_micros
 from exporter.datasource.frames import Field, Frame
 from exporter.datasource.units import money_field, time_field
-from exporter.model.figures import average_micros
 from exporter.query.asked import Asked
 from exporter.query.buckets import asked_buckets
 

@@ -1,4 +1,4 @@
-"""Figures that answers make of sums: a part of them, an average, a share."""
+"""Figures that answers make of sums: a part of them, a share."""
 
 from collections.abc import Iterable
 
@@ -14,11 +14,6 @@ def only_slots(sums: Sums, slots: Iterable[int]) -> Sums:
     """Return the sums with all types emptied that are not among `slots`."""
     wanted = set(slots)
     return tuple(value if position // 2 in wanted else 0 for position, value in enumerate(sums))
-
-
-def average_micros(total: int, count: int) -> int | None:
-    """Return the average of `count` events in micros, rounded half-up; None without events."""
-    return (2 * total + count) // (2 * count) if count else None
 
 
 def share_of(part: int, whole: int) -> float | None:

@@ -6,11 +6,11 @@ from aiohttp import web
 
 from billing.clock import SystemClock
 from billing.local_time import MS_PER_HOUR
-from billing.money import format_micros
+from billing.money import average_micros, format_micros
 from billing.period import format_timestamp
 from billing.sums import NO_SUMS, event_count, of_slot, total_micros
 from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
-from exporter.model.figures import average_micros, share_of
+from exporter.model.figures import share_of
 from exporter.model.grid import Grid, choose_step
 from exporter.model.series import bucket_sums
 from exporter.model.state import NotKnownError
@@ -32,7 +32,7 @@ from exporter.rest.overview_shapes import (
     Waiting,
 )
 from exporter.web.context import Context
-from exporter.web.health import checks
+from exporter.web.health import checks, document
 from exporter.web.json_body import json_response
 from exporter.web.parameters import MONTH, read_month
 from exporter.web.problems import ProblemError
@@ -96,7 +96,7 @@ def deployment_facts(context: Context) -> DeploymentFacts:
 def health(context: Context) -> HealthDocument:
     """Return whether all is well, and the checks one by one."""
     found = checks(context)
-    return {"ok": all(check.ok for check in found), "checks": [check.document() for check in found]}
+    return {"ok": all(check.ok for check in found), "checks": [document(check) for check in found]}
 
 
 def _numbers(context: Context, view: View, month: str) -> Numbers:

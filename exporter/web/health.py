@@ -1,11 +1,12 @@
 """Liveness and readiness: what is asked of an orchestrator, each dependency by its name."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from aiohttp import web
 from typing_extensions import TypedDict
 
+from billing.runtime.part_server import HealthCheck
 from exporter.model.state import State
 from exporter.web.context import Context, context_of
 from exporter.web.json_body import json_response
@@ -29,23 +30,9 @@ class Readiness(TypedDict):
     checks: list[HealthCheckDocument]
 
 
-@dataclass(frozen=True)
-class HealthCheck:
-    """One thing that this depends on.
-
-    Args:
-        name: which.
-        ok: whether it is as it must be.
-        message: how it is, in one sentence.
-    """
-
-    name: str
-    ok: bool
-    message: str
-
-    def document(self) -> HealthCheckDocument:
-        """Return it as answers tell it."""
-        return {"name": self.name, "ok": self.ok, "message": self.message}
+def document(check: HealthCheck) -> HealthCheckDocument:
+    """Return a check as answers tell it."""
+    return {"name": check.name, "ok": check.ok, "message": check.message}
 
 
 def checks(context: Context) -> list[HealthCheck]:
@@ -93,7 +80,7 @@ async def ready(request: web.Request) -> web.Response:
         return problem_response(replace(problem, message=f"not ready: {failing}"))
     body: Readiness = {
         "status": "ready" if all(check.ok for check in found) else "degraded",
-        "checks": [check.document() for check in found],
+        "checks": [document(check) for check in found],
     }
     return json_response(body, headers={"Cache-Control": "no-store"})
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 
+from billing.money import MICROS_PER_UNIT, format_rounded
 from qb.demo.feed import Overview, Seen
 from qb.demo.supervisor import Standing
 
@@ -92,7 +93,7 @@ class CatchUpMeter:
 
 def money(amount: str) -> str:
     """Return an exact amount as people read it: rounded to the cent as invoices are, thousands apart."""
-    return f"{Decimal(amount).quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+    return f"{Decimal(format_rounded(int(Decimal(amount) * MICROS_PER_UNIT))):,}"
 
 
 def short_time(seconds: float) -> str:

@@ -10,6 +10,7 @@ from billing.money import (
     MAX_AMOUNT_MICROS,
     AmountError,
     TooPreciseError,
+    average_micros,
     format_cents,
     format_micros,
     format_rounded,
@@ -150,3 +151,11 @@ def test_texts_of_sums_have_a_fixed_number_of_digits(value: int) -> None:
         assert len(fraction) == digits
         assert int(units + fraction) == value
         assert text.startswith("-") == (value < 0)
+
+
+@pytest.mark.parametrize(
+    ("total", "count", "average"), [(0, 0, None), (5, 2, 3), (-5, 2, -2), (4, 3, 1), (5, 3, 2), (6, 3, 2)]
+)
+def test_average(total: int, count: int, average: int | None) -> None:
+    """The half goes up; of nothing there is no average."""
+    assert average_micros(total, count) == average

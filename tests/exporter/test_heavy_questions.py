@@ -64,12 +64,12 @@ def heavy_question(client: Client, gate: Gate, document: object) -> Iterator[Fut
 def many(customers: int) -> World:
     """Return a deployment with many customers, of which each has its own total."""
     world = World()
-    books, total = world.books, customers * (customers + 1) // 2
-    books.event("c0", total, count=customers)
+    committed, total = world.committed, customers * (customers + 1) // 2
+    committed.event("c0", total, count=customers)
     for number in range(customers):
         key = CustomerMonthKey(0, "2017-02", f"c{number}")
-        books.sums[key] = {"MISC": (number + 1, 1)}
-        books.changed.add(key)
+        committed.sums[key] = {"MISC": (number + 1, 1)}
+        committed.changed.add(key)
     return world.ready()
 
 
@@ -265,7 +265,7 @@ def test_a_still_state_does_not_change() -> None:
     told = json.dumps(_told(still))
     world.event("Alice", 5, "CALL")
     world.event("Newcomer", 7, "DATA")
-    world.books.reject("malformed")
+    world.committed.reject("malformed")
     world.commit()
     world.close("2017-02", 1_490_000_000_000)
     assert json.dumps(_told(still)) == told

@@ -21,7 +21,7 @@ from exporter.feeds import kafka as kafka_feed
 from exporter.model.read_model import ReadModel
 from tests.conftest import Kafka
 from tests.exporter.client import Client, serve
-from tests.exporter.world import CHARLIE_MS, Books
+from tests.exporter.world import CHARLIE_MS, CommittedSums
 
 PARTITIONS = 3
 
@@ -64,9 +64,9 @@ def send(producer: Producer, settings: Settings, records: list[Record]) -> None:
     producer.flush(30)
 
 
-def commit(producer: Producer, settings: Settings, books: Books) -> None:
+def commit(producer: Producer, settings: Settings, committed: CommittedSums) -> None:
     producer.begin_transaction()
-    send(producer, settings, books.commit())
+    send(producer, settings, committed.commit())
     producer.commit_transaction(30)
 
 
@@ -99,14 +99,14 @@ def shows(client: Client, expected: str) -> bool:
 
 def test_what_is_committed_is_shown_and_nothing_else(settings: Settings) -> None:
     """An open transaction is invisible, an aborted one stays so, a committed one shows whole and soon."""
-    producer, books = transactional(settings), Books()
-    books.event("Charlie", 199_990_000)
-    commit(producer, settings, books)
+    producer, committed = transactional(settings), CommittedSums()
+    committed.event("Charlie", 199_990_000)
+    commit(producer, settings, committed)
     with exporter(settings) as (client, failures):
         wait_until(lambda: ready(client))
         assert total(client) == "199.990000"
 
-        aborted = Books(offset=100)
+        aborted = CommittedSums(offset=100)
         aborted.event("Charlie", 1_000_000_000)
         producer.begin_transaction()
         send(producer, settings, aborted.commit())
@@ -115,9 +115,9 @@ def test_what_is_committed_is_shown_and_nothing_else(settings: Settings) -> None
         producer.abort_transaction(30)
 
         for number in range(1, 6):
-            books.event("Charlie", 1_000_000, partition=number % 3)
-            books.event(f"c{number}", 2_000_000, "CALL", partition=number % 3)
-            commit(producer, settings, books)
+            committed.event("Charlie", 1_000_000, partition=number % 3)
+            committed.event(f"c{number}", 2_000_000, "CALL", partition=number % 3)
+            commit(producer, settings, committed)
             expected = f"{199 + number}.990000"
             wait_until(partial(shows, client, expected))
         assert client.ok("/types/CALL")["total"] == "10.000000"
@@ -127,10 +127,10 @@ def test_what_is_committed_is_shown_and_nothing_else(settings: Settings) -> None
 
 def test_nothing_is_told_until_all_is_read(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading slowly, it answers 503 and how far it is, never a part of the total."""
-    producer, books = transactional(settings), Books()
+    producer, committed = transactional(settings), CommittedSums()
     for number in range(300):
-        books.event(f"c{number}", 1_000_000)
-    commit(producer, settings, books)
+        committed.event(f"c{number}", 1_000_000)
+    commit(producer, settings, committed)
     apply = ReadModel.apply
 
     def slowly(model: ReadModel, records: list[Record]) -> None:
@@ -169,15 +169,15 @@ def test_lag_is_told_against_the_input(settings: Settings) -> None:
 
 def test_markers_of_transactions_are_no_lag(settings: Settings) -> None:
     """A producer with transactions leaves offsets behind its records that nobody can count; real records still are."""
-    producer, books = transactional(settings), Books()
+    producer, committed = transactional(settings), CommittedSums()
     producer.begin_transaction()
     for _ in range(5):
         producer.produce(settings.input_topic, value=b"1488142855,Charlie,1", partition=0)
     producer.commit_transaction(30)
     with exporter(settings) as (client, _):
         wait_until(lambda: ready(client) and lag(client) == 6)
-        books.event("Charlie", 5_000_000, count=5)
-        commit(producer, settings, books)
+        committed.event("Charlie", 5_000_000, count=5)
+        commit(producer, settings, committed)
         wait_until(lambda: lag(client) == 0)
         assert 'billing_log_end_offset{partition="0"} 6.0\n' in client.get("/metrics").text
         producer.begin_transaction()
@@ -195,11 +195,11 @@ def lag(client: Client) -> int | None:
 
 def test_delays_are_measured(settings: Settings) -> None:
     """From the record time of the oldest event to now, for commits seen live."""
-    producer, books = transactional(settings), Books()
+    producer, committed = transactional(settings), CommittedSums()
     with exporter(settings) as (client, _):
         wait_until(lambda: ready(client))
-        books.event("Charlie", 1)
-        commit(producer, settings, books)
+        committed.event("Charlie", 1)
+        commit(producer, settings, committed)
         wait_until(lambda: total(client) is not None)
         delay = client.ok("/api/v1/overview")["freshness"]["delay_seconds"]
         assert delay == pytest.approx(time.time() - CHARLIE_MS / 1_000, abs=60)
@@ -239,9 +239,9 @@ def test_it_outlives_the_broker(tmp_path: Path) -> None:
     with KafkaBroker(tmp_path / "kafka", free_port()) as broker:
         settings = settings_of(broker.bootstrap_servers, "own.")
         ensure_topics(settings, ("input", "subtotals", "invoices"))
-        producer, books = transactional(settings), Books()
-        books.event("Charlie", 1_000_000)
-        commit(producer, settings, books)
+        producer, committed = transactional(settings), CommittedSums()
+        committed.event("Charlie", 1_000_000)
+        commit(producer, settings, committed)
         with exporter(settings) as (client, failures):
             wait_until(lambda: ready(client) and "billing_kafka_up 1.0" in client.get("/metrics").text)
             broker.kill()
@@ -249,8 +249,8 @@ def test_it_outlives_the_broker(tmp_path: Path) -> None:
             assert total(client) == "1.000000"
             assert client.ok("/readyz")["status"] == "degraded"
             broker.restart_node()
-            books.event("Charlie", 1_000_000)
-            commit(producer, settings, books)
+            committed.event("Charlie", 1_000_000)
+            commit(producer, settings, committed)
             wait_until(lambda: total(client) == "2.000000", 30)
             wait_until(lambda: client.ok("/readyz")["status"] == "ready")
             assert not failures

@@ -137,7 +137,7 @@ def test_books_that_are_off_are_told() -> None:
     """In the overview and in readiness, by how much."""
     world = charlie()
     world.event("Charlie", 7, count=2)
-    world.model.apply(world.books.commit()[:1])
+    world.model.apply(world.committed.commit()[:1])
     world.clock.seconds += 5
     world.model.tick()
     with world.served() as client:

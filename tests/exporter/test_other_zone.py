@@ -4,13 +4,13 @@ import pytest
 
 from exporter.model.state import State
 from tests.exporter.test_errors import assert_problem
-from tests.exporter.world import Books, World, charlie
+from tests.exporter.world import CommittedSums, World, charlie
 
 
 def counted_by(zone: str, set_to: str) -> World:
     """Return an exporter that reads what was counted by a zone."""
     world = World(time_zone=set_to)
-    world.books = Books(zone)
+    world.committed = CommittedSums(zone)
     world.event("Charlie", 199_990_000)
     return world.ready()
 
@@ -32,13 +32,13 @@ def test_another_zone_is_told(counted: str, set_to: str) -> None:
 def test_a_partition_that_changes_its_zone_ends_the_answers() -> None:
     """Also while the exporter runs; once all partitions are counted by the zone that is set, it answers again."""
     world = charlie()
-    world.books = Books("Asia/Kolkata", offset=world.books.offset)
+    world.committed = CommittedSums("Asia/Kolkata", offset=world.committed.offset)
     world.event("Dana", 5, partition=1)
     world.commit()
     assert world.model.state == "other_time_zone"
     assert "input partition 1" in world.model.why
     # Counted again by the zone that is set, from its start. The hour of the other zone is left over, and waited for.
-    world.books = Books("UTC", offset=world.books.offset)
+    world.committed = CommittedSums("UTC", offset=world.committed.offset)
     world.event("Dana", 5, partition=1)
     world.commit()
     world.model.tick()
@@ -54,12 +54,12 @@ def test_a_partition_that_changes_its_zone_ends_the_answers() -> None:
 def test_an_older_record_of_another_zone_makes_no_difference() -> None:
     """Until compaction the topic holds what was counted before: the newest progress record decides."""
     world = World(time_zone="UTC")
-    world.books = Books("Asia/Kolkata")
+    world.committed = CommittedSums("Asia/Kolkata")
     world.event("Charlie", 1)
-    old = world.books.commit()
-    world.books = Books("UTC", offset=world.books.offset)
+    old = world.committed.commit()
+    world.committed = CommittedSums("UTC", offset=world.committed.offset)
     world.event("Charlie", 1)
-    world.model.apply([*old, *world.books.commit()])
+    world.model.apply([*old, *world.committed.commit()])
     world.model.caught_up()
     world.clock.seconds += 2
     world.model.caught_up()

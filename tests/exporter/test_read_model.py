@@ -12,7 +12,7 @@ from billing.runtime.topic_reader import Record
 from billing.subtotal import CustomerMonthKey, SumsKey, encode_changed, encode_key
 from exporter.model.read_model import ReadModel
 from exporter.model.state import NotKnownError, State
-from tests.exporter.world import CHARLIE_MS, FEBRUARY_MS, HOUR_MS, Books, ManualClock, World
+from tests.exporter.world import CHARLIE_MS, FEBRUARY_MS, HOUR_MS, CommittedSums, ManualClock, World
 
 TYPES = ("CALL", "DATA", "MISC")
 
@@ -49,19 +49,19 @@ def record(key: SumsKey, offset: int, **sums: tuple[int, int]) -> Record:
 @given(events=EVENTS, commits=st.integers(1, 5), live=st.booleans(), seed=st.integers(0, 999))
 def test_totals_are_those_of_the_events(events: Events, commits: int, live: bool, seed: int) -> None:
     """Whatever the partitions, the commits and the order of a commit's records, each sum is that of its events."""
-    books, records = Books(), list[Record]()
+    committed, records = CommittedSums(), list[Record]()
     customers: defaultdict[tuple[str, str, str], int] = defaultdict(int)
     hours: defaultdict[tuple[int, str], int] = defaultdict(int)
     counts: Counter[str] = Counter()
     for number, (partition, customer, type_, at_ms, micros) in enumerate(events):
-        books.event(customer, micros, type_, at_ms, partition)
+        committed.event(customer, micros, type_, at_ms, partition)
         month = "2017-01" if at_ms < FEBRUARY_MS else "2017-02"
         customers[month, customer, type_] += micros
         hours[month_calendar("UTC").local.hour_start_ms(at_ms), type_] += micros
         counts[month] += 1
         if number % commits == 0:
-            records += shuffled(books, seed)
-    records += shuffled(books, seed)
+            records += shuffled(committed, seed)
+    records += shuffled(committed, seed)
     with model_of(renumbered(records), live).reading() as view:
         unpack = view.types.unpack
         assert {
@@ -81,10 +81,10 @@ def test_totals_are_those_of_the_events(events: Events, commits: int, live: bool
 @given(events=EVENTS, seed=st.integers(0, 999))
 def test_reading_again_changes_nothing(events: Events, seed: int) -> None:
     """Records of different keys in any order, each any number of times, give the same state: they are absolute."""
-    books = Books()
+    committed = CommittedSums()
     for partition, customer, type_, at_ms, micros in events:
-        books.event(customer, micros, type_, at_ms, partition)
-    once = books.commit()
+        committed.event(customer, micros, type_, at_ms, partition)
+    once = committed.commit()
     rng = random.Random(seed)
     several = [one for one in once for _ in range(rng.randint(1, 3))]
     rng.shuffle(several)
@@ -95,9 +95,9 @@ def test_a_topic_read_twice_is_counted_once() -> None:
     """After a reconnect old offsets may come again, and older values with them: they are left out."""
     world = World()
     world.event("Charlie", 1)
-    first = world.books.commit()
+    first = world.committed.commit()
     world.event("Charlie", 1)
-    second = world.books.commit()
+    second = world.committed.commit()
     for records in (first, second, first, second[:1]):
         world.model.apply(records)
     assert state(world.ready().model)["2017-02"] == {"Charlie": {"MISC": (2, 2)}}
@@ -143,7 +143,7 @@ def test_half_a_commit_is_not_shown() -> None:
     world.ready()
     world.event("Charlie", 50)
     world.event("Alice", 7)
-    records = world.books.commit()
+    records = world.committed.commit()
     for order in (records, records[::-1], records[1:] + records[:1]):
         fresh = World()
         fresh.event("Charlie", 100)
@@ -158,9 +158,9 @@ def test_partitions_show_by_themselves() -> None:
     """A commit of one input partition does not wait for another one's."""
     world = World().ready()
     world.event("Charlie", 1, partition=0)
-    first = world.books.commit()
+    first = world.committed.commit()
     world.event("Charlie", 2, partition=1)
-    second = world.books.commit()
+    second = world.committed.commit()
     world.model.apply(second[:1])
     world.model.apply([Record(1, number, one.key, one.value, 0) for number, one in enumerate(first)])
     assert shown(world) == {"Charlie": {"MISC": (1, 1)}}
@@ -201,7 +201,7 @@ def test_being_ready_waits_for_a_whole_commit() -> None:
     """The end of the topic may lie within a commit: its rest is awaited, but not for ever."""
     world = World()
     world.event("Charlie", 1)
-    records = world.books.commit()
+    records = world.committed.commit()
     world.model.apply(records[:-1])
     world.model.caught_up()
     assert state_of(world) == "catching_up"
@@ -262,13 +262,13 @@ def test_delays_are_told_of_what_is_newly_shown() -> None:
     """Not of what was there before the exporter: that would be the age of the deployment."""
     seen: list[int] = []
     model = ReadModel(TYPES, "UTC", on_shown=lambda _partition, _from, progress: seen.append(progress.accepted))
-    books = Books()
-    books.event("Charlie", 1)
-    model.apply(books.commit())
+    committed = CommittedSums()
+    committed.event("Charlie", 1)
+    model.apply(committed.commit())
     model.caught_up()
     assert seen == []
-    books.event("Charlie", 1)
-    model.apply(books.commit())
+    committed.event("Charlie", 1)
+    model.apply(committed.commit())
     assert seen == [2]
 
 
@@ -303,8 +303,8 @@ def shown(world: World) -> dict[str, dict[str, tuple[int, int]]]:
     return state(world.model).get("2017-02", {})
 
 
-def shuffled(books: Books, seed: int) -> list[Record]:
-    records = books.commit()
+def shuffled(committed: CommittedSums, seed: int) -> list[Record]:
+    records = committed.commit()
     random.Random(seed).shuffle(records)
     return records
 
@@ -318,8 +318,8 @@ def test_the_progress_key_is_a_record_of_its_own() -> None:
     world = World()
     world.event("Charlie", 1)
     world.ready()
-    world.books.reject("malformed", count=3)
-    assert (world.books.changed, world.books.changed_progress) == (set(), {0})
+    world.committed.reject("malformed", count=3)
+    assert (world.committed.changed, world.committed.changed_progress) == (set(), {0})
     world.commit()
     assert world.model.next_offsets() == {0: 4}
     with world.model.reading() as view:

@@ -60,7 +60,7 @@ class ManualClock:
 
 
 @dataclass
-class Books:
+class CommittedSums:
     """Absolute sums as the processor keeps them, one input partition at a time."""
 
     zone: str = "UTC"
@@ -135,7 +135,7 @@ class World:
     def __init__(self, standalone: bool = False, **settings: Any) -> None:
         self.settings = Settings(**settings)
         self.clock = ManualClock()
-        self.books = Books(self.settings.time_zone)
+        self.committed = CommittedSums(self.settings.time_zone)
         self.model = ReadModel(self.settings.types, self.settings.time_zone, clock=self.clock)
         self.ends = InputEnds(True, "a broker answers", {})
         own = OwnMetrics(CollectorRegistry())
@@ -148,11 +148,11 @@ class World:
 
     def event(self, customer: str, micros: int, type_: str = "MISC", at_ms: int = CHARLIE_MS, **more: int) -> None:
         """Accept an event; it shows with the next commit."""
-        self.books.event(customer, micros, type_, at_ms, **more)
+        self.committed.event(customer, micros, type_, at_ms, **more)
 
     def commit(self) -> None:
         """Let what has happened be read."""
-        self.model.apply(self.books.commit())
+        self.model.apply(self.committed.commit())
 
     def ready(self) -> "World":
         """Let what has happened be read, and the topics be read to their ends."""
@@ -162,16 +162,16 @@ class World:
 
     def close(self, month: str, at_ms: int) -> list[Invoice]:
         """Issue the invoices of a month: what is not billed yet up to its end, for whoever has any of it."""
-        usages = [key for key in self.books.sums if isinstance(key, CustomerMonthKey) and key.month <= month]
+        usages = [key for key in self.committed.sums if isinstance(key, CustomerMonthKey) and key.month <= month]
         pairs: list[tuple[bytes, bytes]] = []
         invoices: list[Invoice] = []
         for customer in sorted({key.customer for key in usages}):
             to_bill: dict[str, Mapping[str, tuple[int, int]]] = {}
             for key in usages:
                 billed = self._billed.get(CustomerMonthKey(0, key.month, customer), {})
-                if key.customer == customer and (new := not_billed(self.books.sums[key], billed)):
+                if key.customer == customer and (new := not_billed(self.committed.sums[key], billed)):
                     to_bill[key.month] = new
-                    self._billed[CustomerMonthKey(0, key.month, customer)] = dict(self.books.sums[key])
+                    self._billed[CustomerMonthKey(0, key.month, customer)] = dict(self.committed.sums[key])
             if not to_bill:
                 continue
             invoice, left = make_invoice(
@@ -226,8 +226,8 @@ def two_months(**settings: Any) -> World:
     world.event("Charlie", -10_000_000, "MISC", FEBRUARY_MS + 2 * DAY_MS, partition=1)
     world.event("Alice", 8_000_000, "CALL", january_ms, partition=0)
     world.event("Bob", 5_000_005, "DATA", january_ms + DAY_MS, partition=1)
-    world.books.reject("malformed", count=2)
-    world.books.reject("bad_amount", partition=1)
+    world.committed.reject("malformed", count=2)
+    world.committed.reject("bad_amount", partition=1)
     world.ready()
     world.close("2017-01", FEBRUARY_MS + DAY_MS)
     return world
