@@ -1,10 +1,10 @@
-"""The table targets about money: months, types, customers, invoices."""
+"""The table targets about events and what they cost: months, types, customers."""
 
 from collections.abc import Sequence
 from heapq import nsmallest
 from itertools import islice
 
-from billing.sums import NO_SUMS, Sums, event_count, of_slot, total_micros
+from billing.sums import Sums, event_count, of_slot, total_micros
 from exporter.datasource.columns import Row, table
 from exporter.datasource.frames import Frame
 from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
@@ -51,7 +51,7 @@ def customers(asked: Asked) -> list[Frame]:
     rows, size, cut = [], read_limit(asked, DEFAULT_TOP), False
     wanted = asked.months(default="newest")
     for month in wanted:
-        whole = total_micros(asked.counted(asked.view.month_sums(month) or NO_SUMS))
+        whole = total_micros(asked.counted(asked.view.month_sums(month)))
         top = _top(asked, month, size + 1)
         cut = cut or len(top) > size
         for name, sums in top[:size]:

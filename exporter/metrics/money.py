@@ -7,7 +7,7 @@ from billing.currency import metric_suffix
 from billing.money import micros_to_float
 from billing.period import add_months
 from billing.settings import Settings
-from billing.sums import NO_SUMS, Sums, of_slot, total_micros
+from billing.sums import Sums, of_slot, total_micros
 from exporter.metrics.family import Family, Row, counter, gauge, single
 from exporter.model.view import View
 
@@ -25,7 +25,7 @@ def shown_months(view: View) -> list[str]:
 def money(view: View, settings: Settings) -> list[Family]:
     """Return what is known about the two months."""
     months, word = shown_months(view), metric_suffix(settings.currency)
-    sums = {month: view.month_sums(month) or NO_SUMS for month in months}
+    sums = {month: view.month_sums(month) for month in months}
     periods = zip(months, ("previous", "open"), strict=False)
     families = [
         gauge("billing_month_info", "Which month is which", ("month", "period"), [(pair, 1) for pair in periods]),

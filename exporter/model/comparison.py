@@ -52,9 +52,9 @@ NOTHING_BEFORE = Comparison(NO_SUMS, NO_SUMS, known=False)
 def compare(view: View, calendar: MonthCalendar, month: str) -> Comparison:
     """Return the comparison of a month with the one before it."""
     previous_month = add_months(month, -1)
-    previous = view.month_sums(previous_month)
-    if previous is None:
+    if not view.has_month(previous_month):
         return NOTHING_BEFORE
+    previous = view.month_sums(previous_month)
     start_ms, end_ms = calendar.bounds_ms(month)
     previous_start_ms, previous_end_ms = calendar.bounds_ms(previous_month)
     as_of_ms = view.as_of_ms

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from billing.event import Reason
 from billing.subtotal import Progress
-from billing.sums import Sums, TypeTable, event_count, of_slot, total_micros
+from billing.sums import NO_SUMS, Sums, TypeTable, event_count, of_slot, total_micros
 from exporter.model.cube import Cube, MonthCube
 from exporter.model.intake import Imbalance, Intake
 from exporter.model.invoices import IssuedInvoices
@@ -154,10 +154,14 @@ class View:
         """Say whether a month's invoices are issued."""
         return MonthStatus.FINAL if self.invoices.is_closed(month) else MonthStatus.OPEN
 
-    def month_sums(self, month: str) -> Sums | None:
-        """Return the sums of a month over all customers; None if it has no events."""
+    def has_month(self, month: str) -> bool:
+        """Say whether a month has events."""
+        return month in self.cube.months
+
+    def month_sums(self, month: str) -> Sums:
+        """Return the sums of a month over all customers: nothing if it has no events."""
         cube = self.cube.months.get(month)
-        return None if cube is None else cube.sums
+        return NO_SUMS if cube is None else cube.sums
 
     def customers(self, month: str) -> Mapping[str, Sums]:
         """Return the customers of a month."""

@@ -134,7 +134,7 @@ class Asked:
     def month_sums(self, month: str) -> Sums:
         """Return the sums of a month over the customers that go through the filters, of the types asked for."""
         if not self.by_customer:
-            return self.counted(self.view.month_sums(month) or NO_SUMS)
+            return self.counted(self.view.month_sums(month))
         total = NO_SUMS
         for _, sums in self.customers_of(month):
             total = plus(total, sums)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from billing.invoice import MonthClose
 from billing.money import format_cents, format_rounded
 from billing.period import MonthCalendar
-from billing.sums import NO_SUMS, total_micros
+from billing.sums import total_micros
 from exporter.model.view import View
 
 
@@ -38,7 +38,7 @@ def marks(view: View, calendar: MonthCalendar, currency: str, at: str = "month_e
         if month in closed:
             found.append(_closed(closed[month], end_ms))
         elif as_of_ms is not None and as_of_ms >= end_ms:
-            total = format_rounded(total_micros(view.month_sums(month) or NO_SUMS))
+            total = format_rounded(total_micros(view.month_sums(month)))
             text = f"{total} {currency} so far; the invoices are not issued yet"
             found.append(Mark(end_ms, f"{month} has ended", text, ("month", "open")))
     return found

@@ -12,7 +12,7 @@ from exporter.model.view import Sort, View, measure_of
 from exporter.rest.answer import answer, answering, state_headers
 from exporter.rest.csv_body import csv_bytes, wants_csv
 from exporter.rest.cursor import Cursor, Selection, decode, encode
-from exporter.rest.documents import Documents
+from exporter.rest.documents import Documents, require_month
 from exporter.rest.shapes import Customer, Customers
 from exporter.web.parameters import (
     CURSOR,
@@ -114,8 +114,7 @@ def _selection(request: web.Request, view: View, cursor: Cursor | None) -> Selec
         _check_same(request, cursor.selection, slot, view)
         return cursor.selection
     month = asked or view.newest_month(slot)
-    if asked is not None and view.month_sums(asked) is None:
-        raise ProblemError(404, "unknown_month", f"there are no events in {asked}")
+    require_month(view, asked)
     if month is None:
         return None
     sort = read_sort(request, Sort.CUSTOMER if prefix else Sort.TOTAL)

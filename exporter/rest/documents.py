@@ -5,15 +5,26 @@ from functools import cached_property
 
 from billing.money import format_micros, format_rounded
 from billing.period import format_timestamp
-from billing.sums import NO_SUMS, Sums, event_count, total_micros
+from billing.sums import Sums, event_count, total_micros
 from exporter.model.view import View
 from exporter.rest.shapes import Amount, Customer, Month, Slot, Type
 from exporter.web.context import Context
+from exporter.web.problems import ProblemError
 
 
 def timestamp(timestamp_ms: int | None) -> str | None:
     """Return a time as RFC 3339 in UTC, None if there is none."""
     return None if timestamp_ms is None else format_timestamp(timestamp_ms)
+
+
+def require_month(view: View, month: str | None) -> None:
+    """Go on if a month has events, or none is asked for.
+
+    Raises:
+        ProblemError: it has none.
+    """
+    if month is not None and not view.has_month(month):
+        raise ProblemError(404, "unknown_month", f"there are no events in {month}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,7 @@ class Documents:
 
     def month(self, month: str) -> Month:
         """Return one month over all customers."""
-        sums = self.view.month_sums(month) or NO_SUMS
+        sums = self.view.month_sums(month)
         return {
             "month": month,
             **self.money(total_micros(sums)),

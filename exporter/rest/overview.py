@@ -8,7 +8,7 @@ from billing.clock import SystemClock
 from billing.local_time import MS_PER_HOUR
 from billing.money import average_micros, format_micros
 from billing.period import format_timestamp
-from billing.sums import NO_SUMS, event_count, of_slot, total_micros
+from billing.sums import event_count, of_slot, total_micros
 from exporter.model.comparison import NOTHING_BEFORE, Comparison, compare
 from exporter.model.figures import share_of
 from exporter.model.grid import Grid, choose_step
@@ -16,7 +16,7 @@ from exporter.model.series import bucket_sums
 from exporter.model.state import NotKnownError
 from exporter.model.view import Sort, View
 from exporter.rest.answer import answering, state_headers
-from exporter.rest.documents import Documents, timestamp
+from exporter.rest.documents import Documents, require_month, timestamp
 from exporter.rest.overview_shapes import (
     Compared,
     ComparedType,
@@ -35,7 +35,6 @@ from exporter.web.context import Context
 from exporter.web.health import checks, document
 from exporter.web.json_body import json_response
 from exporter.web.parameters import MONTH, read_month
-from exporter.web.problems import ProblemError
 from exporter.web.routes import Route
 
 TOP_CUSTOMERS = 10
@@ -100,7 +99,7 @@ def health(context: Context) -> HealthDocument:
 
 
 def _numbers(context: Context, view: View, month: str) -> Numbers:
-    sums = view.month_sums(month) or NO_SUMS
+    sums = view.month_sums(month)
     comparison = compare(view, context.calendar, month)
     whole = total_micros(sums)
     types: list[ComparedType] = []
@@ -197,8 +196,7 @@ async def get_overview(request: web.Request) -> web.Response:
     month = read_month(request)
 
     def answered(documents: Documents) -> web.Response:
-        if month is not None and documents.view.month_sums(month) is None:
-            raise ProblemError(404, "unknown_month", f"there are no events in {month}")
+        require_month(documents.view, month)
         headers = {**state_headers(documents), "Cache-Control": "no-store"}
         del headers["ETag"]
         return json_response(overview(documents, month), headers=headers)

@@ -9,7 +9,7 @@ from aiohttp import web
 from billing.local_time import MS_PER_HOUR
 from billing.money import format_micros, micros_to_float
 from billing.period import format_timestamp
-from billing.sums import NO_SUMS, event_count, of_slot, total_micros
+from billing.sums import event_count, of_slot, total_micros
 from exporter.model.figures import only_slot
 from exporter.model.view import Sort
 from exporter.query.asked import Asked
@@ -18,7 +18,7 @@ from exporter.query.time_range import TimeRange, read_time
 from exporter.rest.answer import answering, state_headers
 from exporter.rest.cursor import Selection
 from exporter.rest.customers import find
-from exporter.rest.documents import Documents
+from exporter.rest.documents import Documents, require_month
 from exporter.rest.row_shapes import AnnotationRow, CustomerRow, HourRow, MonthRow, RowMoney, SubtotalRow, TypeRow
 from exporter.web.json_body import json_response
 from exporter.web.parameters import (
@@ -94,7 +94,7 @@ async def months(request: web.Request) -> web.Response:
         rows: list[MonthRow] = []
         for month in view.months():
             start_ms, end_ms = documents.context.calendar.bounds_ms(month)
-            sums = view.month_sums(month) or NO_SUMS
+            sums = view.month_sums(month)
             rows.append({
                 "month": month,
                 "month_start": format_timestamp(start_ms),
@@ -116,8 +116,7 @@ async def customers(request: web.Request) -> web.Response:
     def answered(documents: Documents) -> web.Response:
         view = documents.view
         slot = read_slot(request, view.types)
-        if asked is not None and view.month_sums(asked) is None:
-            raise ProblemError(404, "unknown_month", f"there are no events in {asked}")
+        require_month(view, asked)
         month = asked or view.newest_month(slot)
         if month is None:
             return _rows(documents, [])

@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from billing.sums import NO_SUMS, of_slot
+from billing.sums import of_slot
 from exporter.rest.answer import answer, answering
-from exporter.rest.documents import Documents
+from exporter.rest.documents import Documents, require_month
 from exporter.rest.shapes import Type, Types
 from exporter.web.parameters import MONTH, read_month
 from exporter.web.problems import ProblemError
@@ -22,7 +22,7 @@ async def one_type(request: web.Request) -> web.Response:
             known = ", ".join(view.types.names)
             raise ProblemError(404, "unknown_type", f"type {name[:40]!r} is none of {known}")
         month = asked or view.newest_month(slot)
-        total, count = of_slot(view.month_sums(month) or NO_SUMS, slot) if month else (0, 0)
+        total, count = of_slot(view.month_sums(month), slot) if month else (0, 0)
         if month is None or not count:
             when = f" in {month}" if month else ""
             raise ProblemError(404, "unknown_type", f"there are no events of type {name}{when}")
@@ -37,12 +37,11 @@ async def list_types(request: web.Request) -> web.Response:
 
     def answered(documents: Documents) -> web.Response:
         view = documents.view
-        if asked is not None and view.month_sums(asked) is None:
-            raise ProblemError(404, "unknown_month", f"there are no events in {asked}")
+        require_month(view, asked)
         month = asked or view.newest_month()
         rows = []
         if month is not None:
-            sums = view.month_sums(month) or NO_SUMS
+            sums = view.month_sums(month)
             names = view.types.names
             rows = [documents.type(name, month, *of_slot(sums, slot)) for slot, name in enumerate(names)]
         return answer(documents, Types(types=rows, month=month, as_of=documents.as_of))

@@ -73,7 +73,7 @@ def test_totals_are_those_of_the_events(events: Events, commits: int, live: bool
         assert {
             (hour, type_): total for hour, sums in view.hours(0, 2**42) for type_, (total, _) in unpack(sums).items()
         } == dict(hours)
-        assert {month: sum((view.month_sums(month) or ())[1::2]) for month in view.months()} == dict(counts)
+        assert {month: sum(view.month_sums(month)[1::2]) for month in view.months()} == dict(counts)
         assert not view.imbalance()
 
 
@@ -110,7 +110,7 @@ def test_a_type_that_no_setting_names_is_counted_too() -> None:
     world.event("Charlie", 7, "MISC")
     with world.ready().model.reading() as view:
         assert view.types.names == ["MISC", "OLD"]
-        assert view.types.unpack(view.month_sums("2017-02") or ()) == {"MISC": (7, 1), "OLD": (5, 1)}
+        assert view.types.unpack(view.month_sums("2017-02")) == {"MISC": (7, 1), "OLD": (5, 1)}
 
 
 def test_a_tombstone_takes_a_customer_away() -> None:
