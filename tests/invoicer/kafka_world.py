@@ -18,8 +18,7 @@ from confluent_kafka import Producer
 from billing import ledger, subtotal
 from billing.invoice import Invoice, MonthClose, invoice_number
 from billing.ledger import BilledKey, InvoiceKey, MonthCloseKey
-from billing.runtime.kafka import admin_client, ensure_topics
-from billing.runtime.topic_check import widen_topic
+from billing.runtime.kafka import ensure_topics
 from billing.settings import ENVIRONMENT_PREFIX, Settings
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, TypeSums
 from tests.invoicer import killable
@@ -85,15 +84,6 @@ class KafkaWorld:
             changed.add(key)
         assert self._input.flush(TIMEOUT_SECONDS) == 0
         self._publish(changed)
-
-    def widen_input(self, partitions: int) -> None:
-        """Give the input so many partitions, and wait until its producer knows them."""
-        topic = self.settings.input_topic
-        widen_topic(admin_client(self.settings), topic, partitions)
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while len(self._input.list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic].partitions) < partitions:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
     def publish_all(self) -> None:
         """Publish all sums, as a recount into a new subtotals topic would."""

@@ -2,22 +2,24 @@
 
 from billing.runtime.partition_bounds import Bounds
 from billing.subtotal import Progress
-from invoicer.due import PartitionState
+from invoicer.due import ClosingRule, DueState, PartitionState, decide
 from invoicer.input_watch import InputWatch
 
 IDLE_AFTER_MS = 900_000
 
 
 class FakeTopic:
-    """An input topic of one partition."""
+    """An input topic of one partition, to which others may be added."""
 
     def __init__(self) -> None:
         self.log = Bounds(0, 0)
         self.may_be_asked = False
         self.asked: list[tuple[int, Bounds]] = []
 
+        self.added: dict[int, Bounds] = {}
+
     def logs(self) -> dict[int, Bounds]:
-        return {0: self.log}
+        return {0: self.log, **self.added}
 
     def holds_record(self, partition: int, stretch: Bounds) -> bool:
         assert self.may_be_asked
@@ -72,3 +74,26 @@ def test_a_silent_partition_with_something_at_its_end_is_looked_into() -> None:
     assert not world.state(progress, 0, 10, IDLE_AFTER_MS - 1).read_to_end
     assert world.state(progress, 0, 10, IDLE_AFTER_MS).read_to_end
     assert world.topic.asked == [(0, Bounds(9, 10))]
+
+
+def test_a_month_waits_for_what_lies_uncounted_in_an_added_partition() -> None:
+    """The first partition is past the month; one that is added holds it up from its first record until that counts."""
+    topic, rule = FakeTopic(), ClosingRule(out_of_orderness_ms=0, grace_ms=0, idle_after_ms=IDLE_AFTER_MS)
+    watch, month_end_ms, wall_ms = InputWatch(topic, IDLE_AFTER_MS), 1_000, 10 * IDLE_AFTER_MS
+    topic.log = Bounds(0, 1)
+    counted = {0: Progress(next_offset=1, accepted=1, watermark_ms=month_end_ms, committed_ms=0)}
+
+    def state() -> tuple[DueState, tuple[int, ...]]:
+        decision = decide(month_end_ms, watch.observe(counted, wall_ms), 0, rule)
+        return decision.state, decision.held_up_by
+
+    assert state() == (DueState.DUE, ())
+    topic.added = {1: Bounds(0, 0)}
+    assert state() == (DueState.DUE, ())
+    topic.added = {1: Bounds(0, 1)}
+    assert state() == (DueState.HELD_UP, (1,))
+    counted[1] = Progress(next_offset=1, accepted=1, watermark_ms=month_end_ms - 1, committed_ms=wall_ms)
+    assert state() == (DueState.HELD_UP, (1,))
+    topic.added = {1: Bounds(0, 2)}
+    counted[1] = Progress(next_offset=2, accepted=2, watermark_ms=month_end_ms, committed_ms=wall_ms)
+    assert state() == (DueState.DUE, ())
