@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Producer
 
 from billing.rejected_record import KEPT_BYTES, SIZE_HEADER
@@ -39,6 +40,8 @@ def test_a_record_of_few_bytes_that_unpacks_to_90_mb_is_rejected(
         assert pipeline.start("audit").wait(180) == 0
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.slow("records that unpack to very much")
 def test_many_of_them_take_the_memory_of_a_few(kafka: Kafka, tmp_path: Path, unique_name: str) -> None:
     """Sixty of 60 MB, which one fetch brings, are all rejected, and never are they in memory together."""
     records, each = 60, 60_000_000
