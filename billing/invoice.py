@@ -4,17 +4,18 @@ Each month has its own word: the *invoice month* is the one an invoice closes, t
 was incurred in. An invoice bills, per usage month up to its own, the current total minus what was billed so far.
 
 Rounding: a line adds what earlier lines of the same customer and type left over (`carried_micros`) to its exact
-amount and rounds the sum once, half-up to the cent. What that leaves over (at most half a cent, and signed) goes to
-the next line. So, for each customer and type, over any number of invoices::
+amount and rounds the sum once, half-up to the currency's minor unit (the cent of EUR, the whole yen). What that leaves
+over (at most half a unit, and signed) goes to the next line. So, for each customer and type, over any number of
+invoices::
 
-    sum of exact_micros = 10,000 * sum of amount_cents + what is left over now
+    sum of exact_micros = micros of the minor unit * sum of amount_minor + what is left over now
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from billing.money import MICROS_PER_CENT, round_to_cents
+from billing.money import micros_per_minor, round_to_minor
 from billing.subtotal import TypeSums
 
 NUMBER_DIGITS = 6
@@ -43,7 +44,7 @@ class Line:
         count: events billed here and not before.
         exact_micros: the amount billed here and not before, unrounded.
         carried_micros: what the line before it, of the same customer and type, left over.
-        amount_cents: the two of them together, rounded half-up: what is to be paid.
+        amount_minor: the two of them together in minor units, rounded half-up: what is to be paid.
     """
 
     month: str
@@ -51,12 +52,11 @@ class Line:
     count: int
     exact_micros: int
     carried_micros: int
-    amount_cents: int
+    amount_minor: int
 
-    @property
-    def residue_micros(self) -> int:
-        """What this line leaves over for the next: -5,000 to 5,000."""
-        return self.exact_micros + self.carried_micros - self.amount_cents * MICROS_PER_CENT
+    def residue_micros(self, currency: str) -> int:
+        """Return what this line leaves over for the next: at most half a minor unit, and signed."""
+        return self.exact_micros + self.carried_micros - self.amount_minor * micros_per_minor(currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ class Invoice:
         return self.adjustments + self.lines
 
     @property
-    def total_cents(self) -> int:
-        """What is to be paid: the sum of the rounded lines."""
-        return sum(line.amount_cents for line in self.all_lines)
+    def total_minor(self) -> int:
+        """What is to be paid, in minor units: the sum of the rounded lines."""
+        return sum(line.amount_minor for line in self.all_lines)
 
     @property
     def exact_micros(self) -> int:
@@ -106,7 +106,7 @@ class Invoice:
     @property
     def document(self) -> InvoiceKind:
         """Whether the customer owes the total or gets it back."""
-        return InvoiceKind.CREDIT_NOTE if self.total_cents < 0 else InvoiceKind.INVOICE
+        return InvoiceKind.CREDIT_NOTE if self.total_minor < 0 else InvoiceKind.INVOICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +116,14 @@ class Closing:
     Args:
         month: the invoice month.
         invoices: how many are issued; they are numbered from 1 to this.
-        total_cents: the sum of their totals.
+        total_minor: the sum of their totals, in minor units.
         exact_micros: the sum of what they bill, unrounded.
         last_customer: whose the last one is; customers come in the order of their code points.
     """
 
     month: str
     invoices: int = 0
-    total_cents: int = 0
+    total_minor: int = 0
     exact_micros: int = 0
     last_customer: str = ""
 
@@ -132,7 +132,7 @@ class Closing:
         return Closing(
             month=self.month,
             invoices=self.invoices + 1,
-            total_cents=self.total_cents + invoice.total_cents,
+            total_minor=self.total_minor + invoice.total_minor,
             exact_micros=self.exact_micros + invoice.exact_micros,
             last_customer=invoice.customer,
         )
@@ -147,7 +147,7 @@ class MonthClose:
         currency: ISO 4217 code of its amounts.
         closed_at_ms: when the month close was written, in milliseconds.
         invoices: how many were issued; they are numbered from 1 to this.
-        total_cents: the sum of their totals.
+        total_minor: the sum of their totals, in minor units.
         exact_micros: the sum of what they bill, unrounded.
         offsets: input partition -> offset up to which, exclusive, its records were counted at the end.
     """
@@ -156,7 +156,7 @@ class MonthClose:
     currency: str
     closed_at_ms: int
     invoices: int
-    total_cents: int
+    total_minor: int
     exact_micros: int
     offsets: Mapping[int, int]
 
@@ -192,21 +192,24 @@ def not_billed(total: TypeSums, billed: TypeSums) -> dict[str, tuple[int, int]]:
     return difference
 
 
-def make_lines(to_bill: Mapping[str, TypeSums], carried: Residues) -> tuple[tuple[Line, ...], dict[str, int]]:
+def make_lines(
+    to_bill: Mapping[str, TypeSums], carried: Residues, currency: str
+) -> tuple[tuple[Line, ...], dict[str, int]]:
     """Return the lines for what is to bill, by usage month and type, and what they leave over.
 
     Args:
         to_bill: usage month -> what :func:`not_billed` says of it.
         carried: what the customer's earlier invoices left over.
+        currency: ISO 4217 code; its minor unit is what a line is rounded to.
     """
     left = dict(carried)
     lines = []
     for month in sorted(to_bill):
         for type_, (exact_micros, count) in sorted(to_bill[month].items()):
             carried_micros = left.get(type_, 0)
-            amount_cents = round_to_cents(exact_micros + carried_micros)
-            line = Line(month, type_, count, exact_micros, carried_micros, amount_cents)
-            left[type_] = line.residue_micros
+            amount_minor = round_to_minor(exact_micros + carried_micros, currency)
+            line = Line(month, type_, count, exact_micros, carried_micros, amount_minor)
+            left[type_] = line.residue_micros(currency)
             lines.append(line)
     return tuple(lines), {type_: micros for type_, micros in left.items() if micros}
 
@@ -237,7 +240,7 @@ def make_invoice(
     Raises:
         ValueError: there is nothing to bill, or a usage month lies after the invoice month.
     """
-    lines, left = make_lines(to_bill, carried)
+    lines, left = make_lines(to_bill, carried, currency)
     if not lines:
         raise ValueError(f"nothing to bill {customer!r} for {month}")
     if max(to_bill) > month:

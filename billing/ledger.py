@@ -20,6 +20,12 @@ sees, for any customer, that the sum of the invoices' exact amounts equals what 
 `closing` record and without a month close is being closed. The customer comes last in its key and may hold any
 character.
 
+Amounts to pay are whole minor units of the currency. Of a currency whose minor unit is a hundredth, invoices and month
+closes are version 1 and name them ``amount_cents`` and ``total_cents``; of any other currency they are version 2 and
+name them ``amount_minor`` and ``total_minor``. A record of the version that its currency does not have is refused: its
+amounts are hundredths of a currency that is not paid in them. A `closing` record is version 1 for every currency, and
+its ``total_cents`` are minor units.
+
 Values only ever grow in meaning by a new `v`: a reader that meets one it does not know raises
 :class:`~billing.subtotal.UnknownVersionError` instead of guessing.
 """
@@ -29,10 +35,13 @@ from dataclasses import asdict, dataclass
 from json import dumps
 from typing import Any
 
+from billing.currency import minor_digits
 from billing.invoice import Closing, Invoice, Line, MonthClose, Residues
-from billing.subtotal import RecordError, load_versioned
+from billing.subtotal import RecordError, UnknownVersionError, load_versioned
 
 VERSION = 1
+MINOR_VERSION = 2
+OTHER_CURRENCY_RUNBOOK = "docs/runbook.md#currency-changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,8 @@ class MonthCloseKey:
 
     month: str
 
+
+_CLOSING_NAMES = {"total_minor": "total_cents"}
 
 LedgerKey = InvoiceKey | BilledKey | CarriedKey | ClosingKey | MonthCloseKey
 
@@ -114,17 +125,18 @@ def decode_key(data: bytes) -> LedgerKey:
 
 
 def encode_invoice(invoice: Invoice) -> bytes:
-    """Return the record value of an invoice. Money is in whole micros and cents."""
+    """Return the record value of an invoice. Money is in whole micros and minor units."""
+    version, unit = _form(invoice.currency)
     record = {
-        "v": VERSION,
+        "v": version,
         "number": invoice.number,
         "customer": invoice.customer,
         "month": invoice.month,
         "currency": invoice.currency,
         "issued_at_ms": invoice.issued_at_ms,
-        "total_cents": invoice.total_cents,
-        "lines": [_line_fields(line) for line in invoice.lines],
-        "adjustments": [_line_fields(line) for line in invoice.adjustments],
+        f"total_{unit}": invoice.total_minor,
+        "lines": [_line_fields(line, unit) for line in invoice.lines],
+        "adjustments": [_line_fields(line, unit) for line in invoice.adjustments],
         "offsets": _offset_fields(invoice.offsets),
     }
     return _dump(record)
@@ -137,7 +149,7 @@ def decode_invoice(data: bytes) -> Invoice:
         UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value, or its total is not the sum of its lines.
     """
-    record = load_versioned(data, VERSION)
+    record, unit = _load_money(data)
     try:
         invoice = Invoice(
             number=str(record["number"]),
@@ -145,11 +157,11 @@ def decode_invoice(data: bytes) -> Invoice:
             month=str(record["month"]),
             currency=str(record["currency"]),
             issued_at_ms=int(record["issued_at_ms"]),
-            lines=tuple(Line(**fields) for fields in record["lines"]),
-            adjustments=tuple(Line(**fields) for fields in record["adjustments"]),
+            lines=tuple(_line(fields, unit) for fields in record["lines"]),
+            adjustments=tuple(_line(fields, unit) for fields in record["adjustments"]),
             offsets=_offsets(record["offsets"]),
         )
-        if invoice.total_cents != record["total_cents"]:
+        if invoice.total_minor != record[f"total_{unit}"]:
             raise RecordError(f"the total of invoice {invoice.number} is not the sum of its lines")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, RecordError):
@@ -179,7 +191,8 @@ def decode_carried(data: bytes) -> dict[str, int]:
 
 def encode_closing(closing: Closing) -> bytes:
     """Return the record value of how far a closing has come."""
-    return _dump({"v": VERSION, **asdict(closing)})
+    fields = asdict(closing)
+    return _dump({"v": VERSION, **{_CLOSING_NAMES.get(name, name): value for name, value in fields.items()}})
 
 
 def decode_closing(data: bytes) -> Closing:
@@ -192,20 +205,21 @@ def decode_closing(data: bytes) -> Closing:
     record = load_versioned(data, VERSION)
     del record["v"]
     try:
-        return Closing(**record)
-    except TypeError:
+        return Closing(total_minor=record.pop("total_cents"), **record)
+    except (KeyError, TypeError):
         raise RecordError(f"not the value of a closing record: {data[:80]!r}") from None
 
 
 def encode_close(close: MonthClose) -> bytes:
     """Return the record value of a month close."""
+    version, unit = _form(close.currency)
     record = {
-        "v": VERSION,
+        "v": version,
         "month": close.month,
         "currency": close.currency,
         "closed_at_ms": close.closed_at_ms,
         "invoices": close.invoices,
-        "total_cents": close.total_cents,
+        f"total_{unit}": close.total_minor,
         "exact_micros": close.exact_micros,
         "offsets": _offset_fields(close.offsets),
     }
@@ -219,14 +233,14 @@ def decode_close(data: bytes) -> MonthClose:
         UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
-    record = load_versioned(data, VERSION)
+    record, unit = _load_money(data)
     try:
         return MonthClose(
             month=str(record["month"]),
             currency=str(record["currency"]),
             closed_at_ms=int(record["closed_at_ms"]),
             invoices=int(record["invoices"]),
-            total_cents=int(record["total_cents"]),
+            total_minor=int(record[f"total_{unit}"]),
             exact_micros=int(record["exact_micros"]),
             offsets=_offsets(record["offsets"]),
         )
@@ -234,15 +248,37 @@ def decode_close(data: bytes) -> MonthClose:
         raise RecordError(f"not the value of a month close: {data[:80]!r}") from None
 
 
-def _line_fields(line: Line) -> dict[str, Any]:
+def _line_fields(line: Line, unit: str) -> dict[str, Any]:
     return {
         "month": line.month,
         "type": line.type,
         "count": line.count,
         "exact_micros": line.exact_micros,
         "carried_micros": line.carried_micros,
-        "amount_cents": line.amount_cents,
+        f"amount_{unit}": line.amount_minor,
     }
+
+
+def _line(fields: dict[str, Any], unit: str) -> Line:
+    return Line(amount_minor=fields.pop(f"amount_{unit}"), **fields)
+
+
+def _form(currency: str) -> tuple[int, str]:
+    """Return the version of a currency's records with amounts to pay, and what minor units are called in them."""
+    return (VERSION, "cents") if minor_digits(currency) == 2 else (MINOR_VERSION, "minor")
+
+
+def _load_money(data: bytes) -> tuple[dict[str, Any], str]:
+    record = load_versioned(data, MINOR_VERSION, VERSION)
+    currency = str(record.get("currency"))
+    version, unit = _form(currency)
+    if record["v"] != version:
+        digits = minor_digits(currency)
+        raise UnknownVersionError(
+            f"version {record['v']} of a record in {currency}, whose amounts have {digits} digits, is not {version}: "
+            f"its amounts are not what is paid; see {OTHER_CURRENCY_RUNBOOK}"
+        )
+    return record, unit
 
 
 def _offset_fields(offsets: Mapping[int, int]) -> dict[str, int]:

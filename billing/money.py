@@ -2,8 +2,9 @@
 
 import re
 
+from billing.currency import minor_digits
+
 MICROS_PER_UNIT = 1_000_000
-MICROS_PER_CENT = 10_000
 FRACTION_DIGITS = 6
 
 # Eighteen digits, six of them behind the point: what a Decimal(18, 6) holds.
@@ -59,21 +60,29 @@ def format_micros(micros: int) -> str:
     return f"{'-' if micros < 0 else ''}{units}.{fraction:06d}"
 
 
-def round_to_cents(micros: int) -> int:
-    """Return whole cents, half-up: half a cent goes away from zero, so a credit mirrors its charge."""
-    cents = (abs(micros) + MICROS_PER_CENT // 2) // MICROS_PER_CENT
-    return -cents if micros < 0 else cents
+def micros_per_minor(currency: str) -> int:
+    """Return the micros of a currency's minor unit: 10,000 for the cent of EUR, 1,000,000 for JPY, 1,000 for KWD."""
+    return int(10 ** (FRACTION_DIGITS - minor_digits(currency)))
 
 
-def format_cents(cents: int) -> str:
-    """Return the decimal text with two fractional digits: ``19999`` is ``199.99``."""
-    units, fraction = divmod(abs(cents), 100)
-    return f"{'-' if cents < 0 else ''}{units}.{fraction:02d}"
+def round_to_minor(micros: int, currency: str) -> int:
+    """Return whole minor units, half-up: half a unit goes away from zero, so a credit mirrors its charge."""
+    unit = micros_per_minor(currency)
+    minor = (abs(micros) + unit // 2) // unit
+    return -minor if micros < 0 else minor
 
 
-def format_rounded(micros: int) -> str:
-    """Return the amount rounded half-up to the cent, with two fractional digits."""
-    return format_cents(round_to_cents(micros))
+def format_minor(minor: int, currency: str) -> str:
+    """Return the decimal text with the currency's digits: ``19999`` is ``199.99`` EUR or ``19999`` JPY."""
+    digits = minor_digits(currency)
+    units, fraction = divmod(abs(minor), 10**digits)
+    point = f".{fraction:0{digits}d}" if digits else ""
+    return f"{'-' if minor < 0 else ''}{units}{point}"
+
+
+def format_rounded(micros: int, currency: str) -> str:
+    """Return the amount rounded half-up to the currency's minor unit, with as many fractional digits."""
+    return format_minor(round_to_minor(micros, currency), currency)
 
 
 def average_micros(total: int, count: int) -> int | None:

@@ -369,11 +369,11 @@ def decode_progress(data: bytes) -> Progress:
         raise RecordError(f"not the value of a progress record: {data[:80]!r}") from None
 
 
-def load_versioned(data: bytes, known: int) -> dict[str, Any]:
+def load_versioned(data: bytes, known: int, *also: int) -> dict[str, Any]:
     """Return a JSON object that has its version in `v`. The standard library reads it: sums may outgrow 64 bits.
 
     Raises:
-        UnknownVersionError: the version is not the one that is `known`.
+        UnknownVersionError: the version is neither the one that is `known` nor one of `also`.
         RecordError: the bytes are no such object.
     """
     try:
@@ -381,6 +381,6 @@ def load_versioned(data: bytes, known: int) -> dict[str, Any]:
         version = record["v"]
     except (ValueError, KeyError, TypeError):
         raise RecordError(f"not a versioned JSON object: {data[:80]!r}") from None
-    if version != known:
+    if version != known and version not in also:
         raise UnknownVersionError.of(version, known)
     return dict(record)

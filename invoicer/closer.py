@@ -190,7 +190,7 @@ class Closer:
             currency=self.currency,
             closed_at_ms=self.clock.now_ms(),
             invoices=closing.invoices,
-            total_cents=closing.total_cents,
+            total_minor=closing.total_minor,
             exact_micros=closing.exact_micros,
             offsets=self.accounts.offsets,
         )

@@ -101,7 +101,7 @@ def records_of(last: Invoice, billed: Mapping[str, TypeSums], carried: Residues)
         types = sums.setdefault(line.month, {})
         micros, count = types.get(line.type, (0, 0))
         types[line.type] = (micros + line.exact_micros, count + line.count)
-        left[line.type] = line.residue_micros
+        left[line.type] = line.residue_micros(last.currency)
     left = {type_: micros for type_, micros in left.items() if micros}
     return [
         *((ledger.encode_key(BilledKey(month, last.customer)), encode_sums(sums[month])) for month in sorted(sums)),

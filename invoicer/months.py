@@ -132,7 +132,7 @@ class Months:
                 "month closed",
                 month=month,
                 invoices=close.invoices,
-                total_cents=close.total_cents,
+                total_minor=close.total_minor,
                 currency=close.currency,
                 seconds=round(seconds, 1),
             )

@@ -11,7 +11,7 @@ from rich.table import Table
 from billing import ledger
 from billing.invoice import Invoice, MonthClose
 from billing.ledger import InvoiceKey, MonthCloseKey
-from billing.money import format_cents
+from billing.money import format_minor
 from invoicer.files.rows import INVOICE_COLUMNS, invoice_row
 from invoicer.issued import KeyValue
 
@@ -63,8 +63,8 @@ class PreviewWriter:
                 )
         self._table = None
         print(
-            f"{close.month}: {close.invoices} invoices over {format_cents(close.total_cents)} {close.currency}"
-            " would be issued; nothing was",
+            f"{close.month}: {close.invoices} invoices over"
+            f" {format_minor(close.total_minor, close.currency)} {close.currency} would be issued; nothing was",
             file=self._summary,
         )
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from billing.money import average_micros
 from exporter.datasource.frames import Field, Frame
-from exporter.datasource.units import count_field, exact_field, fraction_field, money_field, text_field, time_field
+from exporter.datasource.units import (
+    count_field,
+    exact_field,
+    fraction_field,
+    money_field,
+    price_digits,
+    text_field,
+    time_field,
+)
 from exporter.model.comparison import NOTHING_BEFORE, Comparison
 from exporter.query.asked import Asked
 
@@ -47,7 +55,12 @@ def _column(asked: Asked, name: str, rows: Sequence[Row]) -> Field:
         case "revenue_exact":
             return exact_field(name, [row.total for row in rows])
         case "average_price":
-            return money_field(name, [average_micros(row.total, row.count) for row in rows], asked.currency, 4)
+            return money_field(
+                name,
+                [average_micros(row.total, row.count) for row in rows],
+                asked.currency,
+                price_digits(asked.currency),
+            )
         case "previous_revenue":
             return money_field(name, [row.comparison.previous_micros for row in rows], asked.currency)
         case "previous_to_date":

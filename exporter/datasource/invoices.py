@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from billing.invoice import Invoice
-from billing.money import MICROS_PER_CENT
+from billing.money import micros_per_minor
 from exporter.datasource.frames import Frame
 from exporter.datasource.tables import DEFAULT_ROWS, read_limit
 from exporter.datasource.units import count_field, exact_field, money_field, text_field, time_field
@@ -17,7 +17,7 @@ def invoices(asked: Asked) -> list[Frame]:
     """Return the invoices of the months asked for, by default of the newest that has any."""
     size = read_limit(asked, DEFAULT_ROWS)
     found = list(islice(_chosen(asked, size), size + 1))
-    rows = found[:size]
+    rows, unit = found[:size], micros_per_minor(asked.currency)
     notices = [("warning", f"the first {size} invoices are shown")] if len(found) > size else []
     return [
         Frame(
@@ -26,7 +26,7 @@ def invoices(asked: Asked) -> list[Frame]:
                 text_field("number", [one.number for one in rows]),
                 text_field("customer", [one.customer for one in rows]),
                 text_field("month", [one.month for one in rows]),
-                money_field("amount", [one.total_cents * MICROS_PER_CENT for one in rows], asked.currency),
+                money_field("amount", [one.total_minor * unit for one in rows], asked.currency),
                 exact_field("amount_exact", [one.exact_micros for one in rows]),
                 count_field("events", [one.count for one in rows]),
                 time_field("issued", [one.issued_at_ms for one in rows]),

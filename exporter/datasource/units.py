@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from billing.currency import prefix
+from billing.currency import minor_digits, prefix
 from billing.money import format_micros, micros_to_float
 from exporter.datasource.frames import Field
 
 
 def money_unit(currency: str) -> str:
-    """Return the unit that shows money in full, to the cent."""
+    """Return the unit that shows money in full, to the minor unit."""
     return f"currency:financial:{prefix(currency)}"
 
 
@@ -16,13 +16,19 @@ def money_field(
     name: str,
     micros: Sequence[int | None],
     currency: str,
-    decimals: int = 2,
+    decimals: int | None = None,
     display: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Field:
-    """Return money as numbers."""
+    """Return money as numbers, by default with the digits of the currency's minor unit."""
     values = [None if value is None else micros_to_float(value) for value in micros]
-    return Field(name, "number", values, money_unit(currency), decimals, display, labels or {})
+    digits = minor_digits(currency) if decimals is None else decimals
+    return Field(name, "number", values, money_unit(currency), digits, display, labels or {})
+
+
+def price_digits(currency: str) -> int:
+    """Return the digits of an average price: two more than an amount has."""
+    return minor_digits(currency) + 2
 
 
 def exact_field(name: str, micros: Sequence[int]) -> Field:

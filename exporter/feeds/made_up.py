@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from random import Random
 
 from billing.local_time import MS_PER_HOUR
-from billing.money import MICROS_PER_CENT
 from billing.period import MonthCalendar
 
 CUSTOMERS = (
@@ -14,9 +13,10 @@ CUSTOMERS = (
 )  # fmt: skip
 EVENTS_PER_HOUR = 3_600
 PARTITIONS = 4
+_MICROS_PER_HUNDREDTH = 10_000
 
-# Cents of an average event, by the place of its type; further types cost like the last one.
-_PRICES_CENTS = (9, 120, 45, 990, 1_990)
+# What an average event costs in hundredths, by the place of its type; further types cost like the last one.
+_PRICES = (9, 120, 45, 990, 1_990)
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Business:
             for place, name in enumerate(self._types):
                 share = EVENTS_PER_HOUR / len(CUSTOMERS) / len(self._types)
                 count = int(share * busy * random.uniform(0.4, 1.6) * 2 / (1 + customer / 5))
-                cents = int(count * _price_cents(place) * random.uniform(0.9, 1.1))
+                hundredths = int(count * _price(place) * random.uniform(0.9, 1.1))
                 if count:
-                    sales.append(Sale(customer, name, cents * MICROS_PER_CENT, count))
+                    sales.append(Sale(customer, name, hundredths * _MICROS_PER_HUNDREDTH, count))
         return sales
 
     def event(self, hour_ms: int, number: int) -> Sale:
@@ -60,7 +60,7 @@ class Business:
         random = self._random("event", hour_ms, number)
         place = random.randrange(len(self._types))
         customer = min(int(random.expovariate(0.2)), len(CUSTOMERS) - 1)
-        micros = int(_price_cents(place) * random.uniform(0.2, 1.8) * MICROS_PER_CENT)
+        micros = int(_price(place) * random.uniform(0.2, 1.8) * _MICROS_PER_HUNDREDTH)
         credit = random.random() < 0.01
         return Sale(customer, self._types[place], -micros if credit else micros, 1)
 
@@ -76,8 +76,8 @@ def first_hour_ms(calendar: MonthCalendar, now_ms: int, months_back: int = 2) ->
     return max(0, calendar.bounds_ms(month)[0])
 
 
-def _price_cents(place: int) -> int:
-    return _PRICES_CENTS[min(place, len(_PRICES_CENTS) - 1)]
+def _price(place: int) -> int:
+    return _PRICES[min(place, len(_PRICES) - 1)]
 
 
 def _busyness(hour_ms: int) -> float:

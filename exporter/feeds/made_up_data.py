@@ -100,7 +100,7 @@ class MadeUpData:
         """Return the records of a month's invoices and its month close."""
         self._closed.add(month)
         pairs: list[tuple[LedgerKey, bytes]] = []
-        cents = micros = ordinal = 0
+        minor = micros = ordinal = 0
         for key in sorted((k for k in self._sums if isinstance(k, CustomerMonthKey)), key=lambda k: k.customer):
             if key.month != month:
                 continue
@@ -114,8 +114,8 @@ class MadeUpData:
             pairs.append((InvoiceKey(month, key.customer), encode_invoice(invoice)))
             pairs.append((BilledKey(month, key.customer), encode_sums(self._sums[key])))
             pairs.append((CarriedKey(key.customer), encode_carried(left)))
-            cents, micros = cents + invoice.total_cents, micros + invoice.exact_micros
-        month_close = MonthClose(month, self._settings.currency, at_ms, ordinal, cents, micros, self.ends())
+            minor, micros = minor + invoice.total_minor, micros + invoice.exact_micros
+        month_close = MonthClose(month, self._settings.currency, at_ms, ordinal, minor, micros, self.ends())
         pairs.append((MonthCloseKey(month), encode_close(month_close)))
         first, self._ledger_offset = self._ledger_offset, self._ledger_offset + len(pairs)
         return [Record(0, first + i, encode_ledger_key(key), value, at_ms) for i, (key, value) in enumerate(pairs)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from billing.currency import metric_suffix
-from billing.money import micros_to_float
+from billing.money import micros_per_minor, micros_to_float
 from billing.period import add_months
 from billing.settings import Settings
 from billing.sums import Sums, of_slot, total_micros
@@ -35,7 +35,7 @@ def money(view: View, settings: Settings) -> list[Family]:
               [(label, count) for label, _, count in _by_type(view, sums)]),
         gauge("billing_active_customers", "Customers with an event of that type in that month", _BY_TYPE,
               _active(view, months)),
-        *_invoices(view, months, word),
+        *_invoices(view, months, settings.currency),
     ]  # fmt: skip
     if settings.customer_series_limit:
         families.append(_customers(view, sums, word, settings.customer_series_limit))
@@ -68,12 +68,20 @@ def _customers(view: View, sums: dict[str, Sums], word: str, limit: int) -> Fami
     return gauge(f"billing_customer_subtotal_{word}", text, ("customer", "month"), rows)
 
 
-def _invoices(view: View, months: list[str], word: str) -> list[Family]:
+def _invoices(view: View, months: list[str], currency: str) -> list[Family]:
     invoices = [(month, view.invoices.months.get(month)) for month in months]
-    cents: list[Row] = [((month,), issued.total_cents / 100 if issued else 0.0) for month, issued in invoices]
+    unit = micros_per_minor(currency)
+    totals: list[Row] = [
+        ((month,), micros_to_float(issued.total_minor * unit) if issued else 0.0) for month, issued in invoices
+    ]
     numbers: list[Row] = [((month,), len(issued.values) if issued else 0) for month, issued in invoices]
     return [
-        gauge(f"billing_invoiced_{word}", "Total of the invoices issued for a month", ("month",), cents),
+        gauge(
+            f"billing_invoiced_{metric_suffix(currency)}",
+            "Total of the invoices issued for a month",
+            ("month",),
+            totals,
+        ),
         gauge("billing_invoices", "Invoices issued for a month", ("month",), numbers),
         single(counter, "billing_months_closed", "Months closed so far", len(view.invoices.closed())),
     ]

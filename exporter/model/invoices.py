@@ -26,7 +26,7 @@ class MonthInvoices:
 
     values: dict[str, bytes] = field(default_factory=dict)
     customers: list[str] = field(default_factory=list)
-    total_cents: int = 0
+    total_minor: int = 0
     close: MonthClose | None = None
     is_lent: bool = False
 
@@ -98,13 +98,14 @@ class IssuedInvoices:
             for position in range(start, len(of_month.customers)):
                 yield decode_invoice(of_month.values[of_month.customers[position]])
 
-    def draft_lines(self, customer: str, month: str, totals: Mapping[str, TypeSums]) -> tuple[Line, ...]:
+    def draft_lines(self, customer: str, month: str, totals: Mapping[str, TypeSums], currency: str) -> tuple[Line, ...]:
         """Return the lines that an invoice for `month` would have if it were issued now.
 
         Args:
             customer: who would pay.
             month: the invoice month.
             totals: usage month -> the customer's current totals by type.
+            currency: ISO 4217 code.
         """
         to_bill = {
             usage: not_billed(total, self._billed_so_far(usage, customer))
@@ -112,7 +113,7 @@ class IssuedInvoices:
             if usage <= month
         }
         carried = decode_carried(self._carried[customer]) if customer in self._carried else {}
-        lines, _ = make_lines({usage: open_ for usage, open_ in to_bill.items() if open_}, carried)
+        lines, _ = make_lines({usage: open_ for usage, open_ in to_bill.items() if open_}, carried, currency)
         return lines
 
     def _billed_so_far(self, month: str, customer: str) -> TypeSums:
@@ -126,12 +127,12 @@ class IssuedInvoices:
         of_month = self._month(month)
         of_month.before_change()
         if customer in of_month.values:
-            of_month.total_cents -= decode_invoice(of_month.values[customer]).total_cents
+            of_month.total_minor -= decode_invoice(of_month.values[customer]).total_minor
         if value is None:
             if of_month.values.pop(customer, None) is not None:
                 of_month.customers.remove(customer)
             return
-        of_month.total_cents += decode_invoice(value).total_cents
+        of_month.total_minor += decode_invoice(value).total_minor
         if customer not in of_month.values:
             of_month.customers.append(customer)
         of_month.values[customer] = value

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from billing.invoice import MonthClose
-from billing.money import format_cents, format_rounded
+from billing.money import format_minor, format_rounded
 from billing.period import MonthCalendar
 from billing.sums import total_micros
 from exporter.model.view import View
@@ -38,12 +38,12 @@ def marks(view: View, calendar: MonthCalendar, currency: str, at: str = "month_e
         if month in closed:
             found.append(_closed(closed[month], end_ms))
         elif as_of_ms is not None and as_of_ms >= end_ms:
-            total = format_rounded(total_micros(view.month_sums(month)))
+            total = format_rounded(total_micros(view.month_sums(month)), currency)
             text = f"{total} {currency} so far; the invoices are not issued yet"
             found.append(Mark(end_ms, f"{month} has ended", text, ("month", "open")))
     return found
 
 
 def _closed(close: MonthClose, at_ms: int) -> Mark:
-    text = f"{close.invoices} invoices, {format_cents(close.total_cents)} {close.currency}"
+    text = f"{close.invoices} invoices, {format_minor(close.total_minor, close.currency)} {close.currency}"
     return Mark(at_ms, f"{close.month} is closed", text, ("month", "final"))

@@ -44,12 +44,17 @@ class Documents:
         """The newest event time counted."""
         return timestamp(self.view.as_of_ms)
 
+    @property
+    def currency(self) -> str:
+        """The deployment's one currency."""
+        return self.context.settings.currency
+
     def money(self, micros: int) -> Amount:
         """Return an amount: exact, rounded if the currency is EUR, and the currency."""
-        currency = self.context.settings.currency
+        currency = self.currency
         total = format_micros(micros)
         if currency == "EUR":
-            return {"total": total, "totalEur": format_rounded(micros), "currency": currency}
+            return {"total": total, "totalEur": format_rounded(micros, currency), "currency": currency}
         return {"total": total, "currency": currency}
 
     def types(self, sums: Sums) -> dict[str, Slot]:

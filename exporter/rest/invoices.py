@@ -5,10 +5,9 @@ from itertools import islice
 from aiohttp import web
 
 from billing.invoice import Invoice, InvoiceKind, Line
-from billing.money import format_cents, format_micros
+from billing.money import format_micros, format_minor
 from billing.period import format_timestamp
 from billing.sums import NO_SUMS
-from exporter.model.view import View
 from exporter.rest.answer import answer, answering
 from exporter.rest.documents import Documents
 from exporter.rest.shapes import InvoiceDocument, InvoiceLine, Invoices, InvoiceSums
@@ -40,7 +39,7 @@ async def one_invoice(request: web.Request) -> web.Response:
         invoice = view.invoices.get(customer, month)
         if invoice is not None:
             return answer(documents, issued(documents, invoice))
-        lines = () if view.invoices.is_closed(month) else draft_lines(view, customer, month)
+        lines = () if view.invoices.is_closed(month) else draft_lines(documents, customer, month)
         if not lines:
             raise ProblemError(404, "unknown_invoice", f"{customer[:200]!r} has nothing to pay for {month}")
         return answer(documents, draft(documents, customer, month, lines))
@@ -70,13 +69,13 @@ async def list_invoices(request: web.Request) -> web.Response:
     return await answering(request, answered, at_once=size <= DEFAULT_LIMIT)
 
 
-def draft_lines(view: View, customer: str, month: str) -> tuple[Line, ...]:
+def draft_lines(documents: Documents, customer: str, month: str) -> tuple[Line, ...]:
     """Return the lines of the invoice that would be issued now."""
-    types = view.types
+    view, types = documents.view, documents.view.types
     totals = {
         usage: types.unpack(view.customer(customer, usage) or NO_SUMS) for usage in view.customer_months(customer)
     }
-    return view.invoices.draft_lines(customer, month, totals)
+    return view.invoices.draft_lines(customer, month, totals, documents.currency)
 
 
 def issued(documents: Documents, invoice: Invoice) -> InvoiceDocument:
@@ -89,47 +88,47 @@ def issued(documents: Documents, invoice: Invoice) -> InvoiceDocument:
         "month": invoice.month,
         "currency": invoice.currency,
         "issued_at": format_timestamp(invoice.issued_at_ms),
-        **_amounts(invoice.all_lines),
-        "lines": [_line(line) for line in invoice.lines],
-        "adjustments": [_line(line) for line in invoice.adjustments],
+        **_amounts(invoice.all_lines, invoice.currency),
+        "lines": [_line(line, invoice.currency) for line in invoice.lines],
+        "adjustments": [_line(line, invoice.currency) for line in invoice.adjustments],
         "as_of": documents.as_of,
     }
 
 
 def draft(documents: Documents, customer: str, month: str, lines: tuple[Line, ...]) -> InvoiceDocument:
     """Return the document of an invoice that is not issued yet."""
-    negative = sum(line.amount_cents for line in lines) < 0
+    negative = sum(line.amount_minor for line in lines) < 0
     return {
         "number": None,
         "status": "draft",
         "document": InvoiceKind.CREDIT_NOTE if negative else InvoiceKind.INVOICE,
         "customer": customer,
         "month": month,
-        "currency": documents.context.settings.currency,
+        "currency": documents.currency,
         "issued_at": None,
-        **_amounts(lines),
-        "lines": [_line(line) for line in lines if line.month == month],
-        "adjustments": [_line(line) for line in lines if line.month != month],
+        **_amounts(lines, documents.currency),
+        "lines": [_line(line, documents.currency) for line in lines if line.month == month],
+        "adjustments": [_line(line, documents.currency) for line in lines if line.month != month],
         "as_of": documents.as_of,
     }
 
 
-def _amounts(lines: tuple[Line, ...]) -> InvoiceSums:
+def _amounts(lines: tuple[Line, ...], currency: str) -> InvoiceSums:
     return {
-        "total": format_cents(sum(line.amount_cents for line in lines)),
+        "total": format_minor(sum(line.amount_minor for line in lines), currency),
         "exact": format_micros(sum(line.exact_micros for line in lines)),
         "count": sum(line.count for line in lines),
     }
 
 
-def _line(line: Line) -> InvoiceLine:
+def _line(line: Line, currency: str) -> InvoiceLine:
     return {
         "month": line.month,
         "type": line.type,
         "count": line.count,
         "exact": format_micros(line.exact_micros),
         "carried": format_micros(line.carried_micros),
-        "amount": format_cents(line.amount_cents),
+        "amount": format_minor(line.amount_minor, currency),
     }
 
 

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from billing.invoice import InvoiceKind
 from exporter.model.view import MonthStatus
-from exporter.web.shapes import Cents, Money, MonthName, Time, closed
+from exporter.web.shapes import Cents, Money, MonthName, Rounded, Time, closed
 
 
 @closed
@@ -88,14 +88,14 @@ class InvoiceLine(TypedDict):
     count: int
     exact: Money
     carried: Money
-    amount: Cents
+    amount: Rounded
 
 
 @closed
 class InvoiceSums(TypedDict):
     """What the lines of an invoice add up to."""
 
-    total: Cents
+    total: Rounded
     exact: Money
     count: int
 

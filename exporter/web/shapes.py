@@ -11,6 +11,9 @@ REFERENCE = "#/components/schemas/{model}"
 
 Money = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{6}$", description="exact to the micro")]
 Cents = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2}$", description="rounded half-up to the cent")]
+Rounded = Annotated[
+    str, Field(pattern=r"^-?[0-9]+(\.[0-9]{2,4})?$", description="rounded half-up to the currency's minor unit")
+]
 MonthName = Annotated[str, Field(pattern="^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from billing.currency import metric_suffix, prefix
+from billing.currency import metric_suffix, minor_digits, prefix
 
 # Grafana's short currency units, which write 1,250,000 as 1.25M: fit for an axis, not for a total.
 _SHORT_UNITS = {"EUR", "USD", "GBP", "JPY", "INR", "KRW", "PLN", "CHF", "SEK", "NOK", "DKK", "CZK"}
@@ -18,6 +18,16 @@ class Currency:
     def metric_suffix(self) -> str:
         """Return the end of the names of money metrics."""
         return metric_suffix(self.code)
+
+    @property
+    def digits(self) -> int:
+        """Return the fractional digits of an amount."""
+        return minor_digits(self.code)
+
+    @property
+    def price_digits(self) -> int:
+        """Return the fractional digits of an average price: two more than an amount has."""
+        return self.digits + 2
 
     @property
     def exact_unit(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.invoice import MonthClose
-from billing.money import format_cents, format_micros
+from billing.money import format_micros, format_minor
 from billing.period import format_timestamp
 from invoicer.files.checksummed import sha256_of
 
@@ -72,7 +72,7 @@ def _of_ledger(close: MonthClose) -> dict[str, Any]:
         "first_number": close.first_number,
         "last_number": close.last_number,
         "exact": format_micros(close.exact_micros),
-        "total": format_cents(close.total_cents),
+        "total": format_minor(close.total_minor, close.currency),
         "offsets": {str(partition): offset for partition, offset in sorted(close.offsets.items())},
     }
 

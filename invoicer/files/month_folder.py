@@ -9,6 +9,7 @@ from pathlib import Path
 
 from billing.errors import OperatorError
 from billing.invoice import Closing, Invoice, MonthClose, invoice_ordinal
+from billing.money import format_minor
 from invoicer.files.checksummed import ChecksummedFile
 from invoicer.files.manifest import MANIFEST, PAGES, FileSum, encode_manifest
 from invoicer.files.page import render_page
@@ -120,11 +121,11 @@ class MonthFolder:
         self._open[SUMS].write(f"{sha256}  {name}\n".encode())
 
     def _check(self, close: MonthClose) -> None:
-        found = (self._closing.invoices, self._closing.total_cents, self._closing.exact_micros)
-        if found != (close.invoices, close.total_cents, close.exact_micros):
+        found = (self._closing.invoices, self._closing.total_minor, self._closing.exact_micros)
+        if found != (close.invoices, close.total_minor, close.exact_micros):
             raise LedgerFaultError(
-                f"the ledger has {found[0]} invoices over {found[1]} cents of {close.month}, "
-                f"but its month close says {close.invoices} over {close.total_cents}"
+                f"the ledger has {found[0]} invoices over {format_minor(found[1], close.currency)} of {close.month}, "
+                f"but its month close says {close.invoices} over {format_minor(close.total_minor, close.currency)}"
             )
 
     def _rename(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from billing.invoice import Invoice, Line
-from billing.money import format_cents, format_micros
+from billing.money import format_micros, format_minor
 from billing.period import format_timestamp
 
 INVOICE_COLUMNS = (
@@ -27,7 +27,7 @@ def invoice_row(invoice: Invoice) -> tuple[object, ...]:
         format_timestamp(invoice.issued_at_ms),
         invoice.count,
         format_micros(invoice.exact_micros),
-        format_cents(invoice.total_cents),
+        format_minor(invoice.total_minor, invoice.currency),
     )
 
 
@@ -44,7 +44,7 @@ def line_rows(invoice: Invoice) -> Iterator[tuple[object, ...]]:
                 line.count,
                 format_micros(line.exact_micros),
                 format_micros(line.carried_micros),
-                format_cents(line.amount_cents),
+                format_minor(line.amount_minor, invoice.currency),
                 invoice.currency,
             )
 
@@ -58,21 +58,21 @@ def json_line(invoice: Invoice) -> bytes:
         "month": invoice.month,
         "currency": invoice.currency,
         "issued_at": format_timestamp(invoice.issued_at_ms),
-        "lines": [_line_fields(line) for line in invoice.lines],
-        "adjustments": [{"month": line.month, **_line_fields(line)} for line in invoice.adjustments],
+        "lines": [_line_fields(line, invoice.currency) for line in invoice.lines],
+        "adjustments": [{"month": line.month, **_line_fields(line, invoice.currency)} for line in invoice.adjustments],
         "events": invoice.count,
         "exact": format_micros(invoice.exact_micros),
-        "total": format_cents(invoice.total_cents),
+        "total": format_minor(invoice.total_minor, invoice.currency),
         "offsets": {str(partition): offset for partition, offset in sorted(invoice.offsets.items())},
     }
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _line_fields(line: Line) -> dict[str, Any]:
+def _line_fields(line: Line, currency: str) -> dict[str, Any]:
     return {
         "type": line.type,
         "events": line.count,
         "exact": format_micros(line.exact_micros),
         "carried": format_micros(line.carried_micros),
-        "amount": format_cents(line.amount_cents),
+        "amount": format_minor(line.amount_minor, currency),
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.invoice import Invoice, Line, MonthClose
-from billing.money import format_cents, format_micros
+from billing.money import format_micros, format_minor
 from billing.period import format_timestamp
 from qb.audit.findings import Check, Findings
 from qb.audit.ledger_check import LedgerCheck
@@ -89,7 +89,7 @@ class MonthFiles:
             ("month", close.month),
             ("currency", close.currency),
             ("invoices", close.invoices),
-            ("total", format_cents(close.total_cents)),
+            ("total", format_minor(close.total_minor, close.currency)),
             ("exact", format_micros(close.exact_micros)),
         ):
             self._compare(f"{MANIFEST}: {name}", expected, manifest[name])
@@ -121,7 +121,7 @@ class MonthFiles:
                 self._add(f"page of {invoice.number}", "a page", "none")
                 continue
             text = page.read_text(encoding="utf-8")
-            for fact in (invoice.number, format_cents(invoice.total_cents)):
+            for fact in (invoice.number, format_minor(invoice.total_minor, invoice.currency)):
                 if fact not in text:
                     self._add(f"page of {invoice.number}", fact, "not on the page")
         for name in pages:
@@ -156,22 +156,22 @@ def _as_json(invoice: Invoice) -> dict[str, object]:
         "month": invoice.month,
         "currency": invoice.currency,
         "issued_at": format_timestamp(invoice.issued_at_ms),
-        "lines": [_line_json(line) for line in invoice.lines],
-        "adjustments": [{"month": line.month, **_line_json(line)} for line in invoice.adjustments],
+        "lines": [_line_json(line, invoice.currency) for line in invoice.lines],
+        "adjustments": [{"month": line.month, **_line_json(line, invoice.currency)} for line in invoice.adjustments],
         "events": invoice.count,
         "exact": format_micros(invoice.exact_micros),
-        "total": format_cents(invoice.total_cents),
+        "total": format_minor(invoice.total_minor, invoice.currency),
         "offsets": {str(partition): offset for partition, offset in invoice.offsets.items()},
     }
 
 
-def _line_json(line: Line) -> dict[str, object]:
+def _line_json(line: Line, currency: str) -> dict[str, object]:
     return {
         "type": line.type,
         "events": line.count,
         "exact": format_micros(line.exact_micros),
         "carried": format_micros(line.carried_micros),
-        "amount": format_cents(line.amount_cents),
+        "amount": format_minor(line.amount_minor, currency),
     }
 
 
@@ -185,7 +185,7 @@ def _as_row(invoice: Invoice) -> dict[str, str]:
         "issued_at": format_timestamp(invoice.issued_at_ms),
         "events": str(invoice.count),
         "exact": format_micros(invoice.exact_micros),
-        "total": format_cents(invoice.total_cents),
+        "total": format_minor(invoice.total_minor, invoice.currency),
     }
 
 
@@ -202,6 +202,6 @@ def _line_rows(invoices: Iterable[Invoice]) -> Iterator[dict[str, str]]:
                     "events": str(line.count),
                     "exact": format_micros(line.exact_micros),
                     "carried": format_micros(line.carried_micros),
-                    "amount": format_cents(line.amount_cents),
+                    "amount": format_minor(line.amount_minor, invoice.currency),
                     "currency": invoice.currency,
                 }

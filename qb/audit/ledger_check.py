@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from billing.currency import minor_digits
 from billing.invoice import Closing, Invoice, Line, MonthClose, invoice_ordinal
 from billing.ledger import (
     BilledKey,
@@ -17,12 +18,12 @@ from billing.ledger import (
     decode_invoice,
     decode_key,
 )
-from billing.money import format_cents, format_micros
+from billing.money import format_micros, format_minor
 from billing.subtotal import RecordError, decode_sums
 from qb.audit.findings import Check, Findings
 from qb.audit.scratch import Amount, AmountKey, AmountRow, AmountTable, LatestTable
 
-_CENT_MICROS = 10_000
+_MICRO_DIGITS = 6
 
 
 @dataclass
@@ -30,14 +31,16 @@ class IssuedMonth:
     """What the invoices of a month add up to, and the lowest offsets that any of them counted up to."""
 
     invoices: int = 0
-    total_cents: int = 0
+    total_minor: int = 0
     exact_micros: int = 0
+    currency: str = ""
     offsets: dict[int, int] = field(default_factory=dict)
 
     def add(self, invoice: Invoice) -> None:
         """Take an invoice in."""
         self.invoices += 1
-        self.total_cents += sum(line.amount_cents for line in invoice.all_lines)
+        self.currency = invoice.currency
+        self.total_minor += sum(line.amount_minor for line in invoice.all_lines)
         self.exact_micros += sum(line.exact_micros for line in invoice.all_lines)
         self.lower(dict(invoice.offsets))
 
@@ -142,10 +145,11 @@ class LedgerCheck:
         self._findings.compare(Check.NUMBERS, f"{customer}'s invoice of {month}", month, invoice.number[: len(month)])
         self._database.execute("INSERT INTO invoices VALUES (?, ?, ?)", (month, _ordinal(invoice.number), value))
         self._months.setdefault(month, IssuedMonth()).add(invoice)
+        unit_micros = 10 ** (_MICRO_DIGITS - minor_digits(invoice.currency))
         for line in invoice.all_lines:
-            self._check_line(subject, line)
+            self._check_line(subject, line, invoice.currency, unit_micros)
             self._usage.add("lines", [((line.month, customer, line.type), line.exact_micros, line.count)])
-            left_micros = line.exact_micros - line.amount_cents * _CENT_MICROS
+            left_micros = line.exact_micros - line.amount_minor * unit_micros
             self._rounding.add("lines", [((customer, line.type), left_micros, 0)])
         for line in invoice.lines:
             self._findings.compare(Check.LEDGER, f"{subject}, a line's month", month, line.month)
@@ -153,11 +157,12 @@ class LedgerCheck:
             if line.month >= month:
                 self._findings.add(Check.LEDGER, f"{subject}, an adjustment's month", f"before {month}", line.month)
 
-    def _check_line(self, subject: str, line: Line) -> None:
+    def _check_line(self, subject: str, line: Line, currency: str, unit_micros: int) -> None:
         exact = line.exact_micros + line.carried_micros
-        cents = (abs(exact) + _CENT_MICROS // 2) // _CENT_MICROS * (-1 if exact < 0 else 1)
+        minor = (2 * abs(exact) + unit_micros) // (2 * unit_micros) * (-1 if exact < 0 else 1)
         what = f"{subject}, {line.month} {line.type}, rounded"
-        self._findings.compare(Check.LEDGER, what, format_cents(cents), format_cents(line.amount_cents))
+        expected, found = format_minor(minor, currency), format_minor(line.amount_minor, currency)
+        self._findings.compare(Check.LEDGER, what, expected, found)
 
     def _check_amounts(self) -> None:
         for key, lines, billed in self._usage.unequal("lines", "billed"):
@@ -194,9 +199,11 @@ class LedgerCheck:
             )
             return
         what = f"{month}, as its {'month close' if month in self.closes else 'closing'} says"
+        currency = month_close.currency if isinstance(month_close, MonthClose) else issued.currency
         for name, expected, found in (
+            ("currency", issued.currency or currency, currency),
             ("invoices", issued.invoices, month_close.invoices),
-            ("total", format_cents(issued.total_cents), format_cents(month_close.total_cents)),
+            ("total", format_minor(issued.total_minor, currency), format_minor(month_close.total_minor, currency)),
             ("exact total", format_micros(issued.exact_micros), format_micros(month_close.exact_micros)),
         ):
             self._findings.compare(Check.NUMBERS, f"{what}: {name}", expected, found)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from qb.demo.snapshot import Snapshot, short_path
+from qb.demo.snapshot import Snapshot, money, short_path
 
 EVERY_SECONDS = 5.0
 
@@ -15,7 +15,7 @@ def plain_line(snapshot: Snapshot) -> str:
         total = sum((Decimal(month["total"]) for month in overview["months"]), Decimal(0))
         lag = overview["freshness"]["lag_records"]
         facts += [
-            f"{total:,.2f} {overview['currency']} of {events['accepted']:,} events",
+            f"{money(total, overview['currency'])} {overview['currency']} of {events['accepted']:,} events",
             f"{events['per_second']:,.0f} events/s",
             f"lag {'unknown' if lag is None else lag}",
             f"rejected {events['rejected']:,}",

@@ -1,6 +1,7 @@
 """The live table for a terminal: a function from a snapshot to what rich draws, which fits 80 columns and 24 lines."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -71,18 +72,18 @@ def _tables(snapshot: Snapshot, overview: Overview, customers: int, width: int) 
     wide = width >= WIDE
     month = overview["month"] or "no events"
     types = _table(f"{month} by type" if wide else month, overview["currency"], wide)
-    rates = snapshot.seen.rates
+    rates, currency = snapshot.seen.rates, overview["currency"]
     for row in overview["types"]:
         name = row["type"]
         style = COLOURS.get(name, "white")
-        _add(types, Text(name, style=style), row, rates.get(f"type/{name}"), _bar(row["share"], style), wide)
+        _add(types, currency, Text(name, style=style), row, rates.get(f"type/{name}"), _bar(row["share"], style), wide)
     known = [rate for row in overview["types"] if (rate := rates.get(f"type/{row['type']}")) is not None]
     whole = Text("all", style="bold")
-    _add(types, whole, overview["totals"], sum(known) if known else None, Text(""), wide, "bold")
+    _add(types, currency, whole, overview["totals"], sum(known) if known else None, Text(""), wide, "bold")
     top = _table("top customers", overview["currency"], wide)
     for row in overview["top_customers"][:customers]:
         name = row["customer"]
-        _add(top, Text(name), row, rates.get(f"customer/{name}"), _bar(row["share"], "white"), wide)
+        _add(top, currency, Text(name), row, rates.get(f"customer/{name}"), _bar(row["share"], "white"), wide)
     grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
     grid.add_column(ratio=1)
     grid.add_column(ratio=1)
@@ -102,10 +103,14 @@ def _table(title: str, currency: str, wide: bool) -> Table:
     return table
 
 
-def _add(table: Table, name: Text, row: Overview, rate: float | None, bar: Text, wide: bool, style: str = "") -> None:
+def _add(
+    table: Table, currency: str, name: Text, row: Overview, rate: float | None, bar: Text, wide: bool, style: str = ""
+) -> None:
     speed = Text("") if rate is None else Text(f"{rate:,.1f}", style="green" if rate else "dim")
     bars = [bar] if wide else []
-    table.add_row(name, *bars, Text(money(row["total"])), Text(f"{row['count']:,}"), speed, style=style)
+    table.add_row(
+        name, *bars, Text(money(Decimal(row["total"]), currency)), Text(f"{row['count']:,}"), speed, style=style
+    )
 
 
 def _bar(share: float | None, style: str) -> Text:

@@ -91,9 +91,9 @@ class CatchUpMeter:
         return (1 - left / most,)
 
 
-def money(amount: str) -> str:
-    """Return an exact amount as people read it: rounded to the cent as invoices are, thousands apart."""
-    return f"{Decimal(format_rounded(int(Decimal(amount) * MICROS_PER_UNIT))):,}"
+def money(amount: Decimal, currency: str) -> str:
+    """Return an exact amount as people read it: rounded to the minor unit as invoices are, thousands apart."""
+    return f"{Decimal(format_rounded(int(amount * MICROS_PER_UNIT), currency)):,}"
 
 
 def short_time(seconds: float) -> str:

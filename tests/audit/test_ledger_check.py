@@ -74,7 +74,7 @@ def test_an_invoice_with_another_amount_is_found(world: World) -> None:
     """A line that says one cent more, with the residue to match its total, breaks its rounding."""
 
     def more(invoice: Invoice) -> Invoice:
-        line = replace(invoice.lines[0], amount_cents=invoice.lines[0].amount_cents + 1)
+        line = replace(invoice.lines[0], amount_minor=invoice.lines[0].amount_minor + 1)
         return replace(invoice, lines=(line, *invoice.lines[1:]))
 
     change_invoice(world, "2017-02", "Charlie", more)
@@ -172,7 +172,7 @@ def test_an_adjustment_of_the_month_itself_is_found(world: World) -> None:
     assert {difference.expected for difference in findings.differences} == {"before 2017-02"}
 
 
-@pytest.mark.parametrize("change", [{"invoices": 1}, {"total_cents": 1}, {"exact_micros": 1}])
+@pytest.mark.parametrize("change", [{"invoices": 1}, {"total_minor": 1}, {"exact_micros": 1}])
 def test_a_wrong_month_close_is_found(world: World, change: dict[str, int]) -> None:
     """The month close counts and sums its invoices."""
     change_close(world, "2017-02", lambda close: replace(close, **change))  # type: ignore[arg-type]

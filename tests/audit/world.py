@@ -178,7 +178,7 @@ class World:
             self.ledger[encode_ledger_key(ClosingKey(month))] = encode_closing(closing)
         if closed:
             close = MonthClose(
-                month, "EUR", WRITTEN_MS, len(invoices), closing.total_cents, closing.exact_micros, offsets
+                month, "EUR", WRITTEN_MS, len(invoices), closing.total_minor, closing.exact_micros, offsets
             )
             self.ledger[encode_ledger_key(MonthCloseKey(month))] = encode_close(close)
         return invoices

@@ -11,11 +11,12 @@ from billing.money import (
     AmountError,
     TooPreciseError,
     average_micros,
-    format_cents,
     format_micros,
+    format_minor,
     format_rounded,
+    micros_per_minor,
     parse_amount,
-    round_to_cents,
+    round_to_minor,
 )
 
 amounts = st.integers(-MAX_AMOUNT_MICROS, MAX_AMOUNT_MICROS)
@@ -114,39 +115,51 @@ def test_any_text_is_an_amount_or_an_amount_error(text: str) -> None:
     assert abs(micros) <= MAX_AMOUNT_MICROS
 
 
-@given(st.integers(-(10**20), 10**20))
-def test_rounding_is_half_up_and_symmetric(micros: int) -> None:
-    """Half a cent goes away from zero, so that a credit mirrors its charge."""
-    cents = round_to_cents(micros)
-    assert (
-        cents == int((Decimal(micros) / 10_000).quantize(Decimal(1), ROUND_HALF_UP)) if abs(micros) < 10**20 else True
-    )
-    assert round_to_cents(-micros) == -cents
-    assert abs(cents * 10_000 - micros) <= 5_000
+DIGITS = {"JPY": 0, "EUR": 2, "KWD": 3, "CLF": 4}
+
+
+@given(st.integers(-(10**20), 10**20), st.sampled_from(sorted(DIGITS)))
+def test_rounding_is_half_up_and_symmetric(micros: int, currency: str) -> None:
+    """Half a minor unit goes away from zero, so that a credit mirrors its charge."""
+    minor, unit = round_to_minor(micros, currency), 10 ** (6 - DIGITS[currency])
+    assert minor == int((Decimal(micros) / unit).quantize(Decimal(1), ROUND_HALF_UP))
+    assert round_to_minor(-micros, currency) == -minor
+    assert abs(minor * unit - micros) <= unit // 2
+    assert micros_per_minor(currency) == unit
 
 
 @pytest.mark.parametrize(
-    ("micros", "text"),
+    ("currency", "micros", "text"),
     [
-        (0, "0.00"),
-        (4_999, "0.00"),
-        (5_000, "0.01"),
-        (-4_999, "0.00"),
-        (-5_000, "-0.01"),
-        (199_994_999, "199.99"),
-        (199_995_000, "200.00"),
-        (-199_995_000, "-200.00"),
+        ("EUR", 0, "0.00"),
+        ("EUR", 4_999, "0.00"),
+        ("EUR", 5_000, "0.01"),
+        ("EUR", -4_999, "0.00"),
+        ("EUR", -5_000, "-0.01"),
+        ("EUR", 199_994_999, "199.99"),
+        ("EUR", 199_995_000, "200.00"),
+        ("EUR", -199_995_000, "-200.00"),
+        ("JPY", 499_999, "0"),
+        ("JPY", 500_000, "1"),
+        ("JPY", -499_999, "0"),
+        ("JPY", -1_500_000, "-2"),
+        ("KWD", 1_499, "0.001"),
+        ("KWD", 1_500, "0.002"),
+        ("KWD", -12_345_500, "-12.346"),
+        ("CLF", 49, "0.0000"),
+        ("CLF", 50, "0.0001"),
+        ("CLF", 1_000_000, "1.0000"),
     ],
 )
-def test_rounded_text(micros: int, text: str) -> None:
-    """Cents are written with two digits, and there is no minus zero."""
-    assert format_rounded(micros) == text
+def test_rounded_text(currency: str, micros: int, text: str) -> None:
+    """Minor units are written with the currency's digits, and there is no minus zero."""
+    assert format_rounded(micros, currency) == text
 
 
-@given(st.integers())
-def test_texts_of_sums_have_a_fixed_number_of_digits(value: int) -> None:
-    """However large a sum, six digits follow the point of micros and two that of cents, and no value is lost."""
-    for text, digits in ((format_micros(value), 6), (format_cents(value), 2)):
+@given(st.integers(), st.sampled_from(sorted(DIGITS)))
+def test_texts_of_sums_have_a_fixed_number_of_digits(value: int, currency: str) -> None:
+    """However large a sum, six digits follow the point of micros, the currency's that of an amount; nothing is lost."""
+    for text, digits in ((format_micros(value), 6), (format_minor(value, currency), DIGITS[currency])):
         units, _, fraction = text.partition(".")
         assert len(fraction) == digits
         assert int(units + fraction) == value

@@ -160,4 +160,4 @@ def test_a_year_ends_with_a_clean_audit(kafka: Kafka, unique_name: str, tmp_path
     january = sum(micros for (month, _, _), (micros, _) in year.expected.customers.items() if month == "2026-01")
     assert open_micros == january
     assert any(invoice.adjustments for invoice in invoices)
-    assert any(invoice.total_cents < 0 for invoice in invoices)
+    assert any(invoice.total_minor < 0 for invoice in invoices)

@@ -185,7 +185,7 @@ class World:
                 billed_sums = encode_sums(self._billed[CustomerMonthKey(0, usage, customer)])
                 pairs.append((encode_ledger_key(BilledKey(usage, customer)), billed_sums))
             pairs.append((encode_ledger_key(CarriedKey(customer)), encode_carried(left)))
-        cents, micros = sum(one.total_cents for one in invoices), sum(one.exact_micros for one in invoices)
+        cents, micros = sum(one.total_minor for one in invoices), sum(one.exact_micros for one in invoices)
         month_close = MonthClose(month, self.settings.currency, at_ms, len(invoices), cents, micros, {0: 1})
         pairs.append((encode_ledger_key(MonthCloseKey(month)), encode_close(month_close)))
         self.model.apply_invoices([self._ledger_record(key, value) for key, value in pairs])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.invoice import InvoiceKind, invoice_number
-from billing.money import MICROS_PER_CENT
+from billing.money import micros_per_minor
 from billing.runtime.signals import Stop
 from invoicer.accounts import TotalsLostError
 from invoicer.closer import Closer, Outcome
@@ -41,21 +41,21 @@ def check(world: World) -> None:
     for close in world.accounts.closes.values():
         issued = [invoice for invoice in invoices if invoice.month == close.month]
         assert close.invoices == len(issued)
-        assert close.total_cents == sum(invoice.total_cents for invoice in issued)
+        assert close.total_minor == sum(invoice.total_minor for invoice in issued)
         assert close.exact_micros == sum(invoice.exact_micros for invoice in issued)
 
 
-def check_cents(world: World) -> None:
+def check_minor(world: World) -> None:
     """Assert that what was rounded and what is carried give what was billed, per customer and type."""
     billed: dict[tuple[str, str], int] = {}
     for invoice in world.invoices:
         for line in invoice.all_lines:
             key = (invoice.customer, line.type)
-            billed[key] = billed.get(key, 0) + line.exact_micros - line.amount_cents * MICROS_PER_CENT
+            billed[key] = billed.get(key, 0) + line.exact_micros - line.amount_minor * micros_per_minor("EUR")
     for (customer, type_), micros in billed.items():
         carried = world.accounts.carried(world.accounts.customers.number_of(customer))
         assert carried.get(type_, 0) == micros
-        assert abs(micros) <= MICROS_PER_CENT // 2
+        assert abs(micros) <= micros_per_minor("EUR") // 2
 
 
 def close_with_deaths(world: World, steps: int | None) -> None:
@@ -84,12 +84,12 @@ def test_each_amount_is_billed_once(history: list[tuple[object, ...]]) -> None:
         check(world)
     world.restart()
     check(world)
-    check_cents(world)
+    check_minor(world)
     while next_month(world.accounts):
         close_with_deaths(world, None)
     assert world.open_sums() == (0, 0)
     check(world)
-    check_cents(world)
+    check_minor(world)
 
 
 def test_memory_and_ledger_agree() -> None:
@@ -131,9 +131,9 @@ def test_late_money_is_on_the_next_invoice() -> None:
     world.event(0, "2026-10", "Alice", "CALL", 100_000)
     world.close("2026-10")
     alice, bob = world.invoices[1:]
-    assert [(line.month, line.amount_cents) for line in alice.all_lines] == [("2026-09", -25), ("2026-10", 10)]
-    assert (alice.document, alice.total_cents) == (InvoiceKind.CREDIT_NOTE, -15)
-    assert [(line.month, line.amount_cents) for line in bob.all_lines] == [("2026-09", 7)]
+    assert [(line.month, line.amount_minor) for line in alice.all_lines] == [("2026-09", -25), ("2026-10", 10)]
+    assert (alice.document, alice.total_minor) == (InvoiceKind.CREDIT_NOTE, -15)
+    assert [(line.month, line.amount_minor) for line in bob.all_lines] == [("2026-09", 7)]
     assert bob.lines == ()
 
 

@@ -46,7 +46,7 @@ def issue(month: str, customers: Iterable[str]) -> tuple[list[Invoice], MonthClo
         closing = closing.after(invoice)
         invoices.append(invoice)
     close = MonthClose(
-        month, "EUR", 1_793_750_401_000, closing.invoices, closing.total_cents, closing.exact_micros, {0: 120, 1: 9}
+        month, "EUR", 1_793_750_401_000, closing.invoices, closing.total_minor, closing.exact_micros, {0: 120, 1: 9}
     )
     return invoices, close
 

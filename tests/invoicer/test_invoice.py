@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.invoice import Invoice, InvoiceKind, invoice_number, invoice_ordinal, make_invoice, make_lines, not_billed
-from billing.money import MICROS_PER_CENT, round_to_cents
+from billing.money import micros_per_minor, round_to_minor
 
 Sums = dict[str, tuple[int, int]]
 
@@ -25,33 +25,33 @@ def test_a_month_is_billed_by_type() -> None:
     """The invoice month's usage becomes a line per type, rounded half-up, with the exact amount beside it."""
     invoice, left = issue({"2026-10": {"CALL": (1_005_000, 2), "DATA": (2_004_999, 1)}})
     assert invoice.number == "2026-10-000042"
-    assert [(line.type, line.count, line.exact_micros, line.amount_cents) for line in invoice.lines] == [
+    assert [(line.type, line.count, line.exact_micros, line.amount_minor) for line in invoice.lines] == [
         ("CALL", 2, 1_005_000, 101),
         ("DATA", 1, 2_004_999, 200),
     ]
-    assert (invoice.total_cents, invoice.exact_micros, invoice.count) == (301, 3_009_999, 3)
+    assert (invoice.total_minor, invoice.exact_micros, invoice.count) == (301, 3_009_999, 3)
     assert left == {"CALL": -5_000, "DATA": 4_999}
 
 
 def test_an_earlier_month_becomes_an_adjustment() -> None:
     """What came late for a month billed before stands apart and names its month; it may be negative."""
     invoice, _ = issue({"2026-09": {"CALL": (-500_000, 1)}, "2026-10": {"CALL": (200_000, 1)}})
-    assert [(line.month, line.amount_cents) for line in invoice.adjustments] == [("2026-09", -50)]
-    assert [(line.month, line.amount_cents) for line in invoice.lines] == [("2026-10", 20)]
+    assert [(line.month, line.amount_minor) for line in invoice.adjustments] == [("2026-09", -50)]
+    assert [(line.month, line.amount_minor) for line in invoice.lines] == [("2026-10", 20)]
     assert invoice.document is InvoiceKind.CREDIT_NOTE
 
 
 def test_a_total_of_zero_is_an_invoice() -> None:
     """Events that cancel out are documented by an invoice over 0.00."""
     invoice, left = issue({"2026-10": {"MISC": (0, 2)}})
-    assert (invoice.total_cents, invoice.document, left) == (0, InvoiceKind.INVOICE, {})
+    assert (invoice.total_minor, invoice.document, left) == (0, InvoiceKind.INVOICE, {})
 
 
 def test_less_than_a_cent_adds_up_over_months() -> None:
     """0.4 cents a month is 0.00 in the first month and 0.01 in the second."""
     first, left = issue({"2026-10": {"DATA": (4_000, 1)}})
     second, left = issue({"2026-10": {"DATA": (4_000, 1)}}, left)
-    assert (first.total_cents, second.total_cents) == (0, 1)
+    assert (first.total_minor, second.total_minor) == (0, 1)
     assert left == {"DATA": -2_000}
 
 
@@ -80,19 +80,20 @@ def test_billed_plus_not_billed_is_the_total(total: Sums, billed: Sums) -> None:
         assert (micros + more_micros, count + more_count) == total.get(type_, (0, 0))
 
 
-@given(st.lists(st.dictionaries(months, sums), max_size=12))
-def test_rounding_loses_nothing(invoices: list[dict[str, Sums]]) -> None:
-    """Over any invoices, the exact sum of a type is what was rounded to cents plus what is left over."""
+@given(st.lists(st.dictionaries(months, sums), max_size=12), st.sampled_from(["JPY", "EUR", "KWD", "CLF"]))
+def test_rounding_loses_nothing(invoices: list[dict[str, Sums]], currency: str) -> None:
+    """Over any invoices, the exact sum of a type is what was rounded to minor units plus what is left over."""
     left: dict[str, int] = {}
     exact: dict[str, int] = {}
-    cents: dict[str, int] = {}
+    minor: dict[str, int] = {}
+    unit = micros_per_minor(currency)
     for to_bill in invoices:
-        lines, left = make_lines(to_bill, left)
+        lines, left = make_lines(to_bill, left, currency)
         for line in lines:
             exact[line.type] = exact.get(line.type, 0) + line.exact_micros
-            cents[line.type] = cents.get(line.type, 0) + line.amount_cents
-            assert abs(line.residue_micros) <= MICROS_PER_CENT // 2
-            assert line.amount_cents == round_to_cents(line.exact_micros + line.carried_micros)
+            minor[line.type] = minor.get(line.type, 0) + line.amount_minor
+            assert abs(line.residue_micros(currency)) <= unit // 2
+            assert line.amount_minor == round_to_minor(line.exact_micros + line.carried_micros, currency)
     for type_, micros in exact.items():
-        assert micros == cents[type_] * MICROS_PER_CENT + left.get(type_, 0)
+        assert micros == minor[type_] * unit + left.get(type_, 0)
     assert 0 not in left.values()

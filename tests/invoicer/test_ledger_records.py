@@ -49,7 +49,7 @@ def test_a_key_comes_back(key: LedgerKey) -> None:
 @given(customers, to_bill, offsets)
 def test_an_invoice_comes_back(customer: str, sums: dict[str, dict[str, tuple[int, int]]], at: dict[int, int]) -> None:
     """Decoding an encoded invoice gives the invoice, however large its amounts."""
-    lines, _ = make_lines(sums, {})
+    lines, _ = make_lines(sums, {}, "EUR")
     invoice = Invoice(
         number="2026-10-000001",
         customer=customer,

@@ -9,7 +9,7 @@ from billing.ledger import BilledKey, CarriedKey, InvoiceKey, MonthCloseKey
 from billing.subtotal import decode_sums
 from invoicer.issued import LedgerDamagedError
 from invoicer.months import next_month
-from tests.invoicer.test_closer import check, check_cents, events
+from tests.invoicer.test_closer import check, check_minor, events
 from tests.invoicer.world import World
 
 tears = st.tuples(st.just("tear"), st.integers(0, 4), st.floats(0, 1))
@@ -24,7 +24,7 @@ def check_ledger(world: World) -> None:
             key = (line.month, invoice.customer, line.type)
             micros, count = billed.get(key, (0, 0))
             billed[key] = (micros + line.exact_micros, count + line.count)
-            left[invoice.customer, line.type] = line.residue_micros
+            left[invoice.customer, line.type] = line.residue_micros(invoice.currency)
     newest = {ledger.decode_key(key): value for key, value in world.ledger.committed}
     told = {
         (key.month, key.customer, type_): tuple(sums)
@@ -56,7 +56,7 @@ def test_wherever_a_transaction_is_cut(history: list[tuple[object, ...]], chunk_
     while month := next_month(world.accounts):
         world.close(month)
     check(world)
-    check_cents(world)
+    check_minor(world)
     check_ledger(world)
     assert world.open_sums() == (0, 0)
 
@@ -80,7 +80,7 @@ def test_each_record_of_a_chunk(chunk_invoices: int, cut: int) -> None:
     while month := next_month(world.accounts):
         world.close(month)
     check(world)
-    check_cents(world)
+    check_minor(world)
     check_ledger(world)
 
 

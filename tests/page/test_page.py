@@ -400,7 +400,7 @@ def test_amounts_are_the_servers_to_the_last_digit(tab: Tab) -> None:
             "[m.readable(m.formatMicros(n), 'EUR'), String(m.parseMicros(m.formatMicros(n)))]))"
         )
     for one, (shown, again) in zip(micros, found, strict=True):
-        assert shown.replace(MINUS, "-").replace("€", "").replace(",", "") == format_rounded(one)
+        assert shown.replace(MINUS, "-").replace("€", "").replace(",", "") == format_rounded(one, "EUR")
         assert int(again) == one
 
 

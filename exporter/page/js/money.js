@@ -1,7 +1,7 @@
 // Money is a decimal text from the server and stays exact: micros in a BigInt. A float is made for a chart's pixels only.
 
 const MICROS_PER_UNIT = 1_000_000n;
-const MICROS_PER_CENT = 10_000n;
+const MICRO_DIGITS = 6;
 const AMOUNT = /^(-?)(\d+)(?:\.(\d{1,6}))?$/;
 
 /** Return the micros that a decimal text stands for. */
@@ -18,26 +18,37 @@ export function formatMicros(micros) {
   return `${micros < 0n ? "-" : ""}${size / MICROS_PER_UNIT}.${String(size % MICROS_PER_UNIT).padStart(6, "0")}`;
 }
 
-/** Return the whole cents, half-up: half a cent goes away from zero. */
-export function roundToCents(micros) {
-  const cents = (magnitude(micros) + MICROS_PER_CENT / 2n) / MICROS_PER_CENT;
-  return micros < 0n ? -cents : cents;
+/** Return whole minor units of so many digits, half-up: half a unit goes away from zero. */
+export function roundToMinor(micros, digits) {
+  const unit = 10n ** BigInt(MICRO_DIGITS - digits);
+  const minor = (magnitude(micros) + unit / 2n) / unit;
+  return micros < 0n ? -minor : minor;
 }
 
-/** Return an amount for reading: rounded to the cent, thousands apart, with the currency's sign. */
+/** Return how many fractional digits an amount of a currency is paid with: 2 for EUR, 0 for JPY, 3 for KWD. */
+export function minorDigits(currency) {
+  return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+}
+
+/** Return an amount for reading: rounded to the minor unit, thousands apart, with the currency's sign. */
 export function readable(text, currency) {
-  const cents = roundToCents(parseMicros(text));
-  const size = magnitude(cents);
-  return `${cents < 0n ? "−" : ""}${sign(currency)}${grouped(size / 100n)}.${String(size % 100n).padStart(2, "0")}`;
+  const digits = minorDigits(currency);
+  const minor = roundToMinor(parseMicros(text), digits);
+  const size = magnitude(minor);
+  const scale = 10n ** BigInt(digits);
+  const fraction = digits ? `.${String(size % scale).padStart(digits, "0")}` : "";
+  return `${minor < 0n ? "−" : ""}${sign(currency)}${grouped(size / scale)}${fraction}`;
 }
 
-/** Return an amount for reading to the micro, in two parts: up to the cents, and the digits behind them. */
+/** Return an amount for reading to the micro, in two parts: what an invoice could show, and the digits behind it. */
 export function readableExact(text, currency) {
   const micros = parseMicros(text);
   const size = magnitude(micros);
-  const fraction = String(size % MICROS_PER_UNIT).padStart(6, "0");
+  const fraction = String(size % MICROS_PER_UNIT).padStart(MICRO_DIGITS, "0");
+  const digits = minorDigits(currency);
   const units = `${micros < 0n ? "−" : ""}${sign(currency)}${grouped(size / MICROS_PER_UNIT)}`;
-  return [`${units}.${fraction.slice(0, 2)}`, fraction.slice(2)];
+  if (digits === 0) return [units, `.${fraction}`];
+  return [`${units}.${fraction.slice(0, digits)}`, fraction.slice(digits)];
 }
 
 /** Return units as a float: for a chart's coordinates and widths, never for a number that is read. */
@@ -48,9 +59,9 @@ export function toCoordinate(micros) {
 /** Return a rough amount for an axis. */
 export function axisLabel(units, currency) {
   const size = Math.abs(units);
-  const digits = size < 10 && size % 1 !== 0 ? 2 : 0;
+  const digits = size < 10 && size % 1 !== 0 ? Math.max(2, minorDigits(currency)) : 0;
   const options = size < 10_000
-    ? { minimumFractionDigits: digits, maximumFractionDigits: 2 }
+    ? { minimumFractionDigits: digits, maximumFractionDigits: Math.max(2, digits) }
     : { notation: "compact", maximumFractionDigits: 1 };
   return `${units < 0 ? "−" : ""}${sign(currency)}${new Intl.NumberFormat("en", options).format(size)}`;
 }

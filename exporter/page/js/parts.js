@@ -20,9 +20,9 @@ export function setAmount(node, text, currency) {
 /** Show an amount to the micro, its last digits dimmed. */
 export function setExactAmount(node, text, currency) {
   if (node.getAttribute("value") === text) return;
-  const [upToCents, micros] = readableExact(text, currency);
+  const [payable, micros] = readableExact(text, currency);
   node.setAttribute("value", text);
-  node.replaceChildren(upToCents, element("span", { class: "micros" }, micros));
+  node.replaceChildren(payable, element("span", { class: "micros" }, micros));
 }
 
 /** Return a link to a customer. */

@@ -34,7 +34,7 @@ def against_month_before(currency: Currency, now: str, before: str) -> list[Json
             "Total of the whole month before the open one. Late events may still change it until it is invoiced.",
             prometheus_target(before, instant=True),
             unit=currency.exact_unit,
-            decimals=2,
+            decimals=currency.digits,
             no_value="no month before",
         ),
         stat(

@@ -69,7 +69,7 @@ def _month_panels(currency: Currency) -> list[Json]:
         calc="sum",
         fields="/^revenue$/",
         unit=currency.exact_unit,
-        decimals=2,
+        decimals=currency.digits,
         no_value="no events",
     )
     count = stat(
@@ -92,7 +92,7 @@ def _month_panels(currency: Currency) -> list[Json]:
     }
     by_type = table(
         "By type",
-        "The chosen month by event type: rounded to the cent, and exact. A final month is invoiced.",
+        "The chosen month by event type: rounded as invoices are, and exact. A final month is invoiced.",
         [in_month],
         sort_by="Revenue",
         unit=currency.exact_unit,
@@ -106,7 +106,7 @@ def _month_panels(currency: Currency) -> list[Json]:
         [in_month],
         by_row=True,
         unit=currency.exact_unit,
-        decimals=2,
+        decimals=currency.digits,
         transformations=columns({"type": "Type", "revenue": "Revenue"}),
         no_value="no events",
     )
@@ -137,7 +137,7 @@ def _history_panels(currency: Currency) -> list[Json]:
         [json_target("invoices", customer=CUSTOMER, month="All")],
         sort_by="Month",
         unit=currency.exact_unit,
-        decimals=2,
+        decimals=currency.digits,
         transformations=columns(titles),
         overrides=[override("Issued", unit="dateTimeAsIso")],
         no_value="none yet",

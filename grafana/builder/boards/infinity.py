@@ -75,7 +75,7 @@ def _panels(currency: Currency) -> list[Json]:
         [infinity_target("/api/v1/subtotals", by_type, month="newest")],
         by_row=True,
         unit=currency.exact_unit,
-        decimals=2,
+        decimals=currency.digits,
         transformations=columns({"type": "Type", "amount": "Revenue"}),
     )
     customers = table(
@@ -106,7 +106,7 @@ def _panels(currency: Currency) -> list[Json]:
         ],
         sort_by="Month",
         unit=currency.exact_unit,
-        decimals=2,
+        decimals=currency.digits,
         transformations=columns(
             {"month": "Month", "amount": "Revenue", "total": "To the micro", "count": "Events", "status": "Status"}
         ),

@@ -58,7 +58,7 @@ def _numbers(currency: Currency) -> list[Json]:
             "Total of the open month so far, all types. Credits are taken off.",
             prometheus_target(now, instant=True),
             unit=currency.exact_unit,
-            decimals=2,
+            decimals=currency.digits,
         ),
         *against_month_before(currency, now, before),
         stat(
@@ -73,7 +73,7 @@ def _numbers(currency: Currency) -> list[Json]:
             "Revenue by event of the open month, all types.",
             prometheus_target(f"{now} / ({count} > 0)", instant=True),
             unit=currency.exact_unit,
-            decimals=4,
+            decimals=currency.price_digits,
             no_value="no events",
         ),
         stat(
@@ -105,7 +105,7 @@ def _types(currency: Currency) -> list[Json]:
         [prometheus_target(expr, instant=True, table=True) for expr in queries.values()],
         sort_by="This month",
         unit=currency.exact_unit,
-        decimals=2,
+        decimals=currency.digits,
         transformations=[
             {"id": "merge", "options": {}},
             {
@@ -121,7 +121,7 @@ def _types(currency: Currency) -> list[Json]:
             override("Type", links=[link("Show this event type", _TYPE_LINK)]),
             override("Events", unit="locale", decimals=0),
             override("Customers", unit="locale", decimals=0),
-            override("Average price", decimals=4),
+            override("Average price", decimals=currency.price_digits),
         ],
     )
     share = donut(
@@ -129,7 +129,7 @@ def _types(currency: Currency) -> list[Json]:
         "Each type's share of the open month's revenue.",
         [prometheus_target(f"{money.revenue('open')} > 0", "{{event_type}}", instant=True)],
         unit=currency.exact_unit,
-        decimals=2,
+        decimals=currency.digits,
     )
     reached = bar_gauge(
         "Reached of the month before",
@@ -180,7 +180,7 @@ def _over_time(currency: Currency) -> list[Json]:
             "Revenue by event of the events counted in the last 15 minutes, by type.",
             [prometheus_target(money.recent_price("15m"), "{{event_type}}")],
             unit=currency.exact_unit,
-            decimals=4,
+            decimals=currency.price_digits,
             no_value="no events",
             legend_values=["lastNotNull", "mean"],
         ),
@@ -204,7 +204,7 @@ def _invoices(currency: Currency) -> list[Json]:
             "Amounts invoiced for the open month and the one before. Nothing is invoiced before a month is due.",
             prometheus_target(fold(select(money.invoiced), "month"), "{{month}}", instant=True),
             unit=currency.exact_unit,
-            decimals=2,
+            decimals=currency.digits,
             no_value="none yet",
         ),
         stat(
@@ -253,7 +253,7 @@ def _months(currency: Currency) -> Json:
         [json_target("months")],
         sort_by="Month",
         unit=currency.exact_unit,
-        decimals=2,
+        decimals=currency.digits,
         transformations=columns(titles),
         overrides=[
             override("Change to date", unit="percentunit", decimals=1),
@@ -270,7 +270,7 @@ def _latest_invoices(currency: Currency) -> Json:
         "Invoices of the newest closed month. A customer's name leads to the customer's dashboard.",
         [json_target("invoices", limit="100")],
         unit=currency.exact_unit,
-        decimals=2,
+        decimals=currency.digits,
         transformations=columns(titles),
         overrides=[customer_link_on("Customer"), override("Issued", unit="dateTimeAsIso")],
         no_value="none yet",
