@@ -5,16 +5,21 @@ The one place for it: Python code that shows or names money asks here, and the p
 
 from functools import cache
 
-from babel.numbers import get_currency_name, get_currency_precision, get_currency_symbol
+from babel.numbers import get_currency_name, get_currency_precision, get_currency_symbol, list_currencies
 
 LOCALE = "en"
+
+
+def is_known(currency: str) -> bool:
+    """Say whether CLDR knows a code, so that its digits are no guess."""
+    return currency in list_currencies(LOCALE)
 
 
 @cache
 def minor_digits(currency: str) -> int:
     """Return how many fractional digits an amount of a currency is billed with: 2 for EUR, 0 for JPY, 3 for KWD.
 
-    An ISO 4217 code that CLDR does not know has 2.
+    A code that CLDR does not know (:func:`is_known`) has 2.
     """
     return get_currency_precision(currency)
 

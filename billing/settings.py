@@ -20,6 +20,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from billing.clock import SimulatedClock, SystemClock
+from billing.currency import is_known
 from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, EventRules
 from billing.event_time import parse_limit
 from billing.masking import has_user_info, masked_option, masked_text, without_quotes
@@ -350,6 +351,13 @@ class Settings(BaseModel):
         if taken := [f"{name} is not allowed here: {why}" for name, why in _TAKEN_OPTIONS.items() if name in options]:
             raise ValueError("; ".join(taken))
         return options
+
+    @field_validator("currency")
+    @classmethod
+    def _check_currency(cls, code: str) -> str:
+        if not is_known(code):
+            raise ValueError(f"{code!r} is no ISO 4217 code that is known here, so its digits are not known either")
+        return code
 
     @field_validator("time_zone")
     @classmethod

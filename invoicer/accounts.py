@@ -162,6 +162,20 @@ class Accounts:
                     " docs/runbook.md#time-zone-changed"
                 )
 
+    def check_currency(self, currency: str) -> None:
+        """Refuse a ledger that bills in another currency than `currency`.
+
+        Raises:
+            OperatorError: a closed month, or the first invoice of one that is being closed, names another.
+        """
+        billed = {month: close.currency for month, close in self.closes.items()}
+        for month, other in sorted((self.issued.first_currencies | billed).items()):
+            if other != currency:
+                raise OperatorError(
+                    f"the invoices of {month} are in {other}, but currency is {currency}; nothing is issued over them:"
+                    f" set it back, or set up another deployment, see {ledger.OTHER_CURRENCY_RUNBOOK}"
+                )
+
     def total(self, month: str, number: int) -> TypeSums:
         """Return the current total of a customer's usage month, all input partitions together."""
         sums: dict[str, tuple[int, int]] = {}

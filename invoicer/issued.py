@@ -30,6 +30,8 @@ class IssuedInvoices:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        # Month -> currency of its first invoice.
+        self.first_currencies: dict[str, str] = {}
         # The keys of the records behind the last invoice.
         self._since_last: set[bytes] = set()
 
@@ -55,6 +57,8 @@ class IssuedInvoices:
         number = _number_of(value)
         if number != expected:
             raise LedgerDamagedError(f"the ledger has invoice {number} where number {expected} comes next")
+        if month not in self._counts:
+            self.first_currencies[month] = ledger.decode_invoice(value).currency
         self._counts[month] = self.count(month) + 1
         self._since_last.clear()
 

@@ -118,6 +118,7 @@ def _build(
     logs = bounds.logs(settings.invoices_topic, range(partitions["invoices"]))
     check_log(settings.invoices_topic, logs, LEDGER_PARTITION, confirmed_end(settings))
     places = read_ledger(settings, accounts, partitions["invoices"])
+    accounts.check_currency(settings.currency)
     check_files(settings.output, accounts.closes)
     if torn := accounts.torn_month:
         logger.warning("a transaction was cut in two: going on from the invoices that are there", month=torn)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from billing.money import average_micros
 from billing.sums import event_count, of_slot, total_micros
 from exporter.datasource.frames import Field, Frame
-from exporter.datasource.units import money_field, time_field
+from exporter.datasource.units import money_field, price_digits, time_field
 from exporter.query.asked import Asked
 from exporter.query.buckets import asked_buckets
 
@@ -61,7 +61,7 @@ def average_price(asked: Asked) -> list[Frame]:
 
     def make(points: Points) -> Field:
         prices = [average_micros(total, count) for total, count in zip(points.totals, points.counts, strict=True)]
-        return _money(asked, "average_price", points.name, prices, decimals=4)
+        return _money(asked, "average_price", points.name, prices, price_digits(asked.currency))
 
     return _frames(asked, make)
 
@@ -108,5 +108,7 @@ def _points(asked: Asked, starts_ms: list[int], sums: list[tuple[int, ...]]) -> 
     return series
 
 
-def _money(asked: Asked, name: str, series: str, micros: list[int] | list[int | None], decimals: int = 2) -> Field:
+def _money(
+    asked: Asked, name: str, series: str, micros: list[int] | list[int | None], decimals: int | None = None
+) -> Field:
     return money_field(name, micros, asked.currency, decimals, display=series, labels={"type": series})

@@ -23,9 +23,10 @@ from invoicer.files.month_folder import LedgerFaultError
 from invoicer.metrics import InvoicerMetrics
 
 GOLDEN = Path(__file__).parent / "golden"
+GOLDEN_FOLDERS = {"EUR": GOLDEN, "JPY": GOLDEN.parent / "golden_jpy", "KWD": GOLDEN.parent / "golden_kwd"}
 
 
-def issue(month: str, customers: Iterable[str]) -> tuple[list[Invoice], MonthClose]:
+def issue(month: str, customers: Iterable[str], currency: str = "EUR") -> tuple[list[Invoice], MonthClose]:
     """Make the invoices of a month and its month close."""
     closing = Closing(month)
     invoices = []
@@ -39,14 +40,14 @@ def issue(month: str, customers: Iterable[str]) -> tuple[list[Invoice], MonthClo
                 month: {"CALL": (1_234_567, 3), "MISC": (0, 2)},
             },
             {"CALL": -3_000},
-            currency="EUR",
+            currency=currency,
             issued_at_ms=1_793_750_400_123,
             offsets={0: 120, 1: 7},
         )
         closing = closing.after(invoice)
         invoices.append(invoice)
     close = MonthClose(
-        month, "EUR", 1_793_750_401_000, closing.invoices, closing.total_minor, closing.exact_micros, {0: 120, 1: 9}
+        month, currency, 1_793_750_401_000, closing.invoices, closing.total_minor, closing.exact_micros, {0: 120, 1: 9}
     )
     return invoices, close
 
@@ -69,7 +70,8 @@ class FakeLedger:
         self.records.append(Record(0, len(self.records), key, value, 0))
 
 
-OCTOBER = issue("2026-10", ["Alice", '<b>"Bob" & Söhne</b>', "O'Neill, Ltd."])
+CUSTOMERS = ["Alice", '<b>"Bob" & Söhne</b>', "O'Neill, Ltd."]
+OCTOBER = issue("2026-10", CUSTOMERS)
 NOVEMBER = issue("2026-11", [f"C{number:04d}" for number in range(1_001)])
 DECEMBER = issue("2026-12", [])
 
@@ -85,13 +87,15 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_golden(tmp_path: Path) -> None:
-    """The files are, to the byte, the ones in `golden/`; QB_UPDATE_GOLDEN=1 writes those anew."""
-    Archive(tmp_path, FakeLedger(OCTOBER)).write(["2026-10"])
+@pytest.mark.parametrize("currency", sorted(GOLDEN_FOLDERS))
+def test_golden(tmp_path: Path, currency: str) -> None:
+    """The files are, to the byte, the ones of the currency's folder; QB_UPDATE_GOLDEN=1 writes those anew."""
+    golden = GOLDEN_FOLDERS[currency]
+    Archive(tmp_path, FakeLedger(issue("2026-10", CUSTOMERS, currency))).write(["2026-10"])
     if os.environ.get("QB_UPDATE_GOLDEN") == "1":
-        shutil.rmtree(GOLDEN, ignore_errors=True)
-        shutil.copytree(tmp_path / "2026-10", GOLDEN)
-    assert snapshot(tmp_path / "2026-10") == snapshot(GOLDEN)
+        shutil.rmtree(golden, ignore_errors=True)
+        shutil.copytree(tmp_path / "2026-10", golden)
+    assert snapshot(tmp_path / "2026-10") == snapshot(golden)
 
 
 def test_sums_and_manifest_tell_the_truth(tmp_path: Path) -> None:

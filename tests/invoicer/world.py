@@ -72,8 +72,9 @@ class Killer:
 class World:
     """Events, their subtotals and the ledger; the invoicer's memory can be lost at any time."""
 
-    def __init__(self, chunk_invoices: int = 2) -> None:
+    def __init__(self, chunk_invoices: int = 2, currency: str = "EUR") -> None:
         self.ledger = MemoryLedger()
+        self.currency = currency
         self.clock = FixedClock(0)
         self.accepted_micros = 0
         self.accepted_count = 0
@@ -111,14 +112,14 @@ class World:
         killer = killer or Killer()
         self.clock.time_ms += 1
         writer = MemoryWriter(self.ledger, killer)
-        return Closer(self.accounts, writer, self.clock, "EUR", self._chunk_invoices, steps=killer).close(month)
+        return Closer(self.accounts, writer, self.clock, self.currency, self._chunk_invoices, steps=killer).close(month)
 
     def close_torn(self, month: str, calls_before: int, kept: float) -> None:
         """Close a month; the transaction after `calls_before` others is cut behind a share of its records."""
         self.clock.time_ms += 1
         writer = TearingWriter(self.ledger, calls_before, kept)
         try:
-            Closer(self.accounts, writer, self.clock, "EUR", self._chunk_invoices).close(month)
+            Closer(self.accounts, writer, self.clock, self.currency, self._chunk_invoices).close(month)
         except KilledError:
             self.restart()
 
