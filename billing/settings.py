@@ -133,6 +133,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "audit",
         "topics",
         ge=1,
         le=10_000,
@@ -155,6 +156,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "audit",
         "topics",
         min_length=1,
     )
