@@ -32,6 +32,10 @@ _PAGE = """\
 """
 
 
+# A link to another page of docs: those are not served.
+_PAGE_LINK = re.compile(r"\[([^\]]+)\]\((?!#|https?:)[^)]+\)")
+
+
 async def runbook(_: web.Request) -> web.Response:
     """Answer with the runbook."""
     headers = {"Cache-Control": "no-cache", **PAGE_HEADERS}
@@ -40,8 +44,8 @@ async def runbook(_: web.Request) -> web.Response:
 
 @cache
 def page() -> str:
-    """Return docs/runbook.md as a page; each heading has the anchor that its title gives it."""
-    text = (page_folder() / "runbook.md").read_text("utf-8")
+    """Return docs/runbook.md as a page: each heading has the anchor that its title gives it, no link leads nowhere."""
+    text = _PAGE_LINK.sub(r"docs/\1", (page_folder() / "runbook.md").read_text("utf-8"))
     # It is our own text: its anchors are HTML in it.
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = parser.parse(text)

@@ -17,6 +17,14 @@ def test_each_section_can_be_linked_to() -> None:
     assert set(re.findall(r'href="#([^"]+)"', page())) <= anchors
 
 
+def test_no_link_leads_nowhere() -> None:
+    """Other pages of docs are named and not linked to: the exporter does not serve them."""
+    links = re.findall(r'<a href="([^"]+)"', page())
+    assert links
+    assert all(link.startswith(("#", "https://")) for link in links)
+    assert "docs/topics.md says" in page()
+
+
 def test_the_page_is_the_committed_runbook() -> None:
     """The file in the package is the one in docs, by a link."""
     assert (ROOT / "exporter/page/runbook.md").resolve() == ROOT / "docs/runbook.md"
