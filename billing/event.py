@@ -102,7 +102,7 @@ class EventRules:
         name = text.upper()
         # Other alphabets have letters that become one of ours in upper case.
         if not text.isascii() or name not in self.types:
-            raise EventRejectedError(Reason.UNKNOWN_TYPE, f"type {text[:40]!r} is none of {', '.join(self.types)}")
+            raise EventRejectedError(Reason.UNKNOWN_TYPE, f"type {text[:40]!r} is not one of {', '.join(self.types)}")
         return name
 
 

@@ -162,13 +162,13 @@ class Settings(BaseModel):
     )
     instance: str = setting(
         "",
-        "stable name of this instance; empty: the host name; with `*` at the end, a processor takes the first number "
-        "that no other on the same `state_dir` has",
+        "stable name of this instance; empty: the host name. If it ends in `*`, a processor replaces that by the first "
+        "number that no other one on the same `state_dir` has",
         validate_default=True,
     )
 
     topic_check_seconds: float = setting(
-        300, "time between two checks of the topics while a part runs", "process", "export", "invoice", ge=1, le=86_400
+        300, "time between checks of the topics while a part runs", "process", "export", "invoice", ge=1, le=86_400
     )
 
     # The business
@@ -194,7 +194,7 @@ class Settings(BaseModel):
     )
     min_event_time: EventTime = setting(
         "2000-01-01",
-        "the earliest event time: a date (its midnight in UTC) or an RFC 3339 time",
+        "earliest event time that is accepted: a date (midnight in UTC) or an RFC 3339 time",
         "generate",
         "process",
         "audit",
@@ -218,7 +218,7 @@ class Settings(BaseModel):
     )
     simulation_start_ms: int = setting(
         0,
-        "simulated time at the anchor, in milliseconds",
+        "simulated time at the anchor (`simulation_anchor_ms`), in milliseconds",
         "generate",
         "process",
         "export",
@@ -229,7 +229,7 @@ class Settings(BaseModel):
     )
     simulation_anchor_ms: int = setting(
         0,
-        "wall clock time at which the simulated time is the start, in milliseconds",
+        "wall clock time of the anchor, when the simulated time is `simulation_start_ms`, in milliseconds",
         "generate",
         "process",
         "export",
@@ -240,7 +240,9 @@ class Settings(BaseModel):
 
     # Processor
     start_from_retained: bool = setting(
-        False, "let a first start begin after input records that were deleted unread", "process"
+        False,
+        "let a processor that starts for the first time begin after input records that were deleted unread",
+        "process",
     )
     state_dir: Path = setting(Path("state"), "folder of the processor's state", "process")
     commit_interval_seconds: float = setting(
@@ -255,8 +257,10 @@ class Settings(BaseModel):
     hot_table_entries: int = setting(
         500_000, "customer-months kept in memory per input partition between commits", "process", ge=0
     )
-    processor_host: str = setting("0.0.0.0", "address of the processor's metrics", "process")
-    processor_port: int = setting(9108, "port of the processor's metrics; 0: any free one", "process", ge=0, le=65_535)
+    processor_host: str = setting("0.0.0.0", "address on which the processor serves metrics and health", "process")
+    processor_port: int = setting(
+        9108, "port of the processor's metrics and health; 0: any free one", "process", ge=0, le=65_535
+    )
 
     # Generator
     rate: float = setting(10, "events per second; 0: as fast as possible", "generate", ge=0, le=1e7)
@@ -275,7 +279,7 @@ class Settings(BaseModel):
     late_seconds: float = setting(432_000, "how far behind the clock a late event may lie", "generate", ge=0)
     month_seconds: float = setting(
         0,
-        "wall seconds per simulated month, from 2017-01 on; 0: real time; `simulation_speed` wins",
+        "wall seconds per simulated month, from 2017-01 on; 0: real time; `simulation_speed` takes precedence",
         "generate",
         ge=0,
     )
@@ -287,14 +291,14 @@ class Settings(BaseModel):
     # Exporter
     allowed_hosts: TypeNames = setting(
         (),
-        "further host names by which the exporter may be called, separated by commas; `*` allows all. Always allowed "
-        "are localhost, this machine's name, the name in `exporter_host`, and addresses",
+        "more host names by which clients may call the exporter, separated by commas; `*`: any. Always allowed are "
+        "localhost, this machine's name, the name in `exporter_host`, and IP addresses",
         "export",
     )
     max_connections: int = setting(
-        512, "how many connections the exporter keeps open at once", "export", ge=16, le=100_000
+        512, "largest number of connections that the exporter keeps open at once", "export", ge=16, le=100_000
     )
-    exporter_host: str = setting("0.0.0.0", "address of the exporter", "export")
+    exporter_host: str = setting("0.0.0.0", "address on which the exporter listens", "export")
     exporter_port: int = setting(8080, "port of the exporter; 0: any free one", "export", ge=0, le=65_535)
     customer_series_limit: int = setting(
         0, "customers listed individually in GET /metrics, highest revenue first; 0: none", "export", ge=0, le=100_000
@@ -319,8 +323,10 @@ class Settings(BaseModel):
     )
     check_interval_seconds: float = setting(5, "time between checks for due months", "invoice", gt=0, le=3_600)
     close_chunk_invoices: int = setting(2_000, "invoices issued in one transaction", "invoice", ge=1, le=100_000)
-    invoicer_host: str = setting("0.0.0.0", "address of the invoicer's metrics", "invoice")
-    invoicer_port: int = setting(9109, "port of the invoicer's metrics; 0: any free one", "invoice", ge=0, le=65_535)
+    invoicer_host: str = setting("0.0.0.0", "address on which the invoicer serves metrics and health", "invoice")
+    invoicer_port: int = setting(
+        9109, "port of the invoicer's metrics and health; 0: any free one", "invoice", ge=0, le=65_535
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe level that is logged")
 
@@ -411,7 +417,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _check_default_type(self) -> "Settings":
         if self.default_type not in self.types:
-            raise ValueError(f"default_type {self.default_type!r} is none of the types {', '.join(self.types)}")
+            raise ValueError(f"default_type {self.default_type!r} is not one of the types {', '.join(self.types)}")
         return self
 
     @cached_property

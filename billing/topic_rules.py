@@ -245,7 +245,7 @@ _COMPACTION = (
 _ANY_PARTITIONS = Rule(PARTITIONS, "any number", Grade.WARN, "", _at_least(1))
 _OWN_RECORDS = _record_bytes(
     f"at least {USUAL_RECORD_BYTES}",
-    "a record of ours may not fit, and billing stops",
+    "a record that billing writes may not fit, and billing stops",
     _at_least(USUAL_RECORD_BYTES),
     USUAL_RECORD_BYTES,
 )

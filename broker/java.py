@@ -44,7 +44,7 @@ def find_java(chosen: Path | None = None, environ: Mapping[str, str] = os.enviro
         if version is not None and version >= MIN_JAVA_VERSION:
             return Java(executable, version)
         found = f"version {version}" if version is not None else "one that does not run"
-        logger.info("Java passed over", path=executable, found=found, needed=MIN_JAVA_VERSION)
+        logger.info("Java too old, not used", path=executable, found=found, needed=MIN_JAVA_VERSION)
         rejected.append(f"found {found} at {executable}")
     if rejected:
         raise BrokerError(f"Java is too old: {', '.join(rejected)}; {_ADVICE}")

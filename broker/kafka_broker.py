@@ -180,7 +180,7 @@ class KafkaBroker:
             if cluster["nodes"] != nodes:
                 raise BrokerError(
                     f"{self.directory} holds a cluster of --nodes {cluster['nodes']}, not {nodes}; "
-                    "start it so, or choose another folder with --dir"
+                    "start it that way, or choose another folder with --dir"
                 )
             return str(cluster["cluster_id"])
         # 16 random bytes in base64, as Kafka writes them; a leading dash would look like a flag to its tools.

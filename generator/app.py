@@ -107,7 +107,7 @@ def _tell_simulation(settings: Settings) -> None:
     """Say what the other parts must be given: without the same clock they would reject the simulated future."""
     if settings.simulation_speed:
         logger.info(
-            "simulated time, to be given to every part",
+            "simulated time: give these settings to every part",
             QB_SIMULATION_SPEED=settings.simulation_speed,
             QB_SIMULATION_START_MS=settings.simulation_start_ms,
             QB_SIMULATION_ANCHOR_MS=settings.simulation_anchor_ms,

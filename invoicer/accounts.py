@@ -158,7 +158,7 @@ class Accounts:
             if progress.next_offset and progress.time_zone != time_zone:
                 raise OperatorError(
                     f"input partition {partition} is counted by the months and hours of {progress.time_zone}, but"
-                    f" time_zone is {time_zone}; nothing is issued over it: set it back, or count again, see"
+                    f" time_zone is {time_zone}; nothing is issued while it is there: set it back, or count again, see"
                     " docs/runbook.md#time-zone-changed"
                 )
 

@@ -33,7 +33,7 @@ def explaining(topic: str, record: Record) -> Iterator[None]:
     except RecordError as error:
         raise UnreadableRecordError(
             f"a record that cannot be read, at offset {record.offset} of partition {record.partition} of {topic}:"
-            f" {error}; nothing is issued over it, see docs/runbook.md#unreadable-record"
+            f" {error}; nothing is issued while it is there, see docs/runbook.md#unreadable-record"
         ) from error
 
 

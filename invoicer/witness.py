@@ -58,7 +58,7 @@ def confirmed_end(settings: Settings) -> int:
                 # The first one who asks makes the broker create the topic of all groups' offsets.
                 if not is_passing(error.args[0]) or time.monotonic() > deadline:
                     raise KafkaUnavailableError(
-                        f"no broker tells the offset of group {ledger_group(settings)}: {error.args[0].str()}"
+                        f"no broker answers with the offset of group {ledger_group(settings)}: {error.args[0].str()}"
                     ) from error
                 time.sleep(_PAUSE_SECONDS)
     finally:

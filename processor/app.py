@@ -148,9 +148,9 @@ class Processor:
                 raise explained from error
             self._careful = not self._careful and is_unpacking_refused(error)
             if self._careful:
-                logger.warning("a batch unpacks to very much, reading one at a time", instance=settings.instance)
+                logger.warning("a batch unpacks to too much, reading one at a time", instance=settings.instance)
             elif isinstance(error, CarefulLongEnoughError):
-                logger.info("reading as fast as can be again", instance=settings.instance)
+                logger.info("reading at full speed again", instance=settings.instance)
             else:
                 logger.exception("processor failed, it goes on from its last commit", instance=settings.instance)
             if not isinstance(error, CarefulLongEnoughError):

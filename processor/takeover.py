@@ -63,7 +63,7 @@ def check_takeover(topic: str, takeover: Takeover, progress: Progress | None, st
     if takeover.committed_offset is None and takeover.oldest_offset > 0 and not start_from_retained:
         raise InputDeletedError(
             f"{name}: the oldest record has offset {takeover.oldest_offset}, those before it were deleted unread; "
-            f"set start_from_retained to begin there all the same, see {INPUT_RUNBOOK}"
+            f"set start_from_retained to begin there anyway, see {INPUT_RUNBOOK}"
         )
 
 

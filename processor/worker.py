@@ -130,7 +130,7 @@ class BillingWorker:
         self._rejected = [record for record in self._rejected if record.partition in self._books]
         self._uncommitted = Uncommitted()
         if partitions:
-            logger.info("partitions let go", partitions=sorted(partitions))
+            logger.info("partitions released", partitions=sorted(partitions))
 
     def _fold_all(self) -> None:
         for partition, gathered in self._gathered.items():

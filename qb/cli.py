@@ -66,10 +66,10 @@ COMMANDS = (
     Command("audit", "recount everything from the input and compare", "qb.audit.app", {
         "--json": {"action": "store_true", "help": "print the findings as JSON"},
     }),
-    Command("topics", "check what the topics are, make the missing ones, set wrong ones right", "qb.topics.app", {
+    Command("topics", "check the topics' settings, make missing topics, correct wrong settings", "qb.topics.app", {
         "--check": {"action": "store_true", "help": "show each setting beside what it must be, as without any flag"},
         "--create": {"action": "store_true", "help": "make the topics that do not exist"},
-        "--fix": {"action": "store_true", "help": "set right what can be set, and say what can't"},
+        "--fix": {"action": "store_true", "help": "correct what can be set on existing topics, and say what can't"},
         "--json": {"action": "store_true", "help": "print the table as JSON"},
     }),
 )  # fmt: skip
@@ -139,7 +139,7 @@ def _add_settings(parser: argparse.ArgumentParser, part: str) -> None:
 
 
 def _shown(default: object) -> str:
-    return ",".join(default) if isinstance(default, tuple) else str(default) or "''"
+    return (",".join(default) if isinstance(default, tuple) else str(default)) or "''"
 
 
 def _flags(arguments: Arguments) -> dict[str, object]:

@@ -66,7 +66,7 @@ def _shown(default: object) -> str:
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
-        return f"`{','.join(default)}`"
+        default = ",".join(default)
     return f"`{default}`" if default not in ("", {}) else ""
 
 

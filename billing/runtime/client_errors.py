@@ -45,7 +45,7 @@ class ClientErrors:
         """
         if self.refused is not None:
             raise KafkaRefusesError(
-                f"a broker answers at {servers} and does not let this client in: {self.refused}; check "
+                f"a broker answers at {servers} but does not let this client in: {self.refused}; check "
                 "security.protocol, sasl.* and ssl.* in the setting kafka"
             )
 

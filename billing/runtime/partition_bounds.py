@@ -54,9 +54,13 @@ class PartitionBounds:
         try:
             found = self._admin.list_topics(topic, timeout=self._answer_seconds).topics[topic]
         except KafkaException as error:
-            raise KafkaUnavailableError(f"no broker tells the partitions of {topic} at {self._servers}") from error
+            raise KafkaUnavailableError(
+                f"no broker answers with the partitions of {topic} at {self._servers}"
+            ) from error
         if found.error is not None:
-            raise KafkaUnavailableError(f"no broker at {self._servers} tells the partitions of {topic}: {found.error}")
+            raise KafkaUnavailableError(
+                f"no broker at {self._servers} answers with the partitions of {topic}: {found.error}"
+            )
         return len(found.partitions)
 
     def starts(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
@@ -89,7 +93,7 @@ class PartitionBounds:
         except (KafkaException, TimeoutError) as error:
             # A client may keep the leader epoch of before a restart and be refused for ever: the next one is a new one.
             self._admin = admin_client(self._settings)
-            raise KafkaUnavailableError(f"no broker tells the offsets of {topic} at {self._servers}") from error
+            raise KafkaUnavailableError(f"no broker answers with the offsets of {topic} at {self._servers}") from error
 
 
 def find_records(

@@ -43,7 +43,7 @@ def tag_values(view: View, key: object, filters: list[Filter]) -> list[str]:
         ProblemError: there is no such key.
     """
     if key not in KEYS:
-        raise unprocessable("bad_filter", f"{str(key)[:40]!r} is none of the keys {', '.join(KEYS)}", "key")
+        raise unprocessable("bad_filter", f"{str(key)[:40]!r} is not one of the keys {', '.join(KEYS)}", "key")
     others = [one for one in filters if one.key != key]
     return values(view, KIND_OF_KEY[str(key)], others, DEFAULT_LIMIT)
 

@@ -157,4 +157,4 @@ def _sort(asked: Asked) -> Sort:
         return Sort(raw)
     except ValueError:
         allowed = ", ".join(sort.value for sort in Sort)
-        raise unprocessable("bad_payload", f"sort {str(raw)[:40]!r} is none of {allowed}", "sort") from None
+        raise unprocessable("bad_payload", f"sort {str(raw)[:40]!r} is not one of {allowed}", "sort") from None

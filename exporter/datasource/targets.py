@@ -69,7 +69,7 @@ def answer(context: Context, view: View, query: Query, target: Target) -> list[F
     """
     spec = TARGETS.get(target.name)
     if spec is None:
-        raise unprocessable("unknown_target", f"{target.name[:60]!r} is none of {', '.join(TARGETS)}", "target")
+        raise unprocessable("unknown_target", f"{target.name[:60]!r} is not one of {', '.join(TARGETS)}", "target")
     if spec.filters is not None:
         require_keys(query.filters, spec.filters, spec.name)
     asked = Asked(

@@ -283,7 +283,7 @@ class ReadModel:
                 f"{self._time_zone}; set it back, or count again, see {ZONE_RUNBOOK}"
             )
             if self._state is State.READY:
-                logger.error("another time zone", error=why)
+                logger.error("sums are by another time zone", error=why)
                 # What comes now is shown as it comes, since nobody looks: what was kept back is older.
                 for intake in self.intakes.values():
                     intake.show()

@@ -64,7 +64,7 @@ class Asked:
         choice = read_choice("type", self.payload.get("type"), lambda text: text.upper() in names)
         chosen = None if choice.values is None else {value.upper() for value in choice.values}
         for name in sorted((chosen or set()) - set(names)):
-            raise unprocessable("bad_payload", f"type {name[:40]!r} is none of {', '.join(names)}", "type")
+            raise unprocessable("bad_payload", f"type {name[:40]!r} is not one of {', '.join(names)}", "type")
         return [
             slot
             for slot, name in enumerate(names)

@@ -50,4 +50,4 @@ def _step(asked: Asked, shown: TimeRange) -> Step:
         case "auto":
             return choose_step(span_ms, points, at_least_ms=asked.interval_ms)
         case _:
-            raise unprocessable("bad_payload", f"bucket {str(wanted)[:40]!r} is none of hour, day, auto", "bucket")
+            raise unprocessable("bad_payload", f"bucket {str(wanted)[:40]!r} is not one of hour, day, auto", "bucket")

@@ -77,7 +77,7 @@ def _read(raw: object) -> Filter:
         raise unprocessable("bad_filter", "a filter has no key")
     key = raw["key"]
     if key not in KEYS:
-        raise unprocessable("bad_filter", f"{key[:40]!r} is none of the keys {', '.join(KEYS)}", key[:40])
+        raise unprocessable("bad_filter", f"{key[:40]!r} is not one of the keys {', '.join(KEYS)}", key[:40])
     values = raw.get("values")
     texts = [str(value) for value in values] if isinstance(values, list) and values else [str(raw.get("value", ""))]
     operator, chosen = raw.get("operator", "="), frozenset(texts)

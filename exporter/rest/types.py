@@ -20,7 +20,7 @@ async def one_type(request: web.Request) -> web.Response:
         slot = view.types.slot(name)
         if slot is None:
             known = ", ".join(view.types.names)
-            raise ProblemError(404, "unknown_type", f"type {name[:40]!r} is none of {known}")
+            raise ProblemError(404, "unknown_type", f"type {name[:40]!r} is not one of {known}")
         month = asked or view.newest_month(slot)
         total, count = of_slot(view.month_sums(month), slot) if month else (0, 0)
         if month is None or not count:

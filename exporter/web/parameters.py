@@ -82,7 +82,7 @@ def read_slot(request: web.Request, types: TypeTable) -> int | None:
         return None
     slot = types.slot(text.upper())
     if slot is None:
-        raise bad_parameter("type", f"{text[:40]!r} is none of {', '.join(types.names)}")
+        raise bad_parameter("type", f"{text[:40]!r} is not one of {', '.join(types.names)}")
     return slot
 
 
@@ -94,7 +94,7 @@ def read_sort(request: web.Request, default: Sort) -> Sort:
     try:
         return Sort(text)
     except ValueError:
-        raise bad_parameter("sort", f"{text[:40]!r} is none of {', '.join(sort.value for sort in Sort)}") from None
+        raise bad_parameter("sort", f"{text[:40]!r} is not one of {', '.join(sort.value for sort in Sort)}") from None
 
 
 def read_prefix(request: web.Request) -> str:

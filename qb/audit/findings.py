@@ -22,7 +22,7 @@ class Check(StrEnum):
     CUSTOMERS = "customers"
     """Each subtotal of a customer, month and type equals the recount."""
 
-    TYPES = "types"
+    HOURS = "hours"
     """Each subtotal of an hour and type equals the recount."""
 
     REJECTED = "rejected"

@@ -105,7 +105,7 @@ def report_sums(sums: AmountTable, excused: set[SumKey], findings: Findings) -> 
     for key, counted, subtotal in sums.unequal("counted", "subtotals"):
         named = sum_key(key)
         if named not in excused:
-            check = Check.CUSTOMERS if named[0] == CUSTOMER else Check.TYPES
+            check = Check.CUSTOMERS if named[0] == CUSTOMER else Check.HOURS
             findings.add(check, _describe(named), _shown(counted), _shown(subtotal))
 
 

@@ -50,7 +50,7 @@ def read_verdict(record: Record, input_topic: str) -> Verdict:
         partition, offset = int(added["source-partition"]), int(added["source-offset"])
         reason = added["reason"].decode()
     except ValueError:
-        raise VerdictError("its headers make no sense") from None
+        raise VerdictError("its headers cannot be read") from None
     if source != input_topic:
         raise VerdictError(f"it came from topic {source[:100]!r}")
     digest = digest_of(record.key, record.value, own)

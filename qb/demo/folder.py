@@ -59,7 +59,7 @@ class Folder:
         except FileNotFoundError:
             return Memory()
         except (ValueError, TypeError):
-            raise OperatorError(f"{file} is not what a demo writes; --fresh begins anew") from None
+            raise OperatorError(f"{file} was not written by a demo; --fresh begins anew") from None
 
     def remember(self, memory: Memory) -> None:
         """Put on record what the next demo has to know: all of it, or what was there before."""

@@ -86,7 +86,7 @@ def test_an_empty_deployment_is_clean() -> None:
 
 
 @pytest.mark.parametrize(("micros", "count"), [(1, 0), (-1, 0), (0, 1)])
-@pytest.mark.parametrize(("kind", "check"), [(CustomerMonthKey, Check.CUSTOMERS), (HourBlockKey, Check.TYPES)])
+@pytest.mark.parametrize(("kind", "check"), [(CustomerMonthKey, Check.CUSTOMERS), (HourBlockKey, Check.HOURS)])
 def test_a_wrong_subtotal_is_found(world: World, kind: type, check: Check, micros: int, count: int) -> None:
     """One micro or one event too many in one subtotal of one partition, and nothing else is reported."""
     key = subtotal_keys(world, kind)[3]
@@ -96,7 +96,7 @@ def test_a_wrong_subtotal_is_found(world: World, kind: type, check: Check, micro
     assert f"input partition {decode_key(key).partition}" in subject
 
 
-@pytest.mark.parametrize(("kind", "check"), [(CustomerMonthKey, Check.CUSTOMERS), (HourBlockKey, Check.TYPES)])
+@pytest.mark.parametrize(("kind", "check"), [(CustomerMonthKey, Check.CUSTOMERS), (HourBlockKey, Check.HOURS)])
 def test_a_missing_subtotal_is_found(world: World, kind: type, check: Check) -> None:
     """A key that is not there, or was deleted by a tombstone, counts as nothing."""
     first, second = subtotal_keys(world, kind)[:2]

@@ -200,7 +200,7 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
     """The default type must be one of the types; a history needs an end."""
-    with pytest.raises(SettingsError, match="default_type 'MISC' is none of the types SMS"):
+    with pytest.raises(SettingsError, match="default_type 'MISC' is not one of the types SMS"):
         load_settings({"types": "SMS"}, {})
     with pytest.raises(SettingsError, match="set `events`"):
         load_settings({"history_days": 3}, {})

@@ -96,7 +96,7 @@ def closed_world() -> World:
 
 @pytest.mark.parametrize("kind", [InvoiceKey, MonthCloseKey])
 def test_a_ledger_that_lacks_records_is_refused(kind: type) -> None:
-    """An invoice, or what counts a month, is gone: nothing is issued over it."""
+    """An invoice, or what counts a month, is gone: nothing is issued while it is there."""
     world = closed_world()
     records = world.ledger.committed
     gone = next(index for index, (key, _) in enumerate(records) if isinstance(ledger.decode_key(key), kind))
