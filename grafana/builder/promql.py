@@ -21,7 +21,7 @@ def fold(expression: str, *labels: str) -> str:
 
 
 def rate(metric: str, *keep: str, **labels: str) -> str:
-    """Return a counter's increase a second, by the labels to keep."""
+    """Return a counter's increase per second, by the labels to keep."""
     return fold(f"rate({select(metric, RATE_INTERVAL, **labels)})", *keep)
 
 

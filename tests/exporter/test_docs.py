@@ -90,7 +90,7 @@ def test_numbers_in_the_text() -> None:
     assert TOP_CUSTOMERS == 10
     assert "the ten with the highest total" in API
     assert (SHORTEST_SECONDS, LONGEST_SECONDS) == (0.5, 5.0)
-    assert "each 5 seconds, never more than two a second" in " ".join(API.split())
+    assert "every 5 seconds, never more than two per second" in " ".join(API.split())
     assert f"retry: {RETRY_MS}" in API
 
 

@@ -21,7 +21,7 @@ from exporter.feeds import kafka as kafka_feed
 from exporter.model.read_model import ReadModel
 from tests.conftest import Kafka
 from tests.exporter.client import Client, serve
-from tests.exporter.world import CHARLIE_MS, CommittedSums
+from tests.exporter.world import CommittedSums
 
 PARTITIONS = 3
 
@@ -194,7 +194,7 @@ def lag(client: Client) -> int | None:
 
 
 def test_delays_are_measured(settings: Settings) -> None:
-    """From the record time of the oldest event to now, for commits seen live."""
+    """From when Kafka can have taken the oldest event to now, for commits seen live: its stamp of 2017 is no news."""
     producer, committed = transactional(settings), CommittedSums()
     with exporter(settings) as (client, _):
         wait_until(lambda: ready(client))
@@ -202,7 +202,7 @@ def test_delays_are_measured(settings: Settings) -> None:
         commit(producer, settings, committed)
         wait_until(lambda: total(client) is not None)
         delay = client.ok("/api/v1/overview")["freshness"]["delay_seconds"]
-        assert delay == pytest.approx(time.time() - CHARLIE_MS / 1_000, abs=60)
+        assert 0 <= delay < 60
         assert "billing_visible_delay_seconds_count 1.0\n" in client.get("/metrics").text
 
 

@@ -99,14 +99,14 @@ def _over_time(event_type: str, currency: Currency) -> list[Json]:
             ],
         ),
         timeseries(
-            "Revenue an hour",
+            "Revenue per hour",
             "How fast revenue comes in, by the time of its arrival. Below zero when credits outweigh charges.",
             [prometheus_target(money.revenue_per_hour(**only), "{{event_type}}")],
             unit=currency.axis_unit,
         ),
         timeseries(
             "Events per second",
-            "Events billed a second, by the time of their arrival.",
+            "Events billed per second, by the time of their arrival.",
             [prometheus_target(rate("billing_events_accepted_total", "event_type", **only), "{{event_type}}")],
             unit="eps",
         ),

@@ -78,7 +78,7 @@ def _numbers(currency: Currency) -> list[Json]:
         ),
         stat(
             "Events per second",
-            "Events of all types billed a second, lately.",
+            "Events of all types billed per second, lately.",
             prometheus_target(total(rate("billing_events_accepted_total", "event_type"))),
             unit="eps",
             decimals=1,
@@ -160,7 +160,7 @@ def _over_time(currency: Currency) -> list[Json]:
             legend_values=["lastNotNull"],
         ),
         timeseries(
-            "Revenue an hour",
+            "Revenue per hour",
             "How fast revenue comes in, by its arrival and by type. Below zero when credits outweigh charges.",
             [prometheus_target(money.revenue_per_hour(), "{{event_type}}")],
             stacked=True,
@@ -169,7 +169,7 @@ def _over_time(currency: Currency) -> list[Json]:
         ),
         timeseries(
             "Events per second",
-            "Events billed a second by type, by the time of their arrival.",
+            "Events billed per second by type, by the time of their arrival.",
             [prometheus_target(rate("billing_events_accepted_total", "event_type"), "{{event_type}}")],
             stacked=True,
             unit="eps",

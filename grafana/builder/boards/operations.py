@@ -86,7 +86,7 @@ def _flow() -> list[Json]:
     return [
         timeseries(
             "Events read per second",
-            "Events accepted and rejected a second, by input partition.",
+            "Events accepted and rejected per second, by input partition.",
             [prometheus_target(rate("billing_events_consumed_total", "partition"), "partition {{partition}}")],
             stacked=True,
             unit="eps",
@@ -220,14 +220,14 @@ def _processor() -> list[Json]:
             legend_values=["lastNotNull", "max"],
         ),
         timeseries(
-            "Events a fold",
+            "Records per fold",
             "Mean size of a batch. It grows with the load, because a batch is whatever is waiting.",
             [prometheus_target(_per_event("billing_processor_fold_records"), "events")],
             unit="locale",
             decimals=1,
         ),
         timeseries(
-            "Subtotals published a second",
+            "Subtotals published per second",
             "Records written to the subtotals topic: one for each customer and month, and each quarter of a day, that "
             "changed in a commit.",
             [prometheus_target(rate("billing_processor_subtotals_published_total", "instance"), by_instance)],
