@@ -20,7 +20,7 @@ from billing.runtime.topic_check import (
     widen_changelog,
 )
 from billing.settings import Settings
-from billing.topic_rules import PARTITIONS, TOPICS_RUNBOOK, Role, TopicFinding
+from billing.topic_rules import PARTITIONS, TOPICS_RUNBOOK, Grade, Role, TopicFinding
 
 logger = get_logger(__name__)
 
@@ -53,6 +53,7 @@ class TopicWatch(Collector):
         self._stop = threading.Event()
         self._refusal: TopicRefusedError | None = None
         self._warnings: dict[tuple[str, str], TopicFinding] = {}
+        self._shown: dict[tuple[str, str], int] = {}
         self._subtotals_partitions: str | None = None
         self._thread = threading.Thread(target=self._run, name="topic-watch", daemon=True)
         if registry is not None:
@@ -77,14 +78,14 @@ class TopicWatch(Collector):
             raise self._refusal
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the warnings in force."""
+        """Yield each setting that is looked at: an alert could not tell one that is well from one that nobody asks."""
         family = GaugeMetricFamily(
             "billing_topic_warnings",
-            "1 for each setting of a topic that makes a loss possible or would stop billing",
+            "1 while a setting of a topic makes a loss possible or would stop billing, 0 while it does not",
             labels=("topic", "setting"),
         )
-        for topic, setting in self._warnings:
-            family.add_metric((topic, setting), 1)
+        for (topic, setting), warned in self._shown.items():
+            family.add_metric((topic, setting), warned)
         yield family
 
     def _run(self) -> None:
@@ -109,6 +110,7 @@ class TopicWatch(Collector):
         warnings = warnings_of(findings)
         log_warnings(finding for key, finding in warnings.items() if key not in self._warnings)
         self._warnings = warnings
+        self._shown = {(one.topic, one.rule.setting): int(one.grade is Grade.WARN) for one in findings}
         if (refusal := self._refusal_of(findings)) is not None:
             logger.error("topic refused, stopping before the next write", error=str(refusal))
             self._refusal = refusal
