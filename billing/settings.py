@@ -70,6 +70,7 @@ _TAKEN_OPTIONS = {
 
 # What tests and tools of the project read under the same prefix.
 _OTHER_VARIABLES = {"QB_REQUIRE_TOOLS", "QB_MUTATIONS"}
+_TEST_PREFIX = "QB_TEST_"
 # What Kubernetes puts into the environment of each pod for a service, here one whose name begins with `qb-`.
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$")
 _SERVICE_HINT = (
@@ -520,7 +521,8 @@ def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
     known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
     found = {}
     for variable in sorted(environment):
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known | _OTHER_VARIABLES:
+        others = variable in known | _OTHER_VARIABLES or variable.startswith(_TEST_PREFIX)
+        if variable.startswith(ENVIRONMENT_PREFIX) and not others:
             near = get_close_matches(variable, known, n=1)
             found[variable] = "Kubernetes sets it for a service" if _SERVICE_LINK.search(variable) else "".join(near)
     return found
