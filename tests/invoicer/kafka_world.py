@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from threading import Timer
 
 from confluent_kafka import Producer
 
@@ -149,6 +150,21 @@ class KafkaWorld:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+    def read_until(self, process: "subprocess.Popen[str]", text: str, timeout_seconds: float = 60.0) -> str:
+        """Read what an invoicer says until a line holds a text, and return it; it is not told again at the end."""
+        assert process.stdout is not None
+        lines: list[str] = []
+        give_up = Timer(timeout_seconds, process.kill)
+        give_up.start()
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if text in line:
+                    return "".join(lines)
+        finally:
+            give_up.cancel()
+        raise AssertionError(f"not said in {timeout_seconds} s: {text}\n{''.join(lines)}")
 
     def stop(self, process: "subprocess.Popen[str]") -> tuple[int, str]:
         """Ask an invoicer to stop and return its exit code and what it said."""

@@ -28,7 +28,7 @@ def test_the_service_survives_the_broker(broker: KafkaBroker, topic_prefix: str,
     world = KafkaWorld(broker.bootstrap_servers, topic_prefix, tmp_path, close_chunk_invoices=1, **STILL)
     world.commit([event(n % 2, "2025-01", 9, f"C{n}", 1_000_000) for n in range(40)])
     with world.invoicer() as service:
-        time.sleep(3)
+        world.read_until(service, "invoicer runs")
         world.commit([event(0, "2025-02", 20, "C0", 1), event(1, "2025-02", 20, "C1", 1)])
         time.sleep(0.5)
         broker.kill()
@@ -47,7 +47,7 @@ def test_a_stop_without_a_broker(broker: KafkaBroker, topic_prefix: str, tmp_pat
     world = KafkaWorld(broker.bootstrap_servers, topic_prefix, tmp_path, **STILL)
     world.commit([event(0, "2025-01", 9, "C0", 1)])
     with world.invoicer() as service:
-        time.sleep(4)
+        world.read_until(service, "invoicer runs")
         broker.kill()
         time.sleep(8)
         assert service.poll() is None
