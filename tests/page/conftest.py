@@ -21,7 +21,7 @@ def tab(browser: Browser) -> Iterator[Tab]:
     """An empty tab with nothing remembered; whatever the test does, the browser has nothing to complain of."""
     with browser.tab() as opened:
         yield opened
-        # The test's server may end while the browser still fetches its icon: a refused connection is no fault of the page.
+        # The server may end while the browser still fetches its icon: that is no fault of the page.
         assert [one for one in opened.complaints() if "net::ERR_CONNECTION_REFUSED" not in one] == []
 
 
