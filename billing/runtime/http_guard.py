@@ -6,11 +6,10 @@ answered in the one shape of all errors, and never logged as a failure of ours.
 """
 
 import asyncio
-import json
 import resource
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -28,6 +27,9 @@ _RESERVED_FILES = 256
 _SWEEP_SECONDS = 1.0
 _MAX_HEADERS = 64
 _MAX_LINE_BYTES = 8_190
+
+# Of an answer that is of this moment alone.
+PLAIN_HEADERS = MappingProxyType({"Cache-Control": "no-store", "Server": "queryable-billing"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -84,7 +86,7 @@ class GuardedHandler(web.RequestHandler):
         """Return the answer to what is no HTTP, or to a failure that no middleware saw."""
         if status >= 500:
             logger.error("request failed", status=status, error=repr(exc))
-        response = _problem(status, "bad_request" if status < 500 else "internal", _said(status, message))
+        response = problem(status, "bad_request" if status < 500 else "internal", _said(status, message))
         response.force_close()
         return response
 
@@ -186,7 +188,21 @@ def _said(status: int, message: str | None) -> str:
     return f"this is no HTTP request that can be read: {first or 'malformed'}"
 
 
-def _problem(status: int, code: str, message: str) -> web.Response:
-    body: dict[str, Any] = {"message": message, "error": {"code": code, "message": message}}
-    headers = {"Cache-Control": "no-store", "Server": "queryable-billing"}
-    return web.Response(text=json.dumps(body), status=status, content_type="application/json", headers=headers)
+def problem(
+    status: int,
+    code: str,
+    message: str,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> web.Response:
+    """Return an error in the one shape.
+
+    Args:
+        status: the HTTP status.
+        code: what kind of error it is, for programs.
+        message: the same in a sentence.
+        headers: further headers.
+        more: further fields of the body.
+    """
+    body = {"message": message, "error": {"code": code, "message": message}, **more}
+    return web.json_response(body, status=status, headers={**PLAIN_HEADERS, **headers})

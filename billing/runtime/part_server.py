@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from billing.errors import OperatorError
-from billing.runtime.http_guard import listening, watched
+from billing.runtime.http_guard import PLAIN_HEADERS, listening, problem, watched
 from billing.runtime.logs import get_logger
 
 logger = get_logger(__name__)
@@ -24,7 +24,7 @@ logger = get_logger(__name__)
 MAX_CONNECTIONS = 64
 _START_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 1.0
-_NO_STORE = {"Cache-Control": "no-store", "Server": "queryable-billing", "X-Content-Type-Options": "nosniff"}
+_NO_STORE = {**PLAIN_HEADERS, "X-Content-Type-Options": "nosniff"}
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -117,7 +117,7 @@ def make_app(registry: CollectorRegistry, health: AskHealth) -> web.Application:
         if not failing:
             return web.json_response(body, headers=_NO_STORE)
         message = "not ready: " + "; ".join(f"{check.name}: {check.message}" for check in failing)
-        return _problem(503, "not_ready", message, {"Retry-After": "5"}, body)
+        return problem(503, "not_ready", message, {**_NO_STORE, "Retry-After": "5"}, body)
 
     app = web.Application(client_max_size=1, middlewares=[watched, _shape_errors])
     app.router.add_get("/metrics", metrics)
@@ -134,12 +134,5 @@ async def _shape_errors(request: web.Request, handler: Handler) -> web.StreamRes
         message = f"there is nothing at {request.path[:200]}; there are /metrics, /healthz and /readyz"
         if error.status == 405:
             message = f"{request.path} takes GET alone"
-        headers = {"Allow": "GET, HEAD"} if error.status == 405 else {}
-        return _problem(error.status, _CODES.get(error.status, "bad_request"), message, headers)
-
-
-def _problem(
-    status: int, code: str, message: str, headers: dict[str, str], more: dict[str, object] | None = None
-) -> web.Response:
-    body = {"message": message, "error": {"code": code, "message": message}, **(more or {})}
-    return web.json_response(body, status=status, headers={**_NO_STORE, **headers})
+        headers = {**_NO_STORE, "Allow": "GET, HEAD"} if error.status == 405 else _NO_STORE
+        return problem(error.status, _CODES.get(error.status, "bad_request"), message, headers)
