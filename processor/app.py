@@ -20,7 +20,7 @@ from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from billing.topics import LARGEST_RECORD_BYTES
 from processor.care import CAREFUL, CarefulLongEnoughError, CarefulRun, swift
-from processor.failures import explain, is_unpacking_refused
+from processor.failures import is_unpacking_refused, log_failure, sort_failure
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
 from processor.quix_adapter import BatchingApplication
@@ -139,20 +139,23 @@ class Processor:
         may_write = CarefulRun(self._may_write) if self._careful else self._may_write
         worker = make_worker(settings, self._subtotals_partitions, self._metrics, may_write)
         try:
+            # Partitions may have been added to the input just now, and Quix starts on no changelog that is narrower.
+            widen_changelog(admin_client(settings, log_level=0), settings)
             fetching = CAREFUL if self._careful else swift(largest_batch_bytes(settings))
             application = make_application(settings, worker, fetching, self._pulse.beat)
             self._running = application, worker
             application.run()
         except Exception as error:
-            if explained := explain(error, settings):
-                raise explained from error
+            failure = sort_failure(error, settings)
+            if failure.told is not None:
+                raise failure.told from error
             self._careful = not self._careful and is_unpacking_refused(error)
             if self._careful:
                 logger.warning("a batch unpacks to too much, reading one at a time", instance=settings.instance)
             elif isinstance(error, CarefulLongEnoughError):
                 logger.info("reading at full speed again", instance=settings.instance)
             else:
-                logger.exception("processor failed, it goes on from its last commit", instance=settings.instance)
+                log_failure(failure, settings.instance)
             if not isinstance(error, CarefulLongEnoughError):
                 self._pulse.fail(type(error).__name__)
             return Outcome.FAILED_AFTER_COMMITS if worker.commits else Outcome.FAILED

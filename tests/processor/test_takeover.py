@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from billing.settings import Settings, load_settings
 from billing.subtotal import Progress, ProgressKey, RecordError, encode_key, encode_progress
 from processor.app import make_worker
-from processor.failures import explain
+from processor.failures import sort_failure
 from processor.metrics import ProcessorMetrics
 from processor.takeover import InputDeletedError, StateMismatchError, Takeover, ZoneChangedError, check_takeover
 from tests.conftest import Kafka
@@ -78,7 +78,7 @@ def test_state_that_cannot_be_read_is_for_the_operator(state: bytes, said: str) 
     worker = make_worker(settings, 1, ProcessorMetrics(CollectorRegistry(), settings.types))
     with pytest.raises(RecordError) as caught:
         worker.take_over(Takeover(3, 7, 0, True), MemoryStore({encode_key(ProgressKey(3)): state}))
-    explained = explain(caught.value, settings)
+    explained = sort_failure(caught.value, settings).told
     assert re.search(f"^billableevents.incoming: State cannot be read: .*{said}", str(explained))
     assert worker.books == {}
 

@@ -1,16 +1,22 @@
 """Partitions that are added to the input while everything runs: their events are counted, and months wait for them."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
+from prometheus_client import CollectorRegistry
 
-from billing.runtime.kafka import KafkaUnavailableError, admin_client
+from billing.errors import OperatorError
+from billing.runtime.kafka import KafkaUnavailableError, admin_client, ensure_topics
 from billing.runtime.partition_bounds import PartitionBounds
+from billing.runtime.pulse import Pulse
 from billing.runtime.topic_check import widen_topic
 from billing.topics import topic_specs
 from invoicer.input_topic import InputTopic
+from processor.app import TOPICS, Processor
+from processor.metrics import ProcessorMetrics
 from qb.audit.app import audit
 from tests.conftest import Kafka
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
@@ -63,3 +69,33 @@ def test_added_partitions_are_counted_without_a_restart(pipeline: Pipeline) -> N
     assert "Traceback" not in pipeline.log_of("process")
     findings = audit(settings)
     assert findings.is_clean, findings.differences
+
+
+class CommittingError(OperatorError):
+    """The processor has got as far as a commit."""
+
+
+@pytest.fixture
+def signals_kept() -> Iterator[None]:
+    """An application that runs in this process takes the signals for itself."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals_kept")
+def test_partitions_added_between_the_check_of_the_topics_and_the_start_are_no_failure(pipeline: Pipeline) -> None:
+    """Quix refuses a changelog that is narrower than the input; each run widens it first."""
+
+    def stop() -> None:
+        raise CommittingError
+
+    settings, metrics = pipeline.settings, ProcessorMetrics(CollectorRegistry(), pipeline.settings.types)
+    subtotals = ensure_topics(settings, TOPICS)["subtotals"]
+    widen_topic(admin_client(settings), settings.input_topic, INPUT_PARTITIONS + ADDED)
+    for partition in range(INPUT_PARTITIONS):
+        pipeline.produce(EVENT, partition=partition)
+    pipeline.flush()
+    with pytest.raises(CommittingError):
+        Processor(settings, subtotals, metrics, stop, Pulse("counting", 30)).run_once()
