@@ -1,0 +1,253 @@
+"""Records that were taken from a client at once, as arrays that compiled code reads: addresses, lengths, offsets.
+
+The bytes stay where they are: in librdkafka's messages, or in one buffer that was joined from Python's. Both blocks
+have the same arrays, so there is one kernel, whichever way the records came.
+"""
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from confluent_kafka import KafkaError, Message
+from numpy.typing import NDArray
+
+from billing.runtime.native.client import Library
+from billing.runtime.native.compiled import compiled
+from billing.runtime.native.memory import load32, load64
+
+Integers = NDArray[np.int64]
+Headers = list[tuple[str, bytes | None]]
+
+# Runs of one partition beyond which its records are collected rather than taken run by run.
+_MANY_RUNS = 64
+
+
+class RecordBlock:
+    """Records in the order in which they came, those of a partition in that of their offsets.
+
+    `partitions`, `offsets`, `values` (addresses), `value_lengths` (-1: no value), `keys`, `key_lengths` (-1: no key)
+    have an entry for each record. The addresses hold until :meth:`release`.
+
+    Args:
+        columns: these six, in this order, each a row.
+    """
+
+    def __init__(self, columns: NDArray[np.int64]) -> None:
+        self.partitions, self.offsets, self.values, self.value_lengths, self.keys, self.key_lengths = columns
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def value(self, index: int) -> bytes | None:
+        """Return a record's value, copied."""
+        return _copied(self.values[index], self.value_lengths[index])
+
+    def key(self, index: int) -> bytes | None:
+        """Return a record's key, copied."""
+        return _copied(self.keys[index], self.key_lengths[index])
+
+    def headers(self, index: int) -> Headers:
+        """Return a record's headers."""
+        raise NotImplementedError
+
+    def timestamp_ms(self, index: int) -> int:
+        """Return a record's time in milliseconds, -1 if it has none."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Give the records back. Doing so twice is allowed."""
+
+    def by_partition(self) -> "Iterator[PartitionRecords]":
+        """Yield the records of each partition, in order, in one piece or in several."""
+        if not len(self):
+            return
+        cuts = np.flatnonzero(np.diff(self.partitions)) + 1
+        if len(cuts) < _MANY_RUNS:
+            starts, ends = [0, *cuts.tolist()], [*cuts.tolist(), len(self)]
+            for start, end in zip(starts, ends, strict=True):
+                yield PartitionRecords(self, slice(start, end))
+            return
+        order = np.argsort(self.partitions, kind="stable")
+        for positions in np.split(order, np.flatnonzero(np.diff(self.partitions[order])) + 1):
+            yield PartitionRecords(self, positions)
+
+
+class PartitionRecords:
+    """Records of one partition: a selection of a block.
+
+    Args:
+        block: all of them.
+        selection: which ones.
+    """
+
+    def __init__(self, block: RecordBlock, selection: slice | Integers) -> None:
+        self._block = block
+        self._selection = selection
+        self.partition = int(block.partitions[self._position(0)])
+        self.values = block.values[selection]
+        self.value_lengths = block.value_lengths[selection]
+        self.offsets = block.offsets[selection]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def value(self, index: int) -> bytes | None:
+        """Return a record's value, copied."""
+        return self._block.value(self._position(index))
+
+    def key(self, index: int) -> bytes | None:
+        """Return a record's key, copied."""
+        return self._block.key(self._position(index))
+
+    def headers(self, index: int) -> Headers:
+        """Return a record's headers."""
+        return self._block.headers(self._position(index))
+
+    def timestamp_ms(self, index: int) -> int:
+        """Return a record's time in milliseconds, -1 if it has none."""
+        return self._block.timestamp_ms(self._position(index))
+
+    def _position(self, index: int) -> int:
+        if isinstance(self._selection, slice):
+            return int(self._selection.start) + index
+        return int(self._selection[index])
+
+
+def _copied(address: int, length: int) -> bytes | None:
+    if length < 0:
+        return None
+    return ctypes.string_at(int(address), int(length)) if length else b""
+
+
+class JoinedBlock(RecordBlock):
+    """Records that came as Python's messages, their values and keys joined into one buffer.
+
+    Args:
+        messages: the messages, none of them an error.
+    """
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
+        columns = np.empty((6, len(messages)), np.int64)
+        columns[0] = [message.partition() for message in messages]
+        columns[1] = [message.offset() for message in messages]
+        self._values = _join([message.value() for message in messages], columns[2], columns[3])
+        self._keys = _join([message.key() for message in messages], columns[4], columns[5])
+        super().__init__(columns)
+
+    def headers(self, index: int) -> Headers:
+        """Return a record's headers."""
+        return list(self._messages[index].headers() or ())
+
+    def timestamp_ms(self, index: int) -> int:
+        """Return a record's time in milliseconds, -1 if it has none."""
+        kind, time_ms = self._messages[index].timestamp()
+        return int(time_ms) if kind else -1
+
+
+def _join(texts: Sequence[bytes | str | None], addresses: Integers, lengths: Integers) -> bytes:
+    """Return the texts as one buffer, and write where in memory each lies, and how long it is."""
+    parts = [text.encode() if isinstance(text, str) else text for text in texts]
+    buffer = b"".join([part for part in parts if part])
+    lengths[:] = [-1 if part is None else len(part) for part in parts]
+    if len(parts):
+        held = np.maximum(lengths, 0)
+        addresses[:] = _address(buffer) + np.cumsum(held) - held
+    return buffer
+
+
+def _address(buffer: bytes) -> int:
+    return ctypes.cast(ctypes.c_char_p(buffer), ctypes.c_void_p).value or 0
+
+
+class NativeBlock(RecordBlock):
+    """Records that lie in librdkafka's messages.
+
+    Args:
+        library: what owns them.
+        pointers: the messages.
+        columns: what the block's arrays are.
+    """
+
+    def __init__(self, library: Library, pointers: Integers, columns: NDArray[np.int64]) -> None:
+        super().__init__(columns)
+        self._library = library
+        self._pointers = pointers
+        self._destroy = message_destroyer(library)
+
+    def headers(self, index: int) -> Headers:
+        """Return a record's headers."""
+        headers = ctypes.c_void_p()
+        if self._library.rd_kafka_message_headers(int(self._pointers[index]), ctypes.byref(headers)):
+            return []
+        found: Headers = []
+        name, value, size = ctypes.c_char_p(), ctypes.c_void_p(), ctypes.c_size_t()
+        places = ctypes.byref(name), ctypes.byref(value), ctypes.byref(size)
+        while not self._library.rd_kafka_header_get_all(headers, len(found), *places):
+            content = None if value.value is None else ctypes.string_at(value, size.value)
+            found.append(((name.value or b"").decode("utf-8", "replace"), content))
+        return found
+
+    def timestamp_ms(self, index: int) -> int:
+        """Return a record's time in milliseconds, -1 if it has none."""
+        return int(self._library.rd_kafka_message_timestamp(int(self._pointers[index]), None))
+
+    def release(self) -> None:
+        """Give the records back. Doing so twice is allowed."""
+        pointers, self._pointers = self._pointers, self._pointers[:0]
+        destroy_all(pointers, self._destroy)
+
+    def __del__(self) -> None:
+        self.release()
+
+
+def message_destroyer(library: Library) -> Any:
+    """Return the function that destroys a message, as compiled code calls it."""
+    return ctypes.cast(library.rd_kafka_message_destroy, ctypes.CFUNCTYPE(None, ctypes.c_int64))
+
+
+@compiled
+def destroy_all(pointers: Integers, destroy: Any) -> None:
+    """Destroy messages."""
+    for index in range(pointers.shape[0]):
+        destroy(pointers[index])
+
+
+@compiled
+def read_messages(pointers: Integers, count: int, columns: NDArray[np.int64], errors: Integers) -> tuple[int, int]:
+    """Fill in where the records lie, move their messages to the front, and set the errors aside.
+
+    A message is an rd_kafka_message_t: err (32 bits) at 0, partition (32 bits) at 16, payload at 24, its length at 32,
+    key at 40, its length at 48, offset at 56.
+
+    Returns:
+        How many records there are, and how many errors.
+    """
+    records, failed = 0, 0
+    for index in range(count):
+        message = pointers[index]
+        if load32(message) != 0:
+            errors[failed] = message
+            failed += 1
+            continue
+        pointers[records] = message
+        value, key = np.int64(load64(message + 24)), np.int64(load64(message + 40))
+        columns[0, records] = load32(message + 16)
+        columns[1, records] = np.int64(load64(message + 56))
+        columns[2, records] = value
+        columns[3, records] = np.int64(load64(message + 32)) if value != 0 else -1
+        columns[4, records] = key
+        columns[5, records] = np.int64(load64(message + 48)) if key != 0 else -1
+        records += 1
+    return records, failed
+
+
+def read_error(library: Library, pointer: int) -> tuple[int, int, KafkaError]:
+    """Return partition, offset and error of a message that is one, and destroy it."""
+    code, partition = (ctypes.c_int32.from_address(pointer + at).value for at in (0, 16))
+    offset = ctypes.c_int64.from_address(pointer + 56).value
+    payload, length = (ctypes.c_int64.from_address(pointer + at).value for at in (24, 32))
+    text = ctypes.string_at(payload, length).decode("utf-8", "replace") if payload else ""
+    library.rd_kafka_message_destroy(pointer)
+    return partition, offset, KafkaError(code, text or KafkaError(code).str())

@@ -1,0 +1,62 @@
+"""Single loads from memory, and the product of two 64-bit numbers, for kernels that read records where they lie.
+
+An address is an int64. Nothing here checks a bound: each kernel compares with the end of its record first.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+
+def _load(width: int) -> Any:
+    """Return an intrinsic that loads an integer of so many bits: unsigned, but for 32 bits."""
+    returned = types.int32 if width == 32 else getattr(types, f"uint{width}")
+
+    @intrinsic
+    def load(_: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            pointer = builder.inttoptr(arguments[0], ir.IntType(width).as_pointer())
+            return builder.load(pointer, align=1)
+
+        return returned(types.int64), generate
+
+    return load
+
+
+load8 = _load(8)
+"""The byte at an address."""
+load32 = _load(32)
+"""The signed 32-bit integer at an address."""
+load64 = _load(64)
+"""The 64 bits at an address, in the machine's order."""
+
+
+@intrinsic
+def folded_product(_: Any, left: Any, right: Any) -> Any:
+    """The 128 bits of a product of two unsigned 64-bit numbers, its upper half xored into its lower one."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
+        upper = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+        return builder.xor(builder.trunc(product, ir.IntType(64)), upper)
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@intrinsic
+def prefetch(_: Any, address: Any) -> Any:
+    """Ask the processor to bring what lies at an address nearer. Any address is allowed."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        constants = [ir.Constant(number, value) for value in (0, 3, 1)]
+        builder.call(function, [builder.inttoptr(arguments[0], pointer), *constants])
+        return context.get_dummy_value()
+
+    return types.none(types.int64), generate
