@@ -7,9 +7,6 @@ first bytes and a header that tells its true size. The processor writes it so, a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# What readers unpack at most: a few kilobytes may have been a hundred megabytes before they were packed. The client's
-# limit for that is the one for what it receives.
-LARGEST_UNPACKED_BYTES = 1_073_741_824
 # Up to so many bytes of key, value and headers a record is carried whole. Some 16 times what topics take by default.
 WHOLE_BYTES = 16_777_216
 # Of a larger one so much is carried: of the value, of the key, and of all headers.

@@ -239,6 +239,29 @@ class Settings(BaseModel):
         ge=0,
     )
 
+    # Reading
+    fetch_bytes: int = setting(
+        16_777_216,
+        "bytes of records, packed as they are sent, that are fetched at once; a zstd batch of the input that "
+        "unpacks to more is read by itself",
+        "process",
+        "export",
+        "invoice",
+        "audit",
+        ge=65_536,
+        le=100_000_000,
+    )
+    unpacked_bytes: int = setting(
+        1_073_741_824,
+        "largest size to which a batch of records may unpack; at a larger one of the input the reader stops",
+        "process",
+        "export",
+        "invoice",
+        "audit",
+        ge=134_217_728,
+        le=2_147_483_647,
+    )
+
     # Processor
     start_from_retained: bool = setting(
         False,

@@ -10,16 +10,17 @@ from prometheus_client import CollectorRegistry
 
 from billing.period import month_calendar
 from billing.runtime.claimed_instance import claimed_instance
+from billing.runtime.fetching import careful, largest_batch_bytes, swift, unpacked_too_much
 from billing.runtime.kafka import admin_client, ensure_topics, reader_config
 from billing.runtime.logs import get_logger
 from billing.runtime.part_server import part_served
 from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import stop_on_signals
-from billing.runtime.topic_check import look_at, widen_changelog
+from billing.runtime.topic_check import widen_changelog
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from billing.topics import LARGEST_RECORD_BYTES
-from processor.care import CAREFUL, CarefulLongEnoughError, CarefulRun, swift
+from processor.care import CarefulLongEnoughError, CarefulRun, find_refused_batch
 from processor.failures import is_unpacking_refused, log_failure, sort_failure
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
@@ -139,9 +140,11 @@ class Processor:
         may_write = CarefulRun(self._may_write) if self._careful else self._may_write
         worker = make_worker(settings, self._subtotals_partitions, self._metrics, may_write)
         try:
+            admin = admin_client(settings, log_level=0)
             # Partitions may have been added to the input just now, and Quix starts on no changelog that is narrower.
-            widen_changelog(admin_client(settings, log_level=0), settings)
-            fetching = CAREFUL if self._careful else swift(largest_batch_bytes(settings))
+            widen_changelog(admin, settings)
+            fast = swift(settings, largest_batch_bytes(admin, settings.input_topic))
+            fetching = careful(settings) if self._careful else fast
             application = make_application(settings, worker, fetching, self._pulse.beat)
             self._running = application, worker
             application.run()
@@ -149,7 +152,10 @@ class Processor:
             failure = sort_failure(error, settings)
             if failure.told is not None:
                 raise failure.told from error
-            self._careful = not self._careful and is_unpacking_refused(error)
+            if self._careful and is_unpacking_refused(error):
+                place = find_refused_batch(settings)
+                raise unpacked_too_much(settings, settings.input_topic, place) from error
+            self._careful = is_unpacking_refused(error)
             if self._careful:
                 logger.warning("a batch unpacks to too much, reading one at a time", instance=settings.instance)
             elif isinstance(error, CarefulLongEnoughError):
@@ -194,12 +200,12 @@ def make_worker(
 def make_application(
     settings: Settings,
     worker: BillingWorker,
-    fetching: Mapping[str, object] = CAREFUL,
+    fetching: Mapping[str, object] | None = None,
     on_poll: Callable[[], None] = lambda: None,
 ) -> BatchingApplication:
     """Return the Quix application around a worker; `on_poll` is called each time it asks for records.
 
-    Its topics must exist. `fetching` are the options of :mod:`processor.care`.
+    Its topics must exist. `fetching` are the options of :mod:`billing.runtime.fetching`, the careful ones if not given.
     """
     return BatchingApplication(
         worker,
@@ -224,7 +230,7 @@ def make_application(
             "fetch.queue.backoff.ms": 10,
             # Questions to a broker wait behind an open fetch; recovery asks several a partition.
             "fetch.wait.max.ms": 100,
-            **fetching,
+            **(fetching or careful(settings)),
             **settings.kafka,
         },
         producer_extra_config={
@@ -241,12 +247,6 @@ def make_application(
             **settings.kafka,
         },
     )
-
-
-def largest_batch_bytes(settings: Settings) -> int:
-    """Return what the input topic takes in one batch; the most that any may take where that cannot be asked."""
-    state = look_at(admin_client(settings, log_level=0), [settings.input_topic]).topics[settings.input_topic]
-    return int(state.config.get("max.message.bytes", LARGEST_RECORD_BYTES))
 
 
 def status_of(application: BatchingApplication, worker: BillingWorker) -> ProcessorStatus:

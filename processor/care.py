@@ -1,31 +1,16 @@
-"""How the input is fetched: much at once, or one batch at a time while there are records that unpack to very much.
-
-The client unpacks all batches of a fetch before it hands out the first, so a megabyte of them may take gigabytes of
-memory. It refuses to unpack a zstd batch to more than it may receive. That is a small limit as a rule; a batch beyond
-it ends the run, and the next one is careful: it takes such batches, but never two at once, and ends after a while.
-"""
+"""A careful run: it reads one batch at a time, because one was refused, and ends after a while."""
 
 import time
 from collections.abc import Callable
 
-from billing.rejected_record import LARGEST_UNPACKED_BYTES
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-_MOST_FETCHED_BYTES = 16_777_216
-# What surrounds the batches in an answer.
-_ENVELOPE_BYTES = 65_536
-CAREFUL = {
-    "fetch.message.max.bytes": 1,  # a broker sends the first batch whole all the same
-    "queued.min.messages": 1,
-    "queued.max.messages.kbytes": 1,
-    "receive.message.max.bytes": LARGEST_UNPACKED_BYTES,
-}
-CAREFUL_SECONDS = 10.0
+from billing.runtime.fetching import CAREFUL_SECONDS, careful, is_refused
+from billing.runtime.kafka import reader_config
+from billing.settings import Settings
 
-
-def swift(largest_batch_bytes: int) -> dict[str, object]:
-    """Return the options for fetching much at once from a topic that takes batches of that size as they are sent."""
-    most = max(_MOST_FETCHED_BYTES, largest_batch_bytes)
-    return {"fetch.max.bytes": most, "receive.message.max.bytes": most + _ENVELOPE_BYTES}
+_ANSWER_SECONDS = 30.0
+_POLL_SECONDS = 0.5
 
 
 class CarefulLongEnoughError(Exception):
@@ -50,3 +35,34 @@ class CarefulRun:
             self._until = time.monotonic() + CAREFUL_SECONDS
         elif time.monotonic() > self._until:
             raise CarefulLongEnoughError(f"read carefully for {CAREFUL_SECONDS:.0f} s")
+
+
+def find_refused_batch(settings: Settings) -> tuple[int, int] | None:
+    """Return partition and first offset of an uncounted batch that is refused even by itself; None if it isn't found.
+
+    Args:
+        settings: the input topic, and the group whose offsets tell what is counted.
+    """
+    topic = settings.input_topic
+    consumer = Consumer({**reader_config(settings, settings.consumer_group), **careful(settings)})
+    try:
+        numbers = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
+        return _first_refused(consumer, [TopicPartition(topic, number) for number in numbers])
+    except KafkaException:
+        return None
+    finally:
+        consumer.close()
+
+
+def _first_refused(consumer: Consumer, partitions: list[TopicPartition]) -> tuple[int, int] | None:
+    offsets = [max(one.offset, OFFSET_BEGINNING) for one in consumer.committed(partitions, timeout=_ANSWER_SECONDS)]
+    consumer.assign(
+        [TopicPartition(one.topic, one.partition, offset) for one, offset in zip(partitions, offsets, strict=True)]
+    )
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while time.monotonic() < deadline:
+        message = consumer.poll(_POLL_SECONDS)
+        error = None if message is None else message.error()
+        if error is not None and is_refused(error):
+            return message.partition(), message.offset()
+    return None

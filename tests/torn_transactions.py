@@ -48,7 +48,7 @@ def describe_transaction(bootstrap_servers: str, transactional_id: str) -> OpenT
     coordinator = _find_coordinator(bootstrap_servers, transactional_id)
     name = transactional_id.encode()
     body = _varint(2) + _varint(len(name) + 1) + name + b"\0"
-    answer = _Reader(_ask(coordinator, DESCRIBE_TRANSACTIONS, 0, b"\0" + body))
+    answer = _Reader(ask(coordinator, DESCRIBE_TRANSACTIONS, 0, b"\0" + body))
     answer.take("b")  # the header's tags, of which there are none
     answer.take("i")  # throttled for so long
     assert answer.varint() == 2, "one id asked for, one answered"
@@ -68,11 +68,11 @@ def end_transaction(bootstrap_servers: str, transactional_id: str, commit: bool,
     Returns the error code of the broker: 0, or INVALID_TXN_STATE where there is nothing that could be ended so.
     """
     transaction = describe_transaction(bootstrap_servers, transactional_id)
-    body = _string(transactional_id)
+    body = wire_string(transactional_id)
     body += struct.pack(">qh?", transaction.producer_id, transaction.producer_epoch, commit)
     deadline = time.monotonic() + timeout_seconds
     while True:
-        answer = _Reader(_ask(transaction.coordinator, END_TXN, 1, body))
+        answer = _Reader(ask(transaction.coordinator, END_TXN, 1, body))
         answer.take("i")
         error = answer.take("h")
         if error not in (NOT_COORDINATOR, COORDINATOR_LOADING, CONCURRENT_TRANSACTIONS):
@@ -108,10 +108,10 @@ def hanging_partitions(bootstrap_servers: str, topics: list[str]) -> dict[str, t
 
 def _find_coordinator(bootstrap_servers: str, transactional_id: str) -> tuple[str, int]:
     host, port = bootstrap_servers.split(",")[0].rsplit(":", 1)
-    body = _string(transactional_id) + struct.pack(">b", TRANSACTION_KEY_TYPE)
+    body = wire_string(transactional_id) + struct.pack(">b", TRANSACTION_KEY_TYPE)
     deadline = time.monotonic() + SOCKET_SECONDS
     while True:
-        answer = _Reader(_ask((host, int(port)), FIND_COORDINATOR, 1, body))
+        answer = _Reader(ask((host, int(port)), FIND_COORDINATOR, 1, body))
         answer.take("i")
         error = answer.take("h")
         answer.string()
@@ -122,9 +122,9 @@ def _find_coordinator(bootstrap_servers: str, transactional_id: str) -> tuple[st
         time.sleep(0.05)
 
 
-def _ask(address: tuple[str, int], api: int, version: int, body: bytes) -> bytes:
+def ask(address: tuple[str, int], api: int, version: int, body: bytes) -> bytes:
     """Send one request and return the body of its answer."""
-    request = struct.pack(">hhi", api, version, 1) + _string("delayed") + body
+    request = struct.pack(">hhi", api, version, 1) + wire_string("delayed") + body
     with socket.create_connection(address, SOCKET_SECONDS) as connection:
         connection.sendall(struct.pack(">i", len(request)) + request)
         (length,) = struct.unpack(">i", _receive(connection, 4))
@@ -140,7 +140,8 @@ def _receive(connection: socket.socket, length: int) -> bytes:
     return data
 
 
-def _string(text: str) -> bytes:
+def wire_string(text: str) -> bytes:
+    """Return a string as requests have it, with a length of two bytes."""
     data = text.encode()
     return struct.pack(">h", len(data)) + data
 

@@ -9,7 +9,6 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from billing.errors import OperatorError
-from billing.rejected_record import LARGEST_UNPACKED_BYTES
 from billing.runtime.client_errors import ClientErrors, forbidden
 from billing.runtime.logs import client_logger, get_logger
 from billing.runtime.topic_check import check_topics, default_replication, log_warnings, refuse_wrong, widen_topic
@@ -83,7 +82,7 @@ def reader_config(settings: Settings, group: str = "unused-reader") -> dict[str,
         # What waits in the client: by default 100,000 records a partition and 64 MB, many times what a poll takes.
         "queued.min.messages": 20_000,
         "queued.max.messages.kbytes": 16_384,
-        "receive.message.max.bytes": LARGEST_UNPACKED_BYTES,
+        "receive.message.max.bytes": settings.unpacked_bytes,
         # How long a broker holds the answer back that a partition has been read to its end.
         "fetch.wait.max.ms": 100,
     }

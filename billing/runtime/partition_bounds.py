@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from billing.runtime.fetching import is_refused, swift
 from billing.runtime.kafka import KafkaUnavailableError, admin_client, is_passing, reader_config
 from billing.settings import Settings
 
 _POLL_SECONDS = 0.2
+# One record of each partition tells enough; a fetch holds a few markers, and hardly two batches that unpack to much.
+_FEW = {"fetch.message.max.bytes": 4_096}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def find_records(
     Raises:
         KafkaException: an offset that is no longer there, or another error that trying again does not mend.
     """
-    consumer = Consumer(reader_config(settings))
+    consumer = Consumer({**reader_config(settings), **swift(settings), **_FEW})
     try:
         return find_records_with(consumer, topic, stretches, timeout_seconds)
     finally:
@@ -124,7 +127,10 @@ def find_records(
 def find_records_with(
     consumer: Consumer, topic: str, stretches: Mapping[int, Bounds], timeout_seconds: float
 ) -> dict[int, bool]:
-    """Do what :func:`find_records` does with a consumer that reads committed records and tells partition ends."""
+    """Do what :func:`find_records` does with a consumer that reads committed records and tells partition ends.
+
+    A batch that the client would not unpack holds records, whatever they are.
+    """
     found = {partition: False for partition, stretch in stretches.items() if stretch.is_empty}
     wanted = {partition: stretch for partition, stretch in stretches.items() if not stretch.is_empty}
     deadline = time.monotonic() + timeout_seconds
@@ -134,7 +140,7 @@ def find_records_with(
         if message is None:
             continue
         error, partition = message.error(), message.partition()
-        if error is None and partition in wanted:
+        if partition in wanted and (error is None or is_refused(error)):
             del wanted[partition]
             found[partition] = True
         elif error is not None and error.code() == KafkaError._PARTITION_EOF:

@@ -34,13 +34,22 @@ class TopicReader:
         topic: the topic's name; it must exist.
         partitions: how many partitions it has.
         start_offsets: partition -> offset to begin at; the others begin with their first record.
+        fetching: librdkafka options in place of the usual ones, as :mod:`billing.runtime.fetching` has them.
     """
 
     def __init__(
-        self, settings: Settings, topic: str, partitions: int, start_offsets: Mapping[int, int] | None = None
+        self,
+        settings: Settings,
+        topic: str,
+        partitions: int,
+        start_offsets: Mapping[int, int] | None = None,
+        fetching: Mapping[str, object] | None = None,
     ) -> None:
         self.topic = topic
-        self._consumer = Consumer(reader_config(settings))
+        self._consumer = Consumer({**reader_config(settings), **(fetching or {})})
+        self._fault: KafkaError | None = None
+        self.fault_place: tuple[int, int] | None = None
+        """Partition and offset at which reading ended with an error."""
         # Who knows the leaders asks them at once; who does not tries again after half a second.
         with suppress(KafkaException):
             self._consumer.list_topics(topic, timeout=_METADATA_SECONDS)
@@ -72,10 +81,11 @@ class TopicReader:
         """Return the records that are waiting, at most `max_records`; none if there are none in time.
 
         Raises:
-            KafkaException: an error that trying again does not mend.
+            KafkaException: an error that trying again does not mend; records that came before it were returned.
         """
-        records = []
-        for message in self._consumer.consume(max_records, timeout_seconds):
+        records: list[Record] = []
+        waiting = [] if self._fault is not None else self._consumer.consume(max_records, timeout_seconds)
+        for message in waiting:
             error = message.error()
             if error is None:
                 records.append(_record(message))
@@ -84,7 +94,10 @@ class TopicReader:
                 self._behind.discard(_partition(message))
                 self._next_offsets[_partition(message)] = message.offset()
             elif not is_passing(error):
-                raise KafkaException(error)
+                self._fault, self.fault_place = error, (_partition(message), message.offset())
+                break
+        if self._fault is not None and not records:
+            raise KafkaException(self._fault)
         return records
 
     def read_to_end(self, max_records: int = 10_000) -> Iterator[list[Record]]:

@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from confluent_kafka import KafkaException
 
 from billing.errors import OperatorError
+from billing.runtime.fetching import largest_batch_bytes
 from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.topic_check import check_topics
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from billing.topic_rules import Role, TopicFinding
+from qb.audit.input_reader import InputReader
 
 ANSWER_SECONDS = 10.0
 # Longer than a transaction of a processor or invoicer that died stays open.
@@ -44,6 +47,10 @@ class Topics:
         """Return how many partitions a topic has; 0 if it does not exist."""
         return self._partitions.get(topic, 0)
 
+    def largest_batch_bytes(self, topic: str) -> int:
+        """Return what a topic takes in one batch as it is sent."""
+        return largest_batch_bytes(self._admin, topic)
+
     def starts(self, topic: str) -> dict[int, int]:
         """Return the log start offset of each partition."""
         return self._bounds.starts(topic, range(self.partitions(topic)))
@@ -62,7 +69,22 @@ class Topics:
         return self._bounds.log_ends(topic, range(self.partitions(topic)))
 
 
-def read_until(reader: TopicReader, ends: Mapping[int, int]) -> Iterator[list[Record]]:
+class Reader(Protocol):
+    """What reads a topic: see :class:`billing.runtime.topic_reader.TopicReader`."""
+
+    topic: str
+
+    @property
+    def next_offsets(self) -> dict[int, int]:
+        """The offset up to which, exclusive, all committed records have been read, by partition."""
+        ...
+
+    def poll(self) -> list[Record]:
+        """Return the records that are waiting."""
+        ...
+
+
+def read_until(reader: Reader, ends: Mapping[int, int]) -> Iterator[list[Record]]:
     """Yield batches until all committed records below the ends have been read; some beyond them may come too.
 
     Raises:
@@ -144,5 +166,6 @@ class KafkaSources:
     def input(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[list[Record]]:
         """Yield the input records from `starts` up to `ends`, by input partition; some beyond them may come too."""
         topic = self._settings.input_topic
-        with TopicReader(self._settings, topic, self._topics.partitions(topic), starts) as reader:
+        partitions, largest = self._topics.partitions(topic), self._topics.largest_batch_bytes(topic)
+        with InputReader(self._settings, partitions, starts, ends, largest) as reader:
             yield from read_until(reader, ends)
