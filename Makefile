@@ -17,7 +17,7 @@ COMPOSE_FILES := docker-compose.yml docker-compose.noplugin.yml
 
 .PHONY: help
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(STAMP) ## Create .venv and install everything into it
@@ -53,8 +53,12 @@ check: lint types files ## Everything that CI checks, slow tests too; with QB_RE
 	@$(PYTEST) $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## Measure throughput against a bare consumer and a stock pipeline; flags in ARGS
-	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+bench: $(STAMP) ## Measure speed, in ratios to other ways; rows and flags in ARGS, as in ARGS="bare --repeat 5"
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: $(STAMP) ## Measure the same job in Kafka Streams and Flink beside ours: needs Java 17 and Maven
+	@$(BIN)/python -m benchmarks peers --events 15000000 $(ARGS)
 
 .PHONY: clean
 clean: ## Remove .venv and what tools left here; the demo's data and Kafka in the cache folder stay

@@ -1,0 +1,67 @@
+"""Rates from counts that were noted while a program worked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class TooShortError(Exception):
+    """Too few counts to tell a rate."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How much had been done at a moment.
+
+    Args:
+        seconds: when, by a clock that only goes forward.
+        events: done since the start.
+        cpu_seconds: that the process had used.
+    """
+
+    seconds: float
+    events: int
+    cpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What an event takes, in time and in CPU time."""
+
+    events_per_second: float
+    cpu_micros_per_event: float
+
+
+class Samples:
+    """Counts as they grow; the same count again is not noted, since it says only that somebody looked."""
+
+    def __init__(self) -> None:
+        self._samples: list[Sample] = []
+
+    def note(self, seconds: float, events: int, cpu_seconds: float) -> None:
+        """Take in a count."""
+        if events > (self._samples[-1].events if self._samples else 0):
+            self._samples.append(Sample(seconds, events, cpu_seconds))
+
+    def rate(self, warm_events: int = 0) -> Rate:
+        """Return the rate from the first count of at least `warm_events` on.
+
+        Raises:
+            TooShortError: there are too few counts.
+        """
+        return steady([sample for sample in self._samples if sample.events >= warm_events])
+
+
+def steady(samples: Sequence[Sample]) -> Rate:
+    """Return the rate between the first and the last but one: before the last commit there may have been idle time.
+
+    With two samples it is that between them.
+
+    Raises:
+        TooShortError: there are fewer than two.
+    """
+    if len(samples) < 2:
+        raise TooShortError("too few counts to tell a rate: use more --events")
+    first, last = samples[0], samples[-2] if len(samples) > 2 else samples[-1]
+    events = last.events - first.events
+    cpu_micros = (last.cpu_seconds - first.cpu_seconds) * 1e6 / events
+    return Rate(events / (last.seconds - first.seconds), cpu_micros)

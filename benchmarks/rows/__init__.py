@@ -1,0 +1,18 @@
+"""The rows of the table: each is a function that measures once on a stage, and can run alone."""
+
+from collections.abc import Callable
+
+from benchmarks.figures import Outcome
+from benchmarks.rows.peers import against_peers
+from benchmarks.rows.processor import against_bare, against_stock, shapes
+from benchmarks.stage import Stage
+
+Row = Callable[[Stage], Outcome]
+
+ROWS: dict[str, Row] = {
+    "bare": against_bare,
+    "stock": against_stock,
+    "shapes": shapes,
+}
+# These need Java and Maven.
+PEERS: dict[str, Row] = {"peers": against_peers}

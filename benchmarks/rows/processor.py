@@ -1,0 +1,68 @@
+"""The processor against a bare consumer and a stock pipeline, and what its events' shape costs."""
+
+from benchmarks.figures import Figure, Outcome, Plot, at_least, bars
+from benchmarks.rate import Rate
+from benchmarks.runs import run_bare, run_processor, run_stock
+from benchmarks.shapes import Form, Names, Shape
+from benchmarks.stage import Filled, Stage
+
+PLAIN = Shape("plain")
+# What is compared with the plain one, and how much of its rate should be left.
+OTHERS = {
+    "JSON": (Shape("json", form=Form.JSON), 0.6),
+    "CSV with ids": (Shape("ids", form=Form.CSV_WITH_ID), 0.9),
+    "names beyond ASCII": (Shape("scripts", names=Names.ANY), 0.9),
+    "1 % malformed": (Shape("malformed", malformed_share=0.01), 0.8),
+    "not keyed": (Shape("unkeyed", keyed=False), 0.95),
+}
+
+
+def bare_rate(stage: Stage, filled: Filled) -> Rate:
+    """Return the rate of the bare consumer over a topic of events."""
+    return run_bare(stage, filled.topic, filled.shape.partitions, filled.events)
+
+
+def against_bare(stage: Stage) -> Outcome:
+    """The processor, exactly-once, against bare*: a Python consumer that does nothing with what it reads."""
+    filled = stage.filled(PLAIN)
+    bare, run = bare_rate(stage, filled), run_processor(stage, filled)
+    rates = {"bare*": bare, "processor": run.rate}
+    details = f"{describe(rates)}; memory at most {run.peak_mib:.0f} MiB, State {run.state_mib:.1f} MiB."
+    ratio = run.rate.events_per_second / bare.events_per_second
+    cpu = run.rate.cpu_micros_per_event
+    figures = [
+        Figure("processor", "bare*", ratio, at_least(1.0)),
+        Figure("CPU per event, all in", "", cpu, unit="us"),
+        Figure("CPU per event", "bare*", cpu / bare.cpu_micros_per_event),
+    ]
+    return Outcome(figures, details, plot_of(rates))
+
+
+def against_stock(stage: Stage) -> Outcome:
+    """The processor against a stock Quix pipeline with the same output."""
+    filled = stage.filled(PLAIN)
+    rates = {"stock Quix": run_stock(stage, filled), "processor": run_processor(stage, filled).rate}
+    ratio = rates["processor"].events_per_second / rates["stock Quix"].events_per_second
+    return Outcome([Figure("processor", "stock Quix", ratio, at_least(100))], f"{describe(rates)}.", plot_of(rates))
+
+
+def shapes(stage: Stage) -> Outcome:
+    """JSON, ids, names beyond ASCII, malformed records and records without keys against plain CSV."""
+    rates = {"plain CSV": run_processor(stage, stage.filled(PLAIN)).rate}
+    figures = []
+    for name, (shape, share) in OTHERS.items():
+        rates[name] = run_processor(stage, stage.filled(shape)).rate
+        ratio = rates[name].events_per_second / rates["plain CSV"].events_per_second
+        figures.append(Figure(name, "plain CSV", ratio, at_least(share)))
+    return Outcome(figures, f"{describe(rates)}.", plot_of(rates))
+
+
+def describe(rates: dict[str, Rate]) -> str:
+    return "; ".join(
+        f"{name}: {rate.events_per_second:,.0f} events/s at {rate.cpu_micros_per_event:.2f} us of CPU each"
+        for name, rate in rates.items()
+    )
+
+
+def plot_of(rates: dict[str, Rate]) -> Plot:
+    return bars("events/s", {name: rate.events_per_second for name, rate in rates.items()})

@@ -1,0 +1,117 @@
+"""Runs of programs that read a topic of events: the processor, a bare consumer, others; each gives a rate."""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+
+from benchmarks.child import Child, ChildError, Part
+from benchmarks.rate import Rate, Samples
+from benchmarks.stage import Filled, Stage, settings_of
+from benchmarks.truth import check_subtotals
+
+POLL_SECONDS = 0.02
+PATIENCE_SECONDS = 600.0
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the processor came to; its deployment's settings are there for who goes on from it."""
+
+    rate: Rate
+    peak_mib: float
+    state_mib: float
+    environment: dict[str, str]
+
+
+def run_processor(stage: Stage, filled: Filled, keep: bool = False) -> Run:
+    """Let ``qb process`` count a topic on the worker's core, check its totals, and return what that took.
+
+    Its State is deleted afterwards unless it is to be kept.
+    """
+    name = stage.new_name("run")
+    environment = stage.environment(name, filled.topic, filled.shape.partitions)
+    with Part("process", stage.worker_cores, stage.log(name), environment, "QB_PROCESSOR_PORT") as part:
+        samples = watch(stage, filled, name, [part])
+        peak_mib = part.memory_mib()
+    check_subtotals(settings_of(environment), filled.shape.partitions, filled.truth)
+    state = Path(environment["QB_STATE_DIR"])
+    state_mib = sum(path.stat().st_size for path in state.rglob("*") if path.is_file()) / _MIB
+    if not keep:
+        shutil.rmtree(state, ignore_errors=True)
+    return Run(samples.rate(), peak_mib, state_mib, environment)
+
+
+def watch(stage: Stage, filled: Filled, group: str, children: Sequence[Child]) -> Samples:
+    """Note what a group has committed until that is the whole topic.
+
+    Raises:
+        ChildError: it did not come to that.
+    """
+    samples = Samples()
+    for committed in committed_offsets(stage.servers, filled.topic, filled.shape.partitions, group):
+        samples.note(time.monotonic(), committed, sum(child.cpu_seconds() for child in children))
+        if committed >= filled.events:
+            return samples
+        for child in children:
+            child.require_running()
+    raise ChildError(f"not done in {PATIENCE_SECONDS:.0f} s: {children[0].last_words()}")
+
+
+def committed_offsets(servers: str, topic: str, partitions: int, group: str) -> Iterator[int]:
+    """Yield the sum of a group's committed offsets again and again, until patience ends."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": group, "isolation.level": "read_uncommitted"})
+    wanted = [TopicPartition(topic, partition) for partition in range(partitions)]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            yield sum(max(0, one.offset) for one in consumer.committed(wanted, timeout=30))
+            time.sleep(POLL_SECONDS)
+    finally:
+        consumer.close()
+
+
+def run_bare(stage: Stage, topic: str, partitions: int, records: int) -> Rate:
+    """Return the rate of a consumer that does nothing with what it reads, on the worker's core."""
+    return _measured(stage, "bare", [topic, str(partitions), str(records)])
+
+
+def run_stock(stage: Stage, filled: Filled) -> Rate:
+    """Return the rate of the same job as Quix's documentation shows it, on the worker's core."""
+    name = stage.new_name("stock")
+    seconds, folder = str(stage.sizes.stock_seconds), str(stage.directory / name)
+    return _measured(stage, "stock", [filled.topic, str(filled.events), seconds, folder, name])
+
+
+def _measured(stage: Stage, module: str, arguments: list[str]) -> Rate:
+    log = stage.log(stage.new_name(module))
+    command = [sys.executable, "-m", f"benchmarks.{module}", stage.servers, *arguments]
+    with Child(command, stage.worker_cores, log) as child:
+        wait_for(lambda: child.ended, f"{module} ends", children=())
+    words = log.read_text("utf-8").splitlines()
+    try:
+        return Rate(**json.loads(words[-1]))
+    except (IndexError, TypeError, ValueError) as error:
+        raise ChildError(f"{module} told no rate: {child.last_words()}") from error
+
+
+def wait_for(condition: Callable[[], bool], what: str, children: Sequence[Child]) -> float:
+    """Wait until a condition holds and return the moment at which it did.
+
+    Raises:
+        ChildError: it does not in time, or a child that must run has ended.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise ChildError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
+        for child in children:
+            child.require_running()
+        time.sleep(POLL_SECONDS)
+    return time.monotonic()

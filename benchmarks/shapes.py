@@ -1,0 +1,168 @@
+"""Events for benchmarks: lines made by the million with numpy, of any shape, and what they add up to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.packed import Packed
+from benchmarks.truth import Truth
+from billing.event import DEFAULT_TYPES
+from billing.period import add_months, month_calendar
+
+FIRST_MONTH = "2024-01"
+SEED = 1
+CHUNK = 250_000
+# A name ends in so many digits, which number the customer.
+NAME_DIGITS = 6
+
+_MOST_CENTS = 100_000
+_WIDEST_TIME = 13
+
+Bytes = NDArray[np.uint8]
+Integers = NDArray[np.int64]
+
+
+class Form(Enum):
+    """How an event is written."""
+
+    CSV = "csv"
+    CSV_WITH_ID = "csv with id"
+    JSON = "json"
+
+
+class Names(Enum):
+    """In which scripts customers' names are written: what stands before the number, in turn."""
+
+    ASCII = ("customer-no-",)
+    ANY = ("Zoë-Grün-", "Łukasz-Ż-", "Дмитр-", "山田-", "Αθηνά-")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the events of a topic look like.
+
+    Args:
+        name: what it is called, in topics too.
+        customers: how many, each as likely as any other; at most 10^6.
+        months: how many calendar months of UTC, from `FIRST_MONTH` on.
+        partitions: of the topic.
+        form: how an event is written.
+        names: of customers.
+        malformed_share: share of records that cannot be billed.
+        keyed: whether a record's key is its customer, who is then in one partition alone.
+    """
+
+    name: str
+    customers: int = 1_000
+    months: int = 3
+    partitions: int = 4
+    form: Form = Form.CSV
+    names: Names = Names.ASCII
+    malformed_share: float = 0.0
+    keyed: bool = True
+
+    @property
+    def month_names(self) -> list[str]:
+        """The months, oldest first."""
+        return [add_months(FIRST_MONTH, index) for index in range(self.months)]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Records of some events: payloads, keys if there are any, and the partition of each."""
+
+    payloads: Packed
+    keys: Packed | None
+    partitions: NDArray[np.int32]
+
+
+@dataclass
+class EventMaker:
+    """Makes the events of a shape, the same ones each time, and keeps the truth about what it has made."""
+
+    shape: Shape
+    truth: Truth = field(init=False)
+
+    def __post_init__(self) -> None:
+        shape = self.shape
+        calendar = month_calendar("UTC")
+        starts = [calendar.bounds_ms(month)[0] for month in shape.month_names]
+        self._end_ms = calendar.bounds_ms(shape.month_names[-1])[1]
+        self._month_starts_ms = np.array(starts, np.int64)
+        self._random = np.random.default_rng(SEED)
+        self._made = 0
+        prefixes = shape.names.value
+        names = [f"{prefixes[n % len(prefixes)]}{n:0{NAME_DIGITS}d}" for n in range(shape.customers)]
+        self.truth = Truth(names, shape.month_names, starts[0], self._end_ms)
+        self._names = _table(names)
+        self._amounts = _table([f"{cents // 100}.{cents % 100:02d}" for cents in range(_MOST_CENTS)] + ["1.2.3"])
+        self._types = _table([*DEFAULT_TYPES, "NOSUCH"])
+
+    def chunks(self, events: int) -> Iterator[Chunk]:
+        """Yield so many more events."""
+        for first in range(0, events, CHUNK):
+            yield self.make(min(CHUNK, events - first))
+
+    def make(self, events: int) -> Chunk:
+        """Return so many more events."""
+        draw, shape = self._random, self.shape
+        times = draw.integers(self._month_starts_ms[0], self._end_ms, events, np.int64)
+        customers = draw.integers(0, shape.customers, events, np.int64)
+        cents = draw.integers(0, _MOST_CENTS, events, np.int64)
+        types = draw.integers(0, len(DEFAULT_TYPES), events, np.int64)
+        months = np.searchsorted(self._month_starts_ms, times, side="right") - 1
+        good = draw.random(events) >= shape.malformed_share
+        self.truth.add(customers[good], months[good], times[good], types[good], cents[good])
+        self.truth.rejected += events - int(good.sum())
+        bad = np.flatnonzero(~good)
+        cents[bad[::2]], types[bad[1::2]] = _MOST_CENTS, len(DEFAULT_TYPES)
+        turns = customers if shape.keyed else np.arange(self._made, self._made + events)
+        numbers = np.arange(self._made, self._made + events, dtype=np.int64)
+        self._made += events
+        payloads, keys = self._lines(times, customers, cents, types, numbers)
+        return Chunk(payloads, keys if shape.keyed else None, (turns % shape.partitions).astype(np.int32))
+
+    def _lines(
+        self, times: Integers, customers: Integers, cents: Integers, types: Integers, numbers: Integers
+    ) -> tuple[Packed, Packed]:
+        name, amount, type_ = self._names[customers], self._amounts[cents], self._types[types]
+        time = _digits(times, _WIDEST_TIME)
+        if self.shape.form is Form.JSON:
+            head: list[str | Bytes] = ['{"timestamp": ', time, ', "customer": "']
+            rest: list[str | Bytes] = ['", "amount": "', amount, '", "type": "', type_, '"}']
+        else:
+            head, rest = [time, ","], [",", amount, ",", type_]
+            if self.shape.form is Form.CSV_WITH_ID:
+                rest += [",event-", _digits(numbers, 10)]
+        payloads = _packed([*head, name, *rest], len(times))
+        # The name stands behind as many bytes in each line.
+        offset = sum(len(piece) if isinstance(piece, str) else piece.shape[1] for piece in head)
+        return payloads, Packed(payloads.data, payloads.starts + offset, np.count_nonzero(name, axis=1))
+
+
+def _table(texts: list[str]) -> Bytes:
+    """Return a row of bytes for each text, filled up with zeros."""
+    array = np.array([text.encode() for text in texts])
+    return array.view(np.uint8).reshape(len(texts), -1)
+
+
+def _digits(numbers: Integers, width: int) -> Bytes:
+    powers = 10 ** np.arange(width - 1, -1, -1, dtype=np.int64)
+    return (numbers[:, None] // powers % 10 + ord("0")).astype(np.uint8)
+
+
+def _packed(pieces: list[str | Bytes], rows: int) -> Packed:
+    """Return each row's pieces joined, without the zeros that fill them up."""
+    columns = [
+        np.broadcast_to(np.frombuffer(piece.encode(), np.uint8), (rows, len(piece)))
+        if isinstance(piece, str)
+        else piece
+        for piece in pieces
+    ]
+    whole = np.hstack(columns)
+    used = whole != 0
+    lengths = np.count_nonzero(used, axis=1)
+    return Packed(whole[used], np.cumsum(lengths) - lengths, lengths)

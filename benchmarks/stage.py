@@ -1,0 +1,149 @@
+"""Where benchmarks run: one broker for all rows, the cores that each program gets, and topics filled once per shape."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+
+from benchmarks.bulk_producer import BulkProducer
+from benchmarks.shapes import EventMaker, Shape
+from benchmarks.truth import Truth
+from billing.runtime.kafka import ensure_topics
+from billing.settings import Settings, load_settings
+from broker.kafka_broker import KafkaBroker
+from broker.ports import free_port
+
+COMMIT_SECONDS = 1.0
+TOPICS = ("input", "subtotals", "rejected", "invoices")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Args:
+        events: of a row that measures a rate.
+        customers: of a row that measures many customers.
+        seconds: of a row that measures delays or answers.
+        stock_seconds: given to the stock pipeline.
+    """
+
+    events: int = 6_000_000
+    customers: int = 1_000_000
+    seconds: float = 10.0
+    stock_seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A topic of events, and what they add up to."""
+
+    shape: Shape
+    topic: str
+    events: int
+    truth: Truth
+
+
+class Stage:
+    """A broker and what runs around it.
+
+    The worker has the first core; the broker, and whoever produces or watches, has the others. With one core they
+    share it.
+    """
+
+    def __init__(self, servers: str, directory: Path, sizes: Sizes, cores: Sequence[int]) -> None:
+        self.servers = servers
+        self.directory = directory
+        self.sizes = sizes
+        self.cores = list(cores)
+        self._filled: dict[tuple[Shape, int], Filled] = {}
+        self._names = 0
+
+    @property
+    def worker_cores(self) -> list[int]:
+        """Where the program under measurement runs."""
+        return self.cores[:1]
+
+    @property
+    def broker_cores(self) -> list[int]:
+        """Where all else runs."""
+        return self.cores[1:] or self.cores
+
+    def new_name(self, what: str) -> str:
+        """Return a name that nobody else on this stage gets."""
+        self._names += 1
+        return f"{what}-{self._names}"
+
+    def filled(self, shape: Shape, events: int | None = None) -> Filled:
+        """Return a topic of so many events of a shape, filled at the first request."""
+        wanted = (shape, events or self.sizes.events)
+        if wanted not in self._filled:
+            self._filled[wanted] = self._fill(*wanted)
+        return self._filled[wanted]
+
+    def environment(self, name: str, topic: str, partitions: int) -> dict[str, str]:
+        """Return the settings of a deployment of that name over an input topic, as variables; makes its topics."""
+        environment = {
+            "QB_BOOTSTRAP_SERVERS": self.servers,
+            "QB_INPUT_TOPIC": topic,
+            "QB_SUBTOTALS_TOPIC": f"{name}.subtotals",
+            "QB_REJECTED_TOPIC": f"{name}.rejected",
+            "QB_INVOICES_TOPIC": f"{name}.invoices",
+            "QB_CONSUMER_GROUP": name,
+            "QB_INPUT_PARTITIONS": str(partitions),
+            "QB_STATE_DIR": str(self.directory / name),
+            "QB_COMMIT_INTERVAL_SECONDS": str(COMMIT_SECONDS),
+            "QB_INSTANCE": "bench",
+        }
+        ensure_topics(settings_of(environment), TOPICS)
+        return environment
+
+    def log(self, name: str) -> Path:
+        """Return the file for what a program writes."""
+        return self.directory / f"{name}.log"
+
+    def _fill(self, shape: Shape, events: int) -> Filled:
+        topic = f"{self.new_name(shape.name)}.incoming"
+        self.environment(topic.removesuffix(".incoming"), topic, shape.partitions)
+        maker, began = EventMaker(shape), time.monotonic()
+        with BulkProducer(self.servers, topic) as producer:
+            for chunk in maker.chunks(events):
+                producer.send(chunk.payloads, chunk.keys, chunk.partitions)
+        print(f"  {events:,} events of shape {shape.name} in {time.monotonic() - began:.1f} s", flush=True)
+        ends = end_offsets(self.servers, topic, shape.partitions)
+        if sum(ends) != events:
+            raise RuntimeError(f"{topic} holds {sum(ends)} records, not {events}")
+        return Filled(shape, topic, events, maker.truth)
+
+
+def settings_of(environment: dict[str, str]) -> Settings:
+    """Return the settings that variables stand for."""
+    return load_settings({}, environment)
+
+
+def end_offsets(servers: str, topic: str, partitions: int) -> list[int]:
+    """Return the end of each partition."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "bench-ends"})
+    try:
+        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in range(partitions)]
+    finally:
+        consumer.close()
+
+
+@contextmanager
+def set_up(sizes: Sizes) -> Iterator[Stage]:
+    """Start a broker on its cores, and stop it in the end; this process stays on the broker's cores."""
+    cores = sorted(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory(prefix="qb-bench-") as name:
+        directory = Path(name)
+        os.sched_setaffinity(0, cores[1:] or cores)
+        try:
+            with KafkaBroker(directory / "kafka", free_port()) as broker:
+                yield Stage(broker.bootstrap_servers, directory, sizes, cores)
+        finally:
+            os.sched_setaffinity(0, cores)
