@@ -1,12 +1,13 @@
 """The command `qb`: reads the command line, loads the settings and hands over to a part.
 
 Exit codes: 0 done, 1 a part failed and said why, 2 the command line or a setting is wrong, 130 interrupted before a
-part was ready to stop by itself.
+part was ready to stop by itself, 141 whoever read the output left before its end.
 """
 
 import argparse
 import json
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ logger = get_logger(__name__)
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_READER_LEFT = 141
 
 # The demo decides these itself, from its folder and the time it has reached, and hands all others to its parts.
 SET_BY_DEMO = frozenset({"output", "simulation_anchor_ms", "simulation_start_ms", "state_dir"})
@@ -77,6 +79,28 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _has_reader_left():
+            raise
+        return EXIT_READER_LEFT
+
+
+def _has_reader_left() -> bool:
+    """Return whether nobody reads standard output any more, as after `| head`; if so, what is left of it is dropped."""
+    asked = select.poll()
+    asked.register(sys.stdout.fileno(), 0)
+    has_left = any(event & select.POLLERR for _, event in asked.poll(0))
+    if has_left:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return has_left
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = make_parser().parse_args(argv)
     command: Command = arguments.command
     try:

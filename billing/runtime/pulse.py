@@ -1,15 +1,13 @@
 """Whether a part is well: does its work go on, and does Kafka answer. Told by its threads, asked by its server."""
 
-import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import KafkaException
 
 from billing.runtime.kafka import admin_client
 from billing.runtime.part_server import HealthCheck
+from billing.runtime.repeated_work import RepeatedWork
 from billing.settings import Settings
 
 PROBE_SECONDS = 5.0
@@ -50,7 +48,7 @@ class Pulse:
         return HealthCheck(self._name, True, "goes on")
 
 
-class KafkaProbe:
+class KafkaProbe(RepeatedWork):
     """Asks the brokers every few seconds whether they answer. Use it as a context manager.
 
     Args:
@@ -58,20 +56,10 @@ class KafkaProbe:
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__("kafka-probe", PROBE_SECONDS)
         self._servers, self._topic = settings.bootstrap_servers, settings.input_topic
         self._admin = admin_client(settings, log_level=0)
         self._answers: bool | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="kafka-probe", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
 
     def check(self) -> HealthCheck:
         """Return whether a broker has answered the newest question."""
@@ -81,12 +69,10 @@ class KafkaProbe:
             return HealthCheck("kafka", False, f"no broker answers at {self._servers}")
         return HealthCheck("kafka", True, "a broker answers")
 
-    def _run(self) -> None:
-        while True:
-            try:
-                self._admin.list_topics(self._topic, timeout=_PROBE_ANSWER_SECONDS)
-                self._answers = True
-            except KafkaException:
-                self._answers = False
-            if self._stop.wait(PROBE_SECONDS):
-                return
+    def work(self) -> None:
+        """Ask once."""
+        try:
+            self._admin.list_topics(self._topic, timeout=_PROBE_ANSWER_SECONDS)
+            self._answers = True
+        except KafkaException:
+            self._answers = False

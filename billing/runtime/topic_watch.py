@@ -1,8 +1,6 @@
 """Checks a part's topics while it runs: what a person does to a topic meanwhile is seen before it costs money."""
 
-import threading
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 
 from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
@@ -11,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from billing.runtime.kafka import admin_client
 from billing.runtime.logs import get_logger
+from billing.runtime.repeated_work import RepeatedWork
 from billing.runtime.topic_check import (
     TopicRefusedError,
     check_topics,
@@ -28,7 +27,7 @@ logger = get_logger(__name__)
 CONFIRM_SECONDS = 1.0
 
 
-class TopicWatch(Collector):
+class TopicWatch(RepeatedWork, Collector):
     """Looks at topics every `topic_check_seconds`, in a thread of its own. Use it as a context manager.
 
     It shows `billing_topic_warnings` in the registry, says each new warning once, and keeps a refusal for the part to
@@ -47,26 +46,16 @@ class TopicWatch(Collector):
     """
 
     def __init__(self, settings: Settings, roles: Sequence[str], registry: CollectorRegistry | None = None) -> None:
+        super().__init__("topic-watch", settings.topic_check_seconds)
         self.checks = 0
         self._settings, self._roles = settings, roles
         self._admin = admin_client(settings, log_level=0)
-        self._stop = threading.Event()
         self._refusal: TopicRefusedError | None = None
         self._warnings: dict[tuple[str, str], TopicFinding] = {}
         self._shown: dict[tuple[str, str], int] = {}
         self._subtotals_partitions: str | None = None
-        self._thread = threading.Thread(target=self._run, name="topic-watch", daemon=True)
         if registry is not None:
             registry.register(self)
-
-    def __enter__(self) -> "TopicWatch":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
 
     def raise_refusal(self) -> None:
         """Go on if the newest check refused nothing. Quick, and asks no broker.
@@ -88,17 +77,16 @@ class TopicWatch(Collector):
             family.add_metric((topic, setting), warned)
         yield family
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
+    def work(self) -> None:
+        """Check once; twice if the first time finds something to refuse."""
+        try:
+            findings = self._check()
+            if self._refusal_of(findings) is not None and not self.stopped_within(CONFIRM_SECONDS):
                 findings = self._check()
-                if self._refusal_of(findings) is not None and not self._stop.wait(CONFIRM_SECONDS):
-                    findings = self._check()
-                self._take(findings)
-                self.checks += 1
-            except KafkaException as error:
-                logger.debug("topics not checked this time", error=str(error))
-            self._stop.wait(self._settings.topic_check_seconds)
+            self._take(findings)
+            self.checks += 1
+        except KafkaException as error:
+            logger.debug("topics not checked this time", error=str(error))
 
     def _check(self) -> list[TopicFinding]:
         if Role.CHANGELOG in self._roles:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -112,6 +113,27 @@ def test_ctrl_c_before_a_part_is_ready_is_quiet(part: SimpleNamespace, capsys: p
     part.result = KeyboardInterrupt()
     assert cli.main(["generate"]) == 130
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["process", "--check-config"], cli.EXIT_READER_LEFT), (["export", "--help"], 0), (["--version"], 0)],
+)
+def test_a_reader_that_leaves_ends_a_command_quietly(arguments: list[str], code: int) -> None:
+    """As `| head` does: nothing is said of it, and the exit code tells it, but of what argparse prints."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = [sys.executable, "-m", "qb", *arguments]
+    with os.fdopen(write_end, "wb") as gone:
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_another_broken_pipe_is_not_hidden(part: SimpleNamespace) -> None:
+    """One that has nothing to do with the output is an error like any other."""
+    part.result = BrokenPipeError("a socket")
+    with pytest.raises(BrokenPipeError):
+        cli.main(["generate"])
 
 
 def test_a_bug_is_not_hidden(part: SimpleNamespace) -> None:
