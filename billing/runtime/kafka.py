@@ -2,8 +2,10 @@
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -18,6 +20,8 @@ from billing.topics import TopicSpec, topic_specs
 
 logger = get_logger(__name__)
 
+Answered = TypeVar("Answered")
+
 # What a broker that starts, restarts or moves a partition makes a client say; the client tries again by itself.
 _PASSING = frozenset(
     {
@@ -26,6 +30,7 @@ _PASSING = frozenset(
         KafkaError._TIMED_OUT,
         KafkaError._RESOLVE,
         KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.NOT_CONTROLLER,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.REPLICA_NOT_AVAILABLE,
         KafkaError.BROKER_NOT_AVAILABLE,
@@ -41,6 +46,9 @@ _PASSING = frozenset(
         KafkaError.NOT_COORDINATOR,
     }
 )
+# While a cluster starts, not all of its brokers have registered.
+_FEW_BROKERS = frozenset({KafkaError.INVALID_REPLICATION_FACTOR})
+_PAUSE_SECONDS = 0.2
 _UNKNOWN_SETTING = re.compile(r"Unknown topic config name: ([a-z.]+)")
 
 
@@ -128,10 +136,38 @@ def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: flo
     deadline = time.monotonic() + timeout_seconds
     _partitions(admin, deadline, settings.bootstrap_servers, errors)
     found = make_missing_topics(admin, settings, wanted, deadline)
-    findings = check_topics(admin, settings, wanted)
+    servers = settings.bootstrap_servers
+    findings = patiently(lambda: check_topics(admin, settings, wanted), "check the topics", servers, deadline)
     refuse_wrong(findings)
     log_warnings(findings)
     return found
+
+
+def patiently(ask: Callable[[], Answered], what: str, servers: str, deadline: float) -> Answered:
+    """Return what a broker answers; ask again while it answers as one does that is starting.
+
+    Args:
+        ask: what is tried, again and again.
+        what: the same for people, such as `make topic billing.subtotals`.
+        servers: where the brokers are, for people.
+        deadline: of the monotonic clock.
+
+    Raises:
+        KafkaUnavailableError: no answer that lasts came until the deadline.
+        KafkaException: an answer that trying again does not change.
+    """
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            fault = error.args[0]
+            if not (is_passing(fault) or fault.code() in _FEW_BROKERS):
+                raise
+            if time.monotonic() > deadline:
+                hint = "; start more brokers, or set replication_factor" if fault.code() in _FEW_BROKERS else ""
+                raise KafkaUnavailableError(f"could not {what} at {servers}: {fault.str()}{hint}") from error
+            logger.debug("broker not ready yet", tried=what, error=fault.str())
+        time.sleep(_PAUSE_SECONDS)
 
 
 def make_missing_topics(
@@ -152,7 +188,8 @@ def make_missing_topics(
         changelog = replace(specs[Role.CHANGELOG], partitions=inputs)
         found |= _make_and_wait(admin, settings, [changelog], deadline)
         if found[Role.CHANGELOG.value] < inputs:
-            widen_topic(admin, changelog.name, inputs)
+            what, servers = f"widen topic {changelog.name}", settings.bootstrap_servers
+            patiently(lambda: widen_topic(admin, changelog.name, inputs), what, servers, deadline)
             found[Role.CHANGELOG.value] = inputs
     return found
 
@@ -199,14 +236,17 @@ def _create(
     wanted = [spec for spec in specs if spec.name not in present]
     if not wanted:
         return
-    replicas = replication_factor if replication_factor > 0 else default_replication(admin)
+    replicas: int | None = replication_factor
+    if replication_factor < 1:
+        replicas = patiently(lambda: default_replication(admin), "ask for the default of replicas", servers, deadline)
     for spec in wanted:
-        _create_one(admin, spec, replicas, made_config(spec.role, replicas))
+        make = partial(_create_one, admin, spec, replicas, made_config(spec.role, replicas))
+        patiently(make, f"make topic {spec.name}", servers, deadline)
 
 
 def _create_one(admin: AdminClient, spec: TopicSpec, replicas: int | None, config: dict[str, str]) -> None:
     topic = NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=replicas or -1, config=config)
-    (future,) = admin.create_topics([topic], operation_timeout=10.0).values()
+    (future,) = admin.create_topics([topic], operation_timeout=10.0, request_timeout=15.0).values()
     try:
         future.result()
         logger.info("topic created", topic=spec.name, partitions=spec.partitions)
