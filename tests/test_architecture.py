@@ -19,7 +19,8 @@ MAY_IMPORT = {
 }
 # The rooms of the exporter, and which others each may import: one way, from what is known to what is served.
 ROOMS: dict[str, set[str]] = {
-    "model": set(),
+    "kernel": set(),
+    "model": {"kernel"},
     "web": {"model"},
     "query": {"model", "web"},
     "rest": {"model", "web", "query"},
@@ -198,7 +199,6 @@ SET_ELSEWHERE = {
     "exporter/model/cube.py": "a copy that is being made, and months that belong to the cube",
     "exporter/model/intake.py": "the books that belong to the intake",
     "exporter/model/invoices.py": "a copy that is being made, and months that belong to the invoices",
-    "exporter/model/view.py": "an index that is made when it is asked for",
     "exporter/query/filters.py": "RE2 takes its options by them",
     "qb/audit/audit.py": "the findings that belong to the audit",
     "qb/audit/recount.py": "tallies that belong to the recount",

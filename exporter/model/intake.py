@@ -7,11 +7,17 @@ by one, so they agree when exactly the records of whole commits have been read. 
 is verified rather than assumed: compaction may take records out of a commit that a slow reader has not read yet.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
 
 from billing.subtotal import CustomerMonthKey, HourBlockKey, HourKey, Progress, SumsKey, hour_block
 from billing.sums import Sums, event_count, total_micros
+from exporter.kernel.arrays import Integers, ParsedArrays
 from exporter.model.cube import Cube
+from exporter.model.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,11 @@ class Account:
 
     micros: int = 0
     records: int = 0
+
+    def add(self, sums: Sums) -> None:
+        """Enter that there is more."""
+        self.micros += total_micros(sums)
+        self.records += event_count(sums)
 
     def replace(self, old: Sums | None, new: Sums | None) -> None:
         """Enter that sums have taken the place of others."""
@@ -83,7 +94,8 @@ class Intake:
         partition: the input partition.
         cube: where they are shown.
         books: of all that was received, shown or not.
-        staged: sums received and not shown, the newest of each key; None is a tombstone.
+        customers: sums of customers received and not shown.
+        hours: the same of hours, by their starts; None is a tombstone.
         staged_progress: a progress record received and not shown.
         waiting_since: when the oldest of these came, in seconds of a monotonic clock; None if there are none.
         shown_progress: the progress record that belongs to what is shown; None before the first.
@@ -92,8 +104,9 @@ class Intake:
 
     partition: int
     cube: Cube
+    customers: Stage
     books: Books = field(default_factory=Books)
-    staged: dict[SumsKey, Sums | None] = field(default_factory=dict)
+    hours: dict[int, Sums | None] = field(default_factory=dict)
     staged_progress: Progress | None = None
     waiting_since: float | None = None
     shown_progress: Progress | None = None
@@ -110,40 +123,51 @@ class Intake:
 
     def stage(self, key: SumsKey, sums: Sums | None, now_seconds: float) -> None:
         """Keep the newest sums of a key back, and enter them in the books."""
-        old = self.staged[key] if key in self.staged else self._shown(key)
-        self._account(key).replace(old, sums)
-        self.staged[key] = sums
-        if self.waiting_since is None:
-            self.waiting_since = now_seconds
+        if isinstance(key, CustomerMonthKey):
+            code, number = self.cube.all_names.add(key.customer), self.cube.numbers.of(key.month)
+            self.books.customers.add(self.customers.put(code, number, sums, self.cube.shown(number)))
+        else:
+            at = key.hour_start_ms
+            self.books.hours.replace(self.hours[at] if at in self.hours else self._shown_hour(at), sums)
+            self.hours[at] = sums
+        self._wait(now_seconds)
+
+    def stage_parsed(self, positions: Integers, parsed: ParsedArrays, now_seconds: float) -> None:
+        """Do the same with sums of customers as they were read."""
+        for number, chosen in by_month(positions, parsed):
+            self.books.customers.add(self.customers.put_parsed(chosen, parsed, number, self.cube.shown(number)))
+        self._wait(now_seconds)
 
     def block_hours(self, key: HourBlockKey) -> list[HourKey]:
         """Return the hours of a block that anything is known of, shown or not."""
-        staged = {
-            of
-            for of in self.staged
-            if isinstance(of, HourKey) and hour_block(of.hour_start_ms)[0] == key.block_start_ms
-        }
-        return [
-            *staged,
-            *(HourKey(self.partition, at) for at in self.cube.block_hours(self.partition, key.block_start_ms)),
-        ]
+        staged = {at for at in self.hours if hour_block(at)[0] == key.block_start_ms}
+        known = [*staged, *self.cube.hours.of_block(self.partition, key.block_start_ms)]
+        return [HourKey(self.partition, at) for at in known]
 
     def stage_progress(self, progress: Progress | None, now_seconds: float) -> None:
         """Keep the newest progress record back, and enter it in the books. A tombstone starts it anew."""
         self.staged_progress = progress or Progress()
         self.books.progress = Account(self.staged_progress.accepted_micros, self.staged_progress.accepted)
-        if self.waiting_since is None:
-            self.waiting_since = now_seconds
+        self._wait(now_seconds)
 
     def show(self) -> None:
         """Let all that was kept back into the cube."""
-        for key, sums in self.staged.items():
-            self._put(key, sums)
-        self.staged = {}
+        for number, what, which in self.customers.take():
+            if isinstance(what, ParsedArrays):
+                self.cube.put_parsed(number, cast("Integers", which), what)
+            else:
+                self.cube.put(self.partition, number, what, cast("Sums | None", which))
+        for at, sums in self.hours.items():
+            self.cube.hours.put(self.partition, at, sums)
+        self.hours = {}
         self.shown_progress = self.staged_progress or self.shown_progress
         self.staged_progress = None
         self.shown_imbalance = self.books.imbalance()
         self.waiting_since = None
+
+    def _wait(self, now_seconds: float) -> None:
+        if self.waiting_since is None:
+            self.waiting_since = now_seconds
 
     def _account(self, key: SumsKey) -> Account:
         return self.books.customers if isinstance(key, CustomerMonthKey) else self.books.hours
@@ -151,9 +175,14 @@ class Intake:
     def _put(self, key: SumsKey, sums: Sums | None) -> Sums | None:
         if isinstance(key, CustomerMonthKey):
             return self.cube.set_customer(self.partition, key.month, key.customer, sums)
-        return self.cube.set_hour(self.partition, key.hour_start_ms, sums)
+        return self.cube.hours.put(self.partition, key.hour_start_ms, sums)
 
-    def _shown(self, key: SumsKey) -> Sums | None:
-        if isinstance(key, CustomerMonthKey):
-            return self.cube.partial(self.partition, key.month, key.customer)
-        return self.cube.hour_partial(self.partition, key.hour_start_ms)
+    def _shown_hour(self, at_ms: int) -> Sums | None:
+        return self.cube.hours.partial(self.partition, at_ms)
+
+
+def by_month(positions: Integers, parsed: ParsedArrays) -> Iterator[tuple[int, Integers]]:
+    """Yield the number of each month that something was read of, and the positions that are its."""
+    months = parsed.months[positions]
+    for number in np.unique(months).tolist():
+        yield number, positions[months == number]

@@ -1,80 +1,86 @@
-"""Names in order, for search by their first letters."""
+"""The names of customers: each is kept once, in UTF-8, and has a code by which all else is kept."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from typing import Any
+import os
+from typing import Any, Final
 
-from sortedcontainers import SortedList
+import numpy as np
+from numpy.typing import NDArray
 
-from exporter.model.lent_dict import LentDict
-from exporter.model.sorting import sorted_list
+from exporter.kernel.arrays import NONE, Bytes, Codes, NameArrays
+from exporter.kernel.names import add_name, find_name, rehash
+
+_FIRST_NAMES = 1_024
+_FIRST_BYTES = 16 * _FIRST_NAMES
 
 
-class NameIndex:
-    """A set of names, sorted once and kept so from then on.
+class Names:
+    """All names that any record has told. One thread adds; others may look meanwhile.
 
-    Args:
-        names: has the names as its keys; whoever changes them tells this.
+    `seed` is of the hash, so that nobody can choose names that fall together.
     """
 
-    def __init__(self, names: LentDict[str, Any]) -> None:
-        self._names = names
-        self._sorted: SortedList[str] | None = None
-        # What happens while the names are being sorted: (whether it is new, name).
-        self._changes: list[tuple[bool, str]] = []
-        self._sorting = threading.Lock()
+    def __init__(self) -> None:
+        self.seed: Final = int.from_bytes(os.urandom(7), "little")
+        self._arrays = NameArrays(
+            np.zeros(_FIRST_BYTES, np.uint8),
+            np.zeros(_FIRST_NAMES + 1, np.int64),
+            np.full(2 * _FIRST_NAMES, NONE, np.int64),
+            np.zeros(1, np.int64),
+        )
+
+    def __len__(self) -> int:
+        return int(self._arrays.sizes[0])
 
     @property
-    def is_behind(self) -> bool:
-        """Whether the names have not been sorted yet."""
-        return self._sorted is None
+    def arrays(self) -> NameArrays:
+        """The names as kernels take them."""
+        return self._arrays
 
-    def bring_up(self, lock: AbstractContextManager[Any]) -> None:
-        """Sort the names, holding `lock` at the beginning and at the end."""
-        with self._sorting:
-            if self._sorted is not None:
-                return
-            with lock:
-                self._changes.clear()
-                names = self._names.lend()
-            found = sorted_list(list(names))
-            with lock:
-                if self._sorted is not None:
-                    return
-                self._sorted = found
-                for is_new, name in self._changes:
-                    self._enter(found, is_new, name)
-                self._changes.clear()
+    def find(self, name: str) -> int:
+        """Return the code of a name, -1 if no record has told it."""
+        return int(find_name(self._arrays, as_bytes(name), self.seed))
 
-    def add(self, name: str) -> None:
-        """Add a name that is not in it."""
-        self._note(True, name)
+    def add(self, name: str) -> int:
+        """Return the code of a name, a new one if no record has told it."""
+        text = as_bytes(name)
+        while (code := int(add_name(self._arrays, text, self.seed))) == NONE:
+            self.make_room(len(text))
+        return code
 
-    def remove(self, name: str) -> None:
-        """Take a name out that is in it."""
-        self._note(False, name)
+    def text(self, code: int) -> str:
+        """Return the name of a code."""
+        return self.texts(np.array([code], np.int32))[0]
 
-    def starting_with(self, prefix: str, after: str = "") -> Iterator[str]:
-        """Yield the names that begin with `prefix` and come after `after`, in code point order."""
-        if self._sorted is None:
-            self._sorted = sorted_list(list(self._names.now))
-            self._changes.clear()
-        names: Iterator[str] = self._sorted.irange(max(prefix, after), None)
-        for name in names:
-            if not name.startswith(prefix):
-                return
-            if name != after or not after:
-                yield name
+    def texts(self, codes: Codes) -> list[str]:
+        """Return the names of some codes."""
+        arrays = self._arrays
+        text, starts = arrays.text.data, arrays.starts
+        bounds = zip(starts[codes].tolist(), starts[codes + 1].tolist(), strict=True)
+        return [str(text[start:end], "utf-8", "surrogatepass") for start, end in bounds]
 
-    def _note(self, is_new: bool, name: str) -> None:
-        if self._sorted is None:
-            self._changes.append((is_new, name))
-        else:
-            self._enter(self._sorted, is_new, name)
+    def make_room(self, length: int) -> None:
+        """Make room for a further name of so many bytes."""
+        text, starts, slots, sizes = self._arrays
+        count = int(sizes[0])
+        used = int(starts[count])
+        if used + length > len(text):
+            text = longer(text, used, len(text) // 2 + length)
+        if count + 1 >= len(starts):
+            starts = longer(starts, count + 1, len(starts) // 2)
+        if 4 * (count + 1) > 3 * len(slots):
+            old, slots = slots, np.full(2 * len(slots), NONE, np.int64)
+            rehash(old, slots)
+        self._arrays = NameArrays(text, starts, slots, sizes)
 
-    def _enter(self, names: "SortedList[str]", is_new: bool, name: str) -> None:
-        if is_new:
-            names.add(name)
-        else:
-            names.remove(name)
+
+def as_bytes(name: str) -> Bytes:
+    """Return a name as kernels take it. What a query may hold and no record does is taken too, and never found."""
+    return np.frombuffer(name.encode("utf-8", "surrogatepass"), np.uint8)
+
+
+def longer(array: NDArray[Any], used: int, more: int) -> NDArray[Any]:
+    """Return an array that has more room, with what is used of the old one, and zeros behind that."""
+    # What is never touched takes no memory.
+    made = np.zeros((len(array) + more, *array.shape[1:]), array.dtype)
+    made[:used] = array[:used]
+    return made

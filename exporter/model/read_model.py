@@ -10,18 +10,25 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import cast
+
+import numpy as np
 
 from billing.runtime.logs import get_logger
+from billing.runtime.native.block import RecordBlock
 from billing.runtime.topic_reader import Record
-from billing.subtotal import HourBlockKey, Progress, ProgressKey, RecordError, SumsKey, UnknownVersionError
-from billing.sums import Sums, TypeTable
+from billing.subtotal import Progress, RecordError, UnknownVersionError
+from billing.sums import TypeTable
+from exporter.kernel.parse import OLD, PLAIN, REST
 from exporter.model.cube import Cube
 from exporter.model.decoding import Subtotal, decode
+from exporter.model.entering import Staging, load
 from exporter.model.intake import Imbalance, Intake
 from exporter.model.invoices import IssuedInvoices
 from exporter.model.ordered import NotNowError, Ordered
+from exporter.model.parsing import Parser
 from exporter.model.rate import Rate
+from exporter.model.received import JoinedRecords, Received, chunks
+from exporter.model.stage import Stage
 from exporter.model.state import NotKnownError, State
 from exporter.model.view import Sort, View
 
@@ -68,7 +75,7 @@ class ReadModel:
         # Reentrant: what looks may ask the methods below too.
         self._lock = threading.RLock()
         self._time_zone = time_zone
-        self._next_offsets: dict[int, int] = {}
+        self._parser = Parser(self.cube)
         self._on_shown = on_shown
         self._clock = clock
         self._patience_seconds = patience_seconds
@@ -148,12 +155,20 @@ class ReadModel:
 
     def apply(self, records: list[Record]) -> None:
         """Take in records of the subtotals topic, in the order in which they were read."""
-        for start in range(0, len(records), _CHUNK_RECORDS):
-            chunk = [record for record in records[start : start + _CHUNK_RECORDS] if self._is_new(record)]
-            subtotals = [subtotal for record in chunk for subtotal in self._decode(record)]
+        self.apply_block(JoinedRecords(records))
+
+    def apply_block(self, block: RecordBlock) -> None:
+        """Do the same with records where they lie. They are not needed any more afterwards."""
+        parsed = self._parser.parse(block)
+        rest = np.flatnonzero(parsed.kinds == REST).tolist()
+        told = [(at, subtotal) for at in rest for subtotal in self._decode(block, at)]
+        plain = np.flatnonzero(parsed.kinds == PLAIN)
+        with self._lock:
+            self.records_read["subtotals"] += int(np.count_nonzero(parsed.kinds != OLD))
+        for first, end in chunks(told, len(block), _CHUNK_RECORDS):
+            chosen = plain[np.searchsorted(plain, first) : np.searchsorted(plain, end)]
             with self._lock:
-                self.records_read["subtotals"] += len(chunk)
-                self._receive(subtotals)
+                self._receive(Received(parsed, chosen, [one for one in told if first <= one[0] < end]))
 
     def apply_invoices(self, records: list[Record]) -> None:
         """Take in records of the invoices topic, in the order in which they were read."""
@@ -214,14 +229,8 @@ class ReadModel:
         except RecordError as error:
             self._refuse("invoices", record, error)
 
-    def _is_new(self, record: Record) -> bool:
-        """Leave out what is read again after a reconnect."""
-        if record.offset < self._next_offsets.get(record.partition, 0):
-            return False
-        self._next_offsets[record.partition] = record.offset + 1
-        return True
-
-    def _decode(self, record: Record) -> list[Subtotal]:
+    def _decode(self, block: RecordBlock, at: int) -> list[Subtotal]:
+        record = Record(int(block.partitions[at]), int(block.offsets[at]), block.key(at), block.value(at), -1)
         try:
             return decode(record, self.types)
         except RecordError as error:
@@ -239,25 +248,17 @@ class ReadModel:
             "record cannot be read", topic=topic, partition=record.partition, offset=record.offset, error=error
         )
 
-    def _receive(self, subtotals: Iterable[Subtotal]) -> None:
-        now, is_read, loaded = self._clock(), self._state is State.READY, set[int]()
-        for key, value in subtotals:
-            intake = self.intakes.get(key.partition)
-            if intake is None:
-                intake = self.intakes[key.partition] = Intake(key.partition, self.cube)
-            if isinstance(key, ProgressKey):
-                intake.stage_progress(cast("Progress | None", value), now)
-            elif isinstance(key, HourBlockKey):
-                for hour in intake.block_hours(key):
-                    _enter(intake, hour, None, now if is_read else None)
-            else:
-                _enter(intake, key, cast("Sums | None", value), now if is_read else None)
-            if not is_read:
-                loaded.add(key.partition)
-            elif intake.whole:
-                self._show(intake)
-        for partition in loaded:
-            self.intakes[partition].show()
+    def _receive(self, received: Received) -> None:
+        partitions = received.partitions()
+        for partition in partitions:
+            if partition not in self.intakes:
+                self.intakes[partition] = Intake(partition, self.cube, Stage(partition))
+        if self._state is State.READY:
+            Staging(self.intakes, received, self._clock(), self._show).run()
+        else:
+            load(self.cube, self.intakes, received, self._clock())
+            for partition in partitions:
+                self.intakes[partition].show()
         self._check_zones()
 
     def _show(self, intake: Intake) -> None:
@@ -335,11 +336,3 @@ class ReadModel:
     def _sample(self) -> None:
         shown = (intake.shown_progress for intake in self.intakes.values())
         self._rate.add(self._clock(), sum(progress.consumed for progress in shown if progress is not None))
-
-
-def _enter(intake: Intake, key: SumsKey, sums: Sums | None, now_seconds: float | None) -> None:
-    """Take sums in: at once while nobody looks yet, else kept back since a time."""
-    if now_seconds is None:
-        intake.load(key, sums)
-    else:
-        intake.stage(key, sums, now_seconds)

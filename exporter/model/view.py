@@ -4,15 +4,19 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from billing.event import Reason
 from billing.subtotal import Progress
 from billing.sums import NO_SUMS, Sums, TypeTable, event_count, of_slot, total_micros
+from exporter.kernel.arrays import Codes
 from exporter.model.cube import Cube, MonthCube
 from exporter.model.intake import Imbalance, Intake
 from exporter.model.invoices import IssuedInvoices
-from exporter.model.names import NameIndex
 from exporter.model.ordered import BehindError, HeavyQuestionError, NotWantedError, Ordered
 from exporter.model.ranking import Measure, Ranking
 
@@ -173,9 +177,7 @@ class View:
         cube = self.cube.months.get(month)
         if cube is None:
             return 0
-        if slot is None:
-            return len(cube.customers)
-        return cube.active[slot] if slot < len(cube.active) else 0
+        return len(cube.columns) if slot is None else cube.columns.active(slot)
 
     def known_customers(self) -> int:
         """Return how many customers have ever had events."""
@@ -191,7 +193,8 @@ class View:
 
     def customer_months(self, customer: str) -> list[str]:
         """Return the months in which a customer has events, oldest first."""
-        return [month for month in self.months() if customer in self.cube.months[month].customers]
+        code = self.cube.all_names.find(customer)
+        return [month for month in self.months() if self.cube.months[month].columns.has(code)]
 
     def ranked(
         self, month: str, sort: Sort, slot: int | None = None, after: tuple[int, str] | None = None
@@ -221,38 +224,41 @@ class View:
 
         Without a month, those of all months.
         """
-        if month is None:
-            everybody = self.cube.index_of_names()
-            self._check_order(everybody)
-            return everybody.starting_with(prefix, after)
-        cube = self.cube.months.get(month)
-        if cube is None:
+        cube = None if month is None else self.cube.months.get(month)
+        if month is not None and cube is None:
             return iter(())
-        if cube.names is None:
-            cube.names = NameIndex(cube.everybody)
-        self._check_order(cube.names)
-        return cube.names.starting_with(prefix, after)
+        self._check_order(self.cube.name_index)
+        mask = self.cube.names.is_known if cube is None else cube.columns.arrays.present
+        return self.cube.name_index.starting_with(prefix, after, partial(_among, mask))
 
     def hour_range(self) -> tuple[int, int] | None:
         """Return the first and the newest hour with events, by their starts; None if there is none."""
-        starts = self.cube.hour_starts()
+        starts = self.cube.hours.starts()
         return (starts[0], starts[-1]) if starts else None
 
     def hours(self, from_ms: int, to_ms: int) -> list[tuple[int, Sums]]:
         """Return the hours with events whose start lies in [from, to), in their order."""
-        known, starts = self.cube.hours, self.cube.hour_starts()
+        known, starts = self.cube.hours.now, self.cube.hours.starts()
         chosen = starts[bisect_left(starts, from_ms) : bisect_left(starts, to_ms)]
         return [(hour, known[hour]) for hour in chosen]
 
     def _ranking(self, cube: MonthCube, sort: Sort, slot: int | None) -> Ranking:
         key = (sort.value, slot)
         # Taken out and put back at the end: the first one is the one not used for longest.
-        ranking = cube.rankings.pop(key, None) or Ranking(cube.everybody, measure_of(sort, slot))
+        ranking = cube.rankings.pop(key, None)
+        if ranking is None:
+            ranking = Ranking(cube.names, cube.columns, measure_of(sort, slot), slot, sort is Sort.COUNT)
         cube.rankings[key] = ranking
         if len(cube.rankings) > MAX_RANKINGS:
             del cube.rankings[next(iter(cube.rankings))]
         self._check_order(ranking)
         return ranking
+
+
+def _among(mask: NDArray[Any], codes: Codes) -> NDArray[np.bool_]:
+    """Say which customers a mask has; those behind its end are not among them."""
+    inside: NDArray[np.bool_] = codes < len(mask)
+    return inside & mask[np.where(inside, codes, 0)].astype(np.bool_) if len(mask) else inside
 
 
 def measure_of(sort: Sort, slot: int | None) -> Measure:

@@ -115,8 +115,8 @@ class Asked:
         everybody = self.view.customers(month)
         names = choice.values if choice and choice.values is not None else listed(self.filters, "customer")
         self.view.expect(len(everybody if names is None else names))
-        for name in self.view.while_wanted(everybody if names is None else names):
-            sums = everybody.get(name)
+        found = everybody.items() if names is None else ((name, everybody.get(name)) for name in names)
+        for name, sums in self.view.while_wanted(found):
             if sums is not None and passes(self.filters, "customer", name):
                 counted = self.counted(sums)
                 if event_count(counted):

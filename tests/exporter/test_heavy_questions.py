@@ -278,7 +278,7 @@ def _told(view: View) -> dict[str, object]:
     return {
         "months": {
             month: [
-                view.month_sums(month), view.customers(month), view.active_customers(month, 1),
+                view.month_sums(month), dict(view.customers(month)), view.active_customers(month, 1),
                 list(view.ranked(month, Sort.TOTAL)), list(view.named("", month)),
                 [one.number for one in view.invoices.page(month, 0)], view.status(month),
             ]

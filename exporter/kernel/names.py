@@ -1,0 +1,121 @@
+"""Names and their codes: an open hash table over the bytes of all names."""
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+
+from billing.runtime.native.compiled import compiled, inlined
+from billing.runtime.native.memory import folded_product, load8, load64
+from exporter.kernel.arrays import Bytes, Integers, NameArrays, Whole
+
+_TAG_SHIFT = 32
+_mixed = cast(Callable[[Whole, Whole], Whole], folded_product)
+
+
+@inlined
+def hashed(address: Whole, length: Whole, seed: Whole) -> Whole:
+    """Return 31 bits of the hash of some bytes."""
+    first, second = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xE7037ED1A0B428DB)
+    value = np.uint64(seed) ^ np.uint64(length)
+    end = address + length
+    while address + 8 <= end:
+        value = _mixed(value ^ load64(address), first)
+        address += 8
+    last, shift = np.uint64(0), np.uint64(0)
+    while address < end:
+        last |= np.uint64(load8(address)) << shift
+        shift += np.uint64(8)
+        address += 1
+    value = _mixed(value ^ last, second)
+    return np.int64(value >> np.uint64(33))
+
+
+@inlined
+def find(names: NameArrays, address: Whole, length: Whole, tag: Whole) -> Whole:
+    """Return the code of a name, -1 if it is not known. `tag` is its hash."""
+    mask = names.slots.shape[0] - 1
+    at = tag & mask
+    while True:
+        entry = names.slots[at]
+        if entry < 0:
+            return -1
+        if entry >> _TAG_SHIFT == tag:
+            code = entry & 0xFFFFFFFF
+            if _is_same(names, code, address, length):
+                return code
+        at = (at + 1) & mask
+
+
+@inlined
+def _is_same(names: NameArrays, code: Whole, address: Whole, length: Whole) -> bool:
+    start = names.starts[code]
+    if names.starts[code + 1] - start != length:
+        return False
+    place = 0
+    while place < length and names.text[start + place] == load8(address + place):
+        place += 1
+    return bool(place == length)
+
+
+@inlined
+def has_room(names: NameArrays, length: Whole) -> bool:
+    """Say whether a further name of so many bytes can be added: three quarters of the table are used at most."""
+    count = names.sizes[0]
+    return bool(
+        4 * (count + 1) <= 3 * names.slots.shape[0]
+        and count + 1 < names.starts.shape[0]
+        and names.starts[count] + length <= names.text.shape[0]
+    )
+
+
+@inlined
+def add(names: NameArrays, address: Whole, length: Whole, tag: Whole) -> Whole:
+    """Add a name that is not known, and return its code. There must be room.
+
+    Whoever looks meanwhile finds the whole name or none: its entry in the table comes last.
+    """
+    code = names.sizes[0]
+    start = names.starts[code]
+    for place in range(length):
+        names.text[start + place] = load8(address + place)
+    names.starts[code + 1] = start + length
+    names.sizes[0] = code + 1
+    enter(names.slots, tag << _TAG_SHIFT | code)
+    return code
+
+
+@inlined
+def enter(slots: Integers, entry: Whole) -> None:
+    """Put an entry into a hash table that has room."""
+    mask = slots.shape[0] - 1
+    at = (entry >> _TAG_SHIFT) & mask
+    while slots[at] >= 0:
+        at = (at + 1) & mask
+    slots[at] = entry
+
+
+@compiled
+def find_name(names: NameArrays, name: Bytes, seed: Whole) -> Whole:
+    """Return the code of a name, -1 if it is not known."""
+    address, length = np.int64(name.ctypes.data), name.shape[0]
+    return find(names, address, length, hashed(address, length, seed))
+
+
+@compiled
+def add_name(names: NameArrays, name: Bytes, seed: Whole) -> Whole:
+    """Return the code of a name, which is added if it is not known; -1 if there is no room for it."""
+    address, length = np.int64(name.ctypes.data), name.shape[0]
+    tag = hashed(address, length, seed)
+    code = find(names, address, length, tag)
+    if code >= 0 or not has_room(names, length):
+        return code
+    return add(names, address, length, tag)
+
+
+@compiled
+def rehash(old: Integers, new: Integers) -> None:
+    """Put all entries of a hash table into an empty larger one."""
+    for at in range(old.shape[0]):
+        if old[at] >= 0:
+            enter(new, old[at])

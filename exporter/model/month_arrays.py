@@ -1,0 +1,82 @@
+"""The arrays of a month: made, lengthened, copied."""
+
+import numpy as np
+
+from exporter.kernel.arrays import NONE, MonthArrays
+from exporter.model.names import longer
+
+_FIRST_ROWS = 64
+
+
+def no_rows(width: int) -> MonthArrays:
+    """Return the arrays of a month without customers, for so many types."""
+    return MonthArrays(
+        heads=np.zeros(0, np.int32),
+        present=np.zeros(0, np.uint8),
+        nexts=np.zeros(_FIRST_ROWS, np.int32),
+        owners=np.zeros(_FIRST_ROWS, np.int32),
+        totals=np.zeros((_FIRST_ROWS, width), np.int64),
+        counts=np.zeros((_FIRST_ROWS, width), np.uint32),
+        active=np.zeros(width, np.int64),
+        sizes=np.zeros(2, np.int64),
+    )
+
+
+def copied(arrays: MonthArrays) -> MonthArrays:
+    """Return arrays of the same content that share nothing with these."""
+    rows = int(arrays.sizes[0])
+    return MonthArrays(
+        heads=arrays.heads.copy(),
+        present=arrays.present.copy(),
+        nexts=longer(arrays.nexts, rows, 0),
+        owners=longer(arrays.owners, rows, 0),
+        totals=longer(arrays.totals, rows, 0),
+        counts=longer(arrays.counts, rows, 0),
+        active=arrays.active.copy(),
+        sizes=arrays.sizes.copy(),
+    )
+
+
+def with_room(arrays: MonthArrays, rows: int, customers: int, width: int) -> MonthArrays:
+    """Return arrays of the same content that have room.
+
+    Args:
+        arrays: what is there.
+        rows: how many more there may be.
+        customers: how many codes of customers there are.
+        width: how many types there are.
+    """
+    if width > arrays.totals.shape[1]:
+        arrays = _wider(arrays, width)
+    if customers > len(arrays.heads):
+        arrays = _for_customers(arrays, customers + customers // 8 + _FIRST_ROWS)
+    used = int(arrays.sizes[0])
+    if used + rows > len(arrays.nexts):
+        arrays = _with_rows(arrays, used, rows + used // 2)
+    return arrays
+
+
+def _wider(arrays: MonthArrays, width: int) -> MonthArrays:
+    more = width - arrays.totals.shape[1]
+    return arrays._replace(
+        totals=np.pad(arrays.totals, ((0, 0), (0, more))),
+        counts=np.pad(arrays.counts, ((0, 0), (0, more))),
+        active=np.pad(arrays.active, (0, more)),
+    )
+
+
+def _for_customers(arrays: MonthArrays, customers: int) -> MonthArrays:
+    heads = np.full(customers, NONE, np.int32)
+    heads[: len(arrays.heads)] = arrays.heads
+    return arrays._replace(
+        heads=heads, present=longer(arrays.present, len(arrays.present), customers - len(arrays.heads))
+    )
+
+
+def _with_rows(arrays: MonthArrays, used: int, more: int) -> MonthArrays:
+    return arrays._replace(
+        nexts=longer(arrays.nexts, used, more),
+        owners=longer(arrays.owners, used, more),
+        totals=longer(arrays.totals, used, more),
+        counts=longer(arrays.counts, used, more),
+    )
