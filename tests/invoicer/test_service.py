@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from confluent_kafka import Producer
@@ -11,6 +12,7 @@ from confluent_kafka import Producer
 from billing.local_time import MS_PER_HOUR
 from billing.money import micros_per_minor
 from billing.period import add_months, month_calendar
+from broker.ports import free_port
 from tests.conftest import Kafka
 from tests.invoicer.kafka_world import Event, KafkaWorld
 from tests.pipeline import wait_until
@@ -88,19 +90,23 @@ def test_a_year(kafka: Kafka, topic_prefix: str, tmp_path: Path) -> None:
 
 def test_a_month_waits_for_every_partition(kafka: Kafka, topic_prefix: str, tmp_path: Path) -> None:
     """One partition is past the month, the other not: it closes once that one is past it, too, or long silent."""
-    world = KafkaWorld(kafka.bootstrap_servers, topic_prefix, tmp_path, idle_after_seconds=3_600, **STILL)
+    port = free_port()
+    world = KafkaWorld(
+        kafka.bootstrap_servers, topic_prefix, tmp_path, idle_after_seconds=3_600, invoicer_port=port, **STILL
+    )
     world.commit([event(0, "2025-01", 9, "Alice", 1_000_000), event(1, "2025-01", 9, "Bob", 1_000_000)])
     world.commit([event(0, "2025-02", 10, "Alice", 1)])
     with world.invoicer() as service:
         world.read_until(service, "month is held up month=2025-01 input_partitions=1")
         assert not world.ledger().closes
         world.commit([event(1, "2025-02", 3.4, "Bob", 1)])
-        time.sleep(2)
+        wait_for_checks(port)
         assert not world.ledger().closes
         world.commit([event(1, "2025-02", 3.5, "Bob", 1)])
-        world.wait_for(["2025-01"])
+        found = world.wait_for(["2025-01"])
         code, said = world.stop(service)
     assert code == 0, said
+    assert found.closes["2025-01"].offsets == {0: 2, 1: 3}, "it closed by the last event, not by the one before"
 
 
 def test_the_clock_closes_a_silent_month(kafka: Kafka, topic_prefix: str, tmp_path: Path) -> None:
@@ -155,7 +161,7 @@ def test_a_dry_run_issues_nothing(kafka: Kafka, topic_prefix: str, tmp_path: Pat
     world = KafkaWorld(kafka.bootstrap_servers, topic_prefix, tmp_path, **STILL)
     world.commit([event(0, "2025-01", 9, "Alice", 1_234_567), event(1, "2025-02", 0.5, "Bob", -5_000)])
     with world.invoicer() as service:
-        time.sleep(1)
+        world.read_until(service, "invoicer runs")
         code, said = world.run("--dry-run", "--month", "2025-02")
         assert code == 0, said
         assert "2025-01-000001,invoice,Alice,2025-01,EUR" in said
@@ -203,18 +209,30 @@ def test_files_heal_while_months_close(kafka: Kafka, topic_prefix: str, tmp_path
         for month in ("2025-02", "2025-03"):
             world.commit([event(0, month, 20, "Alice", 1), event(1, month, 20, "Bob", 1)])
         world.wait_for(["2025-01", "2025-02"])
-        time.sleep(1)
+        told = world.read_until(service, "files cannot be written")
         world.output.unlink()
         wait_for_files(world, 2)
         world.output.rename(tmp_path / "taken away")
         wait_for_files(world, 2)
         code, said = world.stop(service)
     assert code == 0, said
-    assert "files cannot be written" in said
-    assert "File exists" in said
+    assert "File exists" in told
     assert "files are gone month=2025-01" in said
 
 
 def wait_for_files(world: KafkaWorld, months: int) -> None:
     """Wait until so many months have their manifest."""
     wait_until(lambda: len(list(world.output.glob("2*/manifest.json"))) == months, what="files")
+
+
+def wait_for_checks(port: int) -> None:
+    """Wait until the invoicer has looked for due months for a second from now on: many times."""
+
+    def last_check() -> float:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        name = "billing_invoicer_last_check_timestamp_seconds"
+        return max(float(line.split()[1]) for line in lines if line.startswith(name))
+
+    enough = time.time() + 1
+    wait_until(lambda: last_check() > enough, what="checks for due months")
