@@ -25,6 +25,7 @@ from processor.failures import is_unpacking_refused, log_failure, sort_failure
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
 from processor.quix_adapter import BatchingApplication
+from processor.subtotals_place import check_subtotals_place
 from processor.worker import BillingWorker
 
 logger = get_logger(__name__)
@@ -62,6 +63,7 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
 
 def _run(settings: Settings) -> int:
     partitions = ensure_topics(settings, TOPICS)
+    check_subtotals_place(settings, partitions["input"], partitions["subtotals"])
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, settings.types)
     pulse = Pulse("counting", SILENT_SECONDS)
