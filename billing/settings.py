@@ -30,8 +30,8 @@ ENVIRONMENT_PREFIX = "QB_"
 NUMBERED = "*"
 CONFIG_VARIABLE = "QB_CONFIG"
 
-Part = Literal["generate", "process", "export", "invoice", "audit", "topics"]
-ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "topics")
+Part = Literal["generate", "process", "export", "invoice", "audit", "topics", "recover"]
+ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "topics", "recover")
 # Those that make events, count them or show what was counted.
 COUNTING: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit")
 
@@ -136,6 +136,7 @@ class Settings(BaseModel):
         "invoice",
         "audit",
         "topics",
+        "recover",
         ge=1,
         le=10_000,
     )
@@ -159,6 +160,7 @@ class Settings(BaseModel):
         "invoice",
         "audit",
         "topics",
+        "recover",
         min_length=1,
     )
     instance: str = setting(
@@ -188,6 +190,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "audit",
+        "recover",
     )
     # At most ten years, so that no accepted event lies beyond the calendar.
     max_future_seconds: float = setting(
@@ -258,6 +261,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "audit",
+        "recover",
         ge=134_217_728,
         le=2_147_483_647,
     )
@@ -268,7 +272,7 @@ class Settings(BaseModel):
         "let a processor that starts for the first time begin after input records that were deleted unread",
         "process",
     )
-    state_dir: Path = setting(Path("state"), "folder of the processor's state", "process")
+    state_dir: Path = setting(Path("state"), "folder of the processor's state", "process", "recover")
     commit_interval_seconds: float = setting(
         0.5, "time between commits; totals are at most about this old", "process", gt=0, le=60
     )

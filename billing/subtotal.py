@@ -121,7 +121,8 @@ class Progress:
         rejected: how many records were rejected, by reason.
         late: how many accepted events lay more than `out_of_orderness` behind the watermark when they were read.
         oldest_record_ms: record time of the oldest record of the newest commit, in milliseconds.
-        newest_record_ms: record time of the newest record of the newest commit, in milliseconds.
+        newest_record_ms: record time of the newest record of the newest commit, in milliseconds. The record time of the
+            last record counted lies between these two, which is how `qb recover` knows the input again.
         committed_ms: wall clock at the newest commit, in milliseconds.
         instance: the processor instance that made it.
         time_zone: the zone whose months and hours the partition is counted by.

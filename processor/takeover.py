@@ -59,7 +59,9 @@ def check_takeover(topic: str, takeover: Takeover, progress: Progress | None, st
     """
     name = f"{topic}[{takeover.partition}]"
     if fault := _mismatch(takeover, progress):
-        raise StateMismatchError(f"{name}: {fault}; stopped rather than miscount, see {STATE_RUNBOOK}")
+        raise StateMismatchError(
+            f"{name}: {fault}; stopped rather than miscount: `qb recover` says what to do, see {STATE_RUNBOOK}"
+        )
     if takeover.committed_offset is None and takeover.oldest_offset > 0 and not start_from_retained:
         raise InputDeletedError(
             f"{name}: the oldest record has offset {takeover.oldest_offset}, those before it were deleted unread; "

@@ -74,6 +74,11 @@ COMMANDS = (
         "--fix": {"action": "store_true", "help": "correct what can be set on existing topics, and say what can't"},
         "--json": {"action": "store_true", "help": "print the table as JSON"},
     }),
+    Command("recover", "find out why State and offsets differ, and set offsets right", "qb.recover.app", {
+        "--apply": {"action": "store_true", "help": "set the group's offsets, where that is the remedy"},
+        "--delete-state": {"action": "store_true", "help": "with --apply: also delete this machine's folders of State"},
+        "--json": {"action": "store_true", "help": "print what was found as JSON"},
+    }),
 )  # fmt: skip
 
 

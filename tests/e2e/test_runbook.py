@@ -1,12 +1,19 @@
 """The remedies of docs/runbook.md, carried out: afterwards billing goes on and the totals are those of the input."""
 
+import json
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from billing.runtime.kafka import ensure_topics
 from tests.conftest import Kafka
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.processor.test_takeover import changelog_of, count_some, delete_state
@@ -54,11 +61,33 @@ class Operator:
         (future,) = self._admin.delete_consumer_groups([self._settings.consumer_group]).values()
         future.result(ANSWER_SECONDS)
 
+    def offsets(self) -> dict[int, int]:
+        """Return the group's offsets of the input."""
+        (future,) = self._admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(self._settings.consumer_group)]
+        ).values()
+        return {found.partition: found.offset for found in future.result(ANSWER_SECONDS).topic_partitions}
+
     def delete_changelog(self) -> None:
         """Delete the changelog topic."""
-        (future,) = self._admin.delete_topics([self._changelog]).values()
+        self._delete_topic(self._changelog)
+
+    def make_input_anew(self) -> None:
+        """Delete the input topic and make it again under the same name."""
+        self._delete_topic(self._settings.input_topic)
+        ensure_topics(self._settings, ["input"])
+
+    def delete_input_before(self, offsets: Mapping[int, int]) -> None:
+        """Delete the records of the input below an offset of each partition."""
+        topic = self._settings.input_topic
+        wanted = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
+        for future in self._admin.delete_records(wanted).values():
+            future.result(ANSWER_SECONDS)
+
+    def _delete_topic(self, topic: str) -> None:
+        (future,) = self._admin.delete_topics([topic]).values()
         future.result(ANSWER_SECONDS)
-        wait_until(lambda: self._changelog not in self._admin.list_topics(timeout=5).topics, what="changelog deleted")
+        wait_until(lambda: topic not in self._admin.list_topics(timeout=5).topics, what=f"{topic} deleted")
 
     def _members(self) -> int:
         (future,) = self._admin.describe_consumer_groups([self._settings.consumer_group]).values()
@@ -72,6 +101,10 @@ def reset_group(operator: Operator, _: Pipeline) -> None:
     operator.set_offsets(dict.fromkeys(range(INPUT_PARTITIONS), 1))
 
 
+def reset_group_to_earliest(operator: Operator, _: Pipeline) -> None:
+    operator.set_offsets(dict.fromkeys(range(INPUT_PARTITIONS), 0))
+
+
 def delete_group(operator: Operator, _: Pipeline) -> None:
     operator.delete_group()
 
@@ -79,6 +112,10 @@ def delete_group(operator: Operator, _: Pipeline) -> None:
 def reset_group_and_lose_state(operator: Operator, pipeline: Pipeline) -> None:
     reset_group(operator, pipeline)
     delete_state(pipeline)
+
+
+def lose_changelog(operator: Operator, _: Pipeline) -> None:
+    operator.delete_changelog()
 
 
 def lose_changelog_and_state(operator: Operator, pipeline: Pipeline) -> None:
@@ -104,6 +141,155 @@ def everything_is_right(pipeline: Pipeline) -> None:
     wait_until(lambda: pipeline.consumed() == COUNTED + ARRIVED_MEANWHILE, what="everything counted")
     customers, _ = pipeline.totals()
     assert customers == {("2017-02", "Charlie", "MISC"): [120 * MICROS, 120]}
+
+
+def run_qb(pipeline: Pipeline, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of qb with the settings of a deployment, and wait for its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "qb", *arguments],
+        env={**os.environ, **pipeline.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def recover(pipeline: Pipeline) -> Any:
+    """Return what `qb recover` finds; its exit code says whether there is something to do."""
+    done = run_qb(pipeline, "recover", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == (0 if found["conclusion"]["finding"] in ("right", "not counted yet") else 1)
+    return found
+
+
+@pytest.mark.parametrize("damage", [delete_group, reset_group, reset_group_to_earliest, reset_group_and_lose_state])
+def test_recover_sets_the_offsets_of_a_group_that_was_lost_or_reset(pipeline: Pipeline, damage: Damage) -> None:
+    """Changelog intact: looked at, applied, one processor started; nothing is left to do then."""
+    operator = Operator(pipeline)
+    break_and_be_refused(operator, pipeline, damage)
+    counted = {partition: progress.next_offset for partition, progress in pipeline.progress().items()}
+    before = operator.offsets()
+
+    found = recover(pipeline)
+    assert found["conclusion"]["finding"] == "group's offset is wrong"
+    assert {row["partition"]: row["set_offset"] for row in found["partitions"]} == counted
+    assert operator.offsets() == before
+    done = run_qb(pipeline, "recover", "--apply", "--delete-state")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert operator.offsets() == counted
+    assert not list((pipeline.directory / "state").glob(f"*/{pipeline.settings.consumer_group}"))
+
+    process = pipeline.start("process")
+    everything_is_right(pipeline)
+    assert process.poll() is None
+    assert recover(pipeline)["conclusion"]["finding"] == "right"
+
+
+def test_recover_sets_nothing_while_a_processor_is_in_the_group(pipeline: Pipeline) -> None:
+    """Right while it counts; and what a stopped one leaves behind is refused until its session ends."""
+    count_some(pipeline)
+    operator = Operator(pipeline)
+    operator.wait_for_no_members()
+    delete_group(operator, pipeline)
+    assert pipeline.start("process").wait(60) == 1
+    before = operator.offsets()
+
+    done = run_qb(pipeline, "recover", "--apply")
+    assert done.returncode == 1
+    assert "has members" in done.stderr
+    assert operator.offsets() == before
+    operator.wait_for_no_members()
+    assert run_qb(pipeline, "recover", "--apply").returncode == 0
+
+
+@pytest.mark.parametrize("damage", [lose_changelog, lose_changelog_and_state])
+def test_recover_prints_the_commands_that_count_again(pipeline: Pipeline, damage: Damage) -> None:
+    """Changelog lost: nothing is set; its commands, run as they are printed, count everything and are audited."""
+    operator = Operator(pipeline)
+    break_and_be_refused(operator, pipeline, damage)
+    before = operator.offsets()
+
+    assert run_qb(pipeline, "recover", "--apply").returncode == 1
+    assert operator.offsets() == before
+    found = recover(pipeline)
+    assert found["conclusion"]["finding"] == "count again"
+    count_again_as_told(pipeline, found)
+
+
+def count_again_as_told(pipeline: Pipeline, found: Any, input_topic: str | None = None) -> None:
+    """Run the steps of `qb process` and `qb audit` that were printed."""
+    commands = {step.split("qb ", 1)[1] for step in found["conclusion"]["steps"] if "qb " in step}
+    flags = {words[0]: words[1:] for words in map(shlex.split, commands)}
+    process, audit = flags["process"], flags["audit"]
+    process[process.index("--state-dir") + 1] = str(pipeline.directory / "state-again")
+    other = ["--input-topic", input_topic] if input_topic else []
+    pipeline.start("process", "again", *process, *other)
+    assert {"process", "audit", "export", "invoice"} <= set(flags)
+    wait_until(
+        lambda: (
+            run_qb(pipeline, "audit", *audit, *other).returncode == 0
+            and f"{COUNTED + ARRIVED_MEANWHILE}" in run_qb(pipeline, "audit", *audit, *other).stdout
+        ),
+        what="everything is counted again and audited",
+    )
+
+
+@pytest.mark.parametrize("records", [3, 60], ids=["fewer", "more"])
+def test_recover_tells_an_input_that_was_made_anew(pipeline: Pipeline, records: int) -> None:
+    """No offset is set, however many records it holds by now: the new input's first events would be skipped."""
+    operator = Operator(pipeline)
+    lose_the_input(operator, pipeline, records)
+
+    found = recover(pipeline)
+    assert found["conclusion"]["finding"] == "another input"
+    assert {row["finding"] for row in found["partitions"]} == {"another input"}
+    assert found["conclusion"]["runbook"] == "docs/runbook.md#input-made-anew"
+    done = run_qb(pipeline, "recover", "--apply")
+    assert done.returncode == 1
+    assert "nothing was set" in done.stdout
+    assert operator.offsets() == {}
+
+
+def lose_the_input(operator: Operator, pipeline: Pipeline, records: int) -> None:
+    """Count some records, make the input anew with so many in each partition, and see the processor refuse it."""
+    count_some(pipeline)
+    operator.wait_for_no_members()
+    operator.make_input_anew()
+    produce_new_events(pipeline, records)
+    assert pipeline.start("process").wait(60) == 1
+    assert "docs/runbook.md#state-and-offsets" in pipeline.log_of("process").splitlines()[-1]
+    operator.wait_for_no_members()
+
+
+def produce_new_events(pipeline: Pipeline, records: int) -> None:
+    for partition in range(INPUT_PARTITIONS):
+        for number in range(records):
+            pipeline.produce(f"{1_488_142_855 + number},Charlie,1.00".encode(), partition=partition)
+    pipeline.flush()
+
+
+def test_new_events_go_on_behind_the_old_offsets(pipeline: Pipeline) -> None:
+    """The old events are gone for good: stand-ins take their offsets and are deleted, the old totals stay."""
+    operator = Operator(pipeline)
+    lose_the_input(operator, pipeline, 30)
+    counted = {row["partition"]: row["state_next_offset"] for row in recover(pipeline)["partitions"]}
+
+    operator.make_input_anew()
+    for partition, offset in counted.items():
+        for _ in range(offset):
+            pipeline.produce(b"stand-in", partition=partition)
+    pipeline.flush()
+    operator.delete_input_before(counted)
+    produce_new_events(pipeline, 30)
+    done = run_qb(pipeline, "recover", "--apply", "--delete-state")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    pipeline.start("process")
+    new = 30 * INPUT_PARTITIONS
+    wait_until(lambda: pipeline.consumed() == COUNTED + new, what="old and new counted")
+    customers, _ = pipeline.totals()
+    assert customers == {("2017-02", "Charlie", "MISC"): [(COUNTED + new) * MICROS, COUNTED + new]}
 
 
 @pytest.mark.parametrize("damage", [delete_group, reset_group_and_lose_state])

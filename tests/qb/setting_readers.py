@@ -28,7 +28,7 @@ def settings_read_by(command: str) -> set[str]:
     """Return the settings that the command line, or what a command's ``run`` reaches, asks for."""
     module = next(one.module for one in COMMANDS if one.name == command)
     waiting = [(module, "run")]
-    seen, read = set[Definition](), _read_in(("qb.cli", "main"))
+    seen, read = set[Definition](), _read_in(("qb.cli", "_run"))
     while waiting:
         definition = waiting.pop()
         if definition in seen or definition[0] == SETTINGS_MODULE:
