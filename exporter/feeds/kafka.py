@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 
+from billing.runtime.block_reader import BlockReader
 from billing.runtime.kafka import KafkaUnavailableError, ensure_topics
 from billing.runtime.logs import get_logger
 from billing.runtime.partition_bounds import PartitionBounds
@@ -11,6 +12,7 @@ from billing.runtime.topic_reader import TopicReader
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from exporter.model.read_model import ReadModel
+from exporter.model.warm import compile_kernels
 
 logger = get_logger(__name__)
 
@@ -19,7 +21,8 @@ TOPICS = ("subtotals", "invoices")
 START_TIMEOUT_SECONDS = 30.0
 
 _BATCH_RECORDS = 10_000
-_WAIT_SECONDS = 0.1
+# A batch is returned when it is full or this time is over, so a commit shows that much later at most.
+_WAIT_SECONDS = 0.02
 _PAUSE_SECONDS = 0.5
 
 
@@ -51,15 +54,20 @@ class KafkaFeed:
         """
         partitions = ensure_topics(self._settings, TOPICS, START_TIMEOUT_SECONDS)
         self._subtotals_partitions = partitions["subtotals"]
+        compile_kernels()
         with (
-            TopicReader(self._settings, self._settings.subtotals_topic, partitions["subtotals"]) as subtotals,
+            BlockReader(
+                self._settings, self._settings.subtotals_topic, partitions["subtotals"], _BATCH_RECORDS
+            ) as subtotals,
             TopicReader(self._settings, self._settings.invoices_topic, partitions["invoices"]) as invoices,
             TopicWatch(self._settings, TOPICS) as topics,
         ):
             ends = _records_to_read(self._settings, partitions, stop)
             while not stop.is_set():
                 topics.raise_refusal()
-                self._model.apply(subtotals.poll(_BATCH_RECORDS, _WAIT_SECONDS))
+                block = subtotals.poll(_WAIT_SECONDS)
+                self._model.apply(block)
+                block.release()
                 self._model.apply_invoices(invoices.poll(_BATCH_RECORDS, 0.0))
                 if subtotals.caught_up and invoices.caught_up:
                     self._model.caught_up()

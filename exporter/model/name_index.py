@@ -18,7 +18,7 @@ from exporter.model.run import Wanted
 _RESORT_SHARE = 8
 _FIRST_PIECE, _MOST_PIECE = 16, 65_536
 # No name has it, and all that begin with a prefix come before the prefix and this.
-_HIGHEST_BYTE = np.array([0xFF], np.uint8)
+_HIGHEST_BYTE = b"\xff"
 
 
 class NameIndex:
@@ -77,7 +77,7 @@ class NameIndex:
     def _names_in(self, codes: Codes, prefix: str, after: str, wanted: Wanted) -> Iterator[str]:
         arrays, size = self._names.arrays, _FIRST_PIECE
         start = place_of(codes, arrays, as_bytes(max(prefix, after)))
-        end = place_of(codes, arrays, np.concatenate([as_bytes(prefix), _HIGHEST_BYTE]))
+        end = place_of(codes, arrays, as_bytes(prefix, _HIGHEST_BYTE))
         while start < end:
             piece = codes[start : min(start + size, end)]
             for name in self._names.texts(piece[wanted(piece)]):

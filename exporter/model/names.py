@@ -73,9 +73,9 @@ class Names:
         self._arrays = NameArrays(text, starts, slots, sizes)
 
 
-def as_bytes(name: str) -> Bytes:
+def as_bytes(name: str, more: bytes = b"") -> Bytes:
     """Return a name as kernels take it. What a query may hold and no record does is taken too, and never found."""
-    return np.frombuffer(name.encode("utf-8", "surrogatepass"), np.uint8)
+    return np.frombuffer(name.encode("utf-8", "surrogatepass") + more, np.uint8)
 
 
 def longer(array: NDArray[Any], used: int, more: int) -> NDArray[Any]:

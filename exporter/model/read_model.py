@@ -7,7 +7,7 @@ commits of the processor (see :mod:`exporter.model.intake`). If a partition's bo
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -153,12 +153,12 @@ class ReadModel:
         """Return why the numbers are not known."""
         return NotKnownError(self._state, f"the numbers are not known: {self._why}", 1)
 
-    def apply(self, records: list[Record]) -> None:
-        """Take in records of the subtotals topic, in the order in which they were read."""
-        self.apply_block(JoinedRecords(records))
+    def apply(self, records: RecordBlock | Sequence[Record]) -> None:
+        """Take in records of the subtotals topic, in the order in which they were read.
 
-    def apply_block(self, block: RecordBlock) -> None:
-        """Do the same with records where they lie. They are not needed any more afterwards."""
+        They are not needed any more afterwards.
+        """
+        block = records if isinstance(records, RecordBlock) else JoinedRecords(records)
         parsed = self._parser.parse(block)
         rest = np.flatnonzero(parsed.kinds == REST).tolist()
         told = [(at, subtotal) for at in rest for subtotal in self._decode(block, at)]
