@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from benchmarks.figures import Outcome
+from benchmarks.rows.exporter import catch_up
 from benchmarks.rows.peers import against_peers
 from benchmarks.rows.processor import against_bare, against_stock, shapes
 from benchmarks.stage import Stage
@@ -13,6 +14,7 @@ ROWS: dict[str, Row] = {
     "bare": against_bare,
     "stock": against_stock,
     "shapes": shapes,
+    "catch-up": catch_up,
 }
 # These need Java and Maven.
 PEERS: dict[str, Row] = {"peers": against_peers}

@@ -1,0 +1,119 @@
+"""Lets the exporter's feed read a topic of subtotals whole, checks what it shows, and asks it for what takes longest.
+
+``python -m benchmarks.catch_up CUSTOMERS MICROS COUNT``, with the settings of a deployment as variables; prints JSON.
+"""
+
+import gc
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.subtotals import MONTH, TYPES, name_of, sums_of
+from billing.settings import load_settings
+from billing.sums import event_count, total_micros
+from exporter.feeds.kafka import KafkaFeed
+from exporter.model.read_model import ReadModel
+from exporter.model.state import State
+from exporter.model.view import Sort, View
+from exporter.model.warm import compile_kernels
+
+_LOOKS_SECONDS = 0.002
+_PATIENCE_SECONDS = 300.0
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class CaughtUp:
+    """What it came to.
+
+    Args:
+        records_per_second: from the first record to the numbers being shown.
+        cpu_micros: a record, all threads.
+        bytes_per_customer: and month, without the names.
+        name_bytes: a customer, for the name.
+        top_ms: the first ten customers of one type, asked for the first time.
+    """
+
+    records_per_second: float
+    cpu_micros: float
+    bytes_per_customer: float
+    name_bytes: float
+    top_ms: float
+
+
+def main() -> None:
+    """Read, check and print."""
+    customers, micros, count = map(int, sys.argv[1:])
+    settings = load_settings({}, os.environ)
+    compile_kernels()
+    model = ReadModel(settings.types, settings.time_zone)
+    feed, stop = KafkaFeed(settings, model), threading.Event()
+    gc.collect()
+    before = _resident_bytes()
+    thread = threading.Thread(target=feed.run, args=(stop,), daemon=True)
+    thread.start()
+    seconds, cpu_seconds = _wait(model)
+    records = model.records_read["subtotals"]
+    with model.reading() as view:
+        _check(view, customers, micros, count)
+        started = time.perf_counter()
+        top = list(islice(view.ranked(MONTH, Sort.TOTAL, view.types.slot("CALL")), 10))
+        top_ms = (time.perf_counter() - started) * 1_000
+        _require(top == _expected_top(customers), "the first ten of one type")
+        names = sum(array.nbytes for array in view.cube.all_names.arrays)
+    stop.set()
+    thread.join()
+    gc.collect()
+    taken = _resident_bytes() - before
+    result = CaughtUp(
+        records / seconds, cpu_seconds * 1e6 / records, (taken - names) / customers, names / customers, top_ms
+    )
+    print(json.dumps(asdict(result)))
+
+
+def _wait(model: ReadModel) -> tuple[float, float]:
+    """Return the seconds from the first record to the last one being shown, and the CPU time meanwhile."""
+    began: tuple[float, float] | None = None
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while model.state is not State.READY:
+        _require(time.monotonic() < deadline, "it catches up in time")
+        if began is None and model.records_read["subtotals"]:
+            began = time.monotonic(), time.process_time()
+        time.sleep(_LOOKS_SECONDS)
+    _require(began is not None, "it reads anything before it is ready")
+    assert began is not None
+    return time.monotonic() - began[0], time.process_time() - began[1]
+
+
+def _check(view: View, customers: int, micros: int, count: int) -> None:
+    sums = view.month_sums(MONTH)
+    _require((total_micros(sums), event_count(sums)) == (micros, count), "the total")
+    _require(view.active_customers(MONTH) == customers, "the number of customers")
+    _require(not view.imbalance(), "the books agree")
+    for customer in range(0, customers, max(1, customers // 1_000)):
+        found = view.customer(name_of(customer), MONTH)
+        _require(found is not None and view.types.unpack(found) == sums_of(customer), name_of(customer))
+
+
+def _expected_top(customers: int) -> list[str]:
+    slot = TYPES.index("CALL")
+    entries = [(-list(sums_of(customer).values())[slot][0], name_of(customer)) for customer in range(customers)]
+    return [name for _, name in sorted(entries)[:10]]
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise SystemExit(f"not so: {what}")
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * _PAGE_BYTES
+
+
+if __name__ == "__main__":
+    main()
