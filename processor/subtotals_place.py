@@ -6,6 +6,7 @@ topic was widened while no part ran, or deleted and made anew, new sums would li
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -59,19 +60,16 @@ def refuse_moved_subtotals(topic: str, counted: Mapping[int, int], ends: Mapping
 
 def _committed_offsets(settings: Settings, partitions: int) -> dict[int, int]:
     asked = [TopicPartition(settings.input_topic, partition) for partition in range(partitions)]
+    what, servers = f"ask for the offsets of group {settings.consumer_group}", settings.bootstrap_servers
     # A transaction that a killed processor left open would hold the answer back; it ends when this one starts.
     options = {**reader_config(settings, settings.consumer_group), "isolation.level": "read_uncommitted"}
-    consumer = Consumer(options)
-    deadline = time.monotonic() + _ANSWER_SECONDS
-    what, servers = f"ask for the offsets of group {settings.consumer_group}", settings.bootstrap_servers
     try:
-        return patiently(partial(_ask, consumer, asked), what, servers, deadline)
+        with closing(Consumer(options)) as consumer:
+            return patiently(partial(_ask, consumer, asked), what, servers, time.monotonic() + _ANSWER_SECONDS)
     except KafkaException as error:
         if (told := sort_failure(error, settings).told) is not None:
             raise told from error
         raise
-    finally:
-        consumer.close()
 
 
 def _ask(consumer: Consumer, asked: list[TopicPartition]) -> dict[int, int]:

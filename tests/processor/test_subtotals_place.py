@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from billing.errors import OperatorError
 from billing.runtime.kafka import admin_client
 from billing.runtime.topic_check import TopicRefusedError, widen_topic
-from processor.subtotals_place import refuse_moved_subtotals
+from billing.settings import Settings
+from processor.subtotals_place import check_subtotals_place, refuse_moved_subtotals
 from tests.conftest import Kafka
 from tests.pipeline import INPUT_PARTITIONS, SHORT_SESSION, Pipeline, wait_until
 
@@ -43,6 +45,12 @@ def test_a_place_that_never_held_anything_is_refused(counted: dict[int, int], en
     """The topic was given partitions, or is another one than before."""
     with pytest.raises(TopicRefusedError, match=rf"^topic t: {said} .*see docs/runbook\.md#topics-wrong$"):
         refuse_moved_subtotals("t", counted, ends)
+
+
+def test_an_option_that_the_client_refuses_is_told_here_already() -> None:
+    """It is the first client that the processor makes with these options; no broker is asked."""
+    with pytest.raises(OperatorError, match=r"^an option is refused: .*max\.poll\.interval\.ms.*#kafka-refuses$"):
+        check_subtotals_place(Settings(kafka={"max.poll.interval.ms": 5_000}), 4, 4)
 
 
 def test_a_topic_widened_while_no_part_ran_stops_the_processor(kafka: Kafka, tmp_path: Path, unique_name: str) -> None:
