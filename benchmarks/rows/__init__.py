@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from benchmarks.figures import Outcome
-from benchmarks.rows.exporter import catch_up
+from benchmarks.rows.exporter import catch_up, scrape
 from benchmarks.rows.peers import against_peers
 from benchmarks.rows.processor import against_bare, against_stock, shapes
 from benchmarks.stage import Stage
@@ -15,6 +15,7 @@ ROWS: dict[str, Row] = {
     "stock": against_stock,
     "shapes": shapes,
     "catch-up": catch_up,
+    "scrape": scrape,
 }
 # These need Java and Maven.
 PEERS: dict[str, Row] = {"peers": against_peers}

@@ -3,6 +3,7 @@
 import json
 import sys
 
+from benchmarks import metrics_rendering
 from benchmarks.catch_up import CaughtUp
 from benchmarks.child import Child, ChildError
 from benchmarks.figures import Figure, Outcome, at_least, at_most, bars
@@ -34,6 +35,20 @@ def catch_up(stage: Stage) -> Outcome:
     )
     rates = {"bare*": bare.events_per_second, "exporter": ours.records_per_second}
     return Outcome(figures, details, bars("records/s", rates))
+
+
+def scrape(_: Stage) -> Outcome:
+    """A scrape of 10,000 series against stock generate_latest, when all have changed and when none has."""
+    seconds = metrics_rendering.measure(10_000, 15)
+    stock = seconds[metrics_rendering.STOCK]
+    figures = [
+        Figure("scrape, all changed", "stock generate_latest", stock / seconds[metrics_rendering.CHANGED], at_least(5)),
+        Figure(
+            "scrape, unchanged", "stock generate_latest", stock / seconds[metrics_rendering.UNCHANGED], at_least(100)
+        ),
+    ]
+    details = "; ".join(f"{name}: {taken * 1_000:.2f} ms" for name, taken in seconds.items())
+    return Outcome(figures, f"{details}.", bars("ms", {name: taken * 1_000 for name, taken in seconds.items()}))
 
 
 def _run(stage: Stage, environment: dict[str, str], written: Subtotals) -> CaughtUp:

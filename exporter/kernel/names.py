@@ -7,7 +7,7 @@ import numpy as np
 
 from billing.runtime.native.compiled import compiled, inlined
 from billing.runtime.native.memory import folded_product, load8, load64
-from exporter.kernel.arrays import Bytes, Integers, NameArrays, Whole
+from exporter.kernel.arrays import Bytes, Codes, Integers, NameArrays, Whole
 
 _TAG_SHIFT = 32
 _mixed = cast(Callable[[Whole, Whole], Whole], folded_product)
@@ -119,3 +119,13 @@ def rehash(old: Integers, new: Integers) -> None:
     for at in range(old.shape[0]):
         if old[at] >= 0:
             enter(new, old[at])
+
+
+@compiled
+def join_names(names: NameArrays, codes: Codes, joined: Bytes) -> None:
+    """Put the names of some codes one behind the other."""
+    at = 0
+    for code in codes:
+        for place in range(names.starts[code], names.starts[code + 1]):
+            joined[at] = names.text[place]
+            at += 1

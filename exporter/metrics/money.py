@@ -1,7 +1,7 @@
 """Money and months as metrics: the open month, which is the newest one with events, and the one before it."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import repeat
 
 from billing.currency import metric_suffix
 from billing.money import micros_per_minor, micros_to_float
@@ -59,10 +59,10 @@ def _customers(view: View, sums: dict[str, Sums], word: str, limit: int) -> Fami
     for month, of_month in sums.items():
         rest = total_micros(of_month)
         # A customer of that name counts among the others: two series must not have the same labels.
-        named = (pair for pair in view.ranked_totals(month) if pair[0] != OTHER_CUSTOMERS)
-        for name, micros in islice(named, limit):
-            rest -= micros
-            rows.append(((name, month), micros_to_float(micros)))
+        names, totals = view.highest_totals(month, limit, OTHER_CUSTOMERS)
+        rest -= sum(totals)
+        labels = zip(names, repeat(month), strict=False)
+        rows += zip(labels, map(micros_to_float, totals), strict=True)
         rows.append(((OTHER_CUSTOMERS, month), micros_to_float(rest)))
     text = f"Total of a month by customer: the highest, the rest as {OTHER_CUSTOMERS}"
     return gauge(f"billing_customer_subtotal_{word}", text, ("customer", "month"), rows)

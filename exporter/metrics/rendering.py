@@ -3,13 +3,18 @@
 A series' name and labels seldom change, so they are put together once and kept; what is left is the number.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 
+import numpy as np
+import orjson
 from prometheus_client.utils import floatToGoString
 
 from exporter.metrics.family import Family, Number
 
 _MILLION = 1_000_000
+_SMALL = 0.0001
+_LINE_ENDS = repeat("\n")
 
 
 class Renderer:
@@ -21,17 +26,33 @@ class Renderer:
     def render(self, families: Iterable[Family], openmetrics: bool) -> bytes:
         """Return the families as text 0.0.4, or as OpenMetrics 1.0 without its end mark."""
         known, self._prefixes = self._prefixes, {}
-        lines: list[str] = []
+        pieces: list[str] = []
         for family in families:
-            lines += _header(family, openmetrics)
-            before = known.get(family.name, {})
-            kept = self._prefixes[family.name] = {}
-            for values, number in family.rows:
-                prefix = kept[values] = before.get(values) or _prefix(family, values)
-                # Below a million, and that is most numbers, the text is Python's own.
-                text = repr(float(number)) if -_MILLION < number < _MILLION else number_text(number)
-                lines.append(f"{prefix} {text}\n")
-        return "".join(lines).encode()
+            pieces += _header(family, openmetrics)
+            if family.rows:
+                labels, numbers = zip(*family.rows, strict=True)
+                prefixes = self._prefixes[family.name] = _prefixes(family, labels, known.get(family.name, {}))
+                lines = zip(map(prefixes.__getitem__, labels), _texts(numbers), _LINE_ENDS, strict=False)
+                pieces += chain.from_iterable(lines)
+        return "".join(pieces).encode()
+
+
+def _prefixes(
+    family: Family, labels: tuple[tuple[str, ...], ...], known: dict[tuple[str, ...], str]
+) -> dict[tuple[str, ...], str]:
+    """Return what stands before the number in each line, by labels."""
+    if len(known) == len(labels) and all(map(known.__contains__, labels)):
+        return known
+    return {values: known.get(values) or f"{_prefix(family, values)} " for values in labels}
+
+
+def _texts(numbers: Sequence[Number]) -> list[str]:
+    floats = np.array(numbers, np.float64)
+    sizes = np.abs(floats)
+    # Within these bounds, and most numbers are, JSON's text is Python's, and that is Prometheus's.
+    if np.all((sizes < _MILLION) & ((sizes >= _SMALL) | (sizes == 0))):
+        return orjson.dumps(floats.tolist())[1:-1].decode().split(",")
+    return [repr(one) if -_MILLION < one < _MILLION else number_text(one) for one in floats.tolist()]
 
 
 def number_text(number: Number) -> str:

@@ -1,13 +1,14 @@
 """The names of customers: each is kept once, in UTF-8, and has a code by which all else is kept."""
 
 import os
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exporter.kernel.arrays import NONE, Bytes, Codes, NameArrays
-from exporter.kernel.names import add_name, find_name, rehash
+from exporter.kernel.names import add_name, find_name, join_names, rehash
 
 _FIRST_NAMES = 1_024
 _FIRST_BYTES = 16 * _FIRST_NAMES
@@ -54,9 +55,15 @@ class Names:
     def texts(self, codes: Codes) -> list[str]:
         """Return the names of some codes."""
         arrays = self._arrays
-        text, starts = arrays.text.data, arrays.starts
-        bounds = zip(starts[codes].tolist(), starts[codes + 1].tolist(), strict=True)
-        return [str(text[start:end], "utf-8", "surrogatepass") for start, end in bounds]
+        ends = np.cumsum(arrays.starts[codes + 1] - arrays.starts[codes])
+        joined = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
+        join_names(arrays, codes, joined)
+        text, bounds = joined.tobytes(), pairwise([0, *ends.tolist()])
+        if text.isascii():
+            # One decoding for all: where a character is a byte, places are the same.
+            decoded = text.decode("ascii")
+            return [decoded[start:end] for start, end in bounds]
+        return [text[start:end].decode("utf-8", "surrogatepass") for start, end in bounds]
 
     def make_room(self, length: int) -> None:
         """Make room for a further name of so many bytes."""

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from heapq import merge
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -92,19 +93,30 @@ class Ranking:
 
     def entries(self, after: tuple[int, str] | None = None) -> Iterator[Entry]:
         """Yield (minus the value, customer), highest first; `after` goes on behind (value, customer), there or not."""
+        base_run, recent, large = self._caught_up()
+        place = None if after is None else (-after[0], after[1])
+        base = base_run.entries(place, self._has_stayed)
+        if not self._moved_count:
+            return base
+        following = (entry for entry in large if place is None or entry > place)
+        return merge(base, recent.entries(place, _everybody), following)
+
+    def first(self, most: int) -> tuple[list[int], list[str]]:
+        """Return (minus the values, the customers) of so many, highest first."""
+        base, _, _ = self._caught_up()
+        if not self._moved_count:
+            return base.first(most)
+        entries = [*islice(self.entries(), most)]
+        return [key for key, _ in entries], [name for _, name in entries]
+
+    def _caught_up(self) -> tuple[Run, Run, list[Entry]]:
         if self._sorts_anew():
             self._sort_anew(nullcontext())
         if self._recent is None:
             self._sort_recent()
         assert self._base is not None
         assert self._recent is not None
-        recent, large = self._recent
-        place = None if after is None else (-after[0], after[1])
-        base = self._base.entries(place, self._has_stayed)
-        if not self._moved_count:
-            return base
-        following = (entry for entry in large if place is None or entry > place)
-        return merge(base, recent.entries(place, _everybody), following)
+        return self._base, *self._recent
 
     def _has_stayed(self, codes: Codes) -> NDArray[np.bool_]:
         stayed: NDArray[np.bool_] = self._is_moved[codes] == 0

@@ -35,6 +35,10 @@ class Run:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def first(self, most: int) -> tuple[list[int], list[str]]:
+        """Return the numbers and the names of so many customers."""
+        return self._keys[:most].tolist(), self._names.texts(self.codes[:most])
+
     def entries(self, after: Entry | None, wanted: Wanted) -> Iterator[Entry]:
         """Yield those that are wanted and come after an entry, which may be there or not."""
         return self._entries(0 if after is None else self._behind(after), wanted)

@@ -212,12 +212,21 @@ class View:
             return iter(())
         return (customer for _, customer in self._ranking(cube, sort, slot).entries(after))
 
-    def ranked_totals(self, month: str) -> Iterator[tuple[str, int]]:
-        """Yield a month's customers and their totals in micros, highest first."""
+    def highest_totals(self, month: str, most: int, but: str) -> tuple[list[str], list[int]]:
+        """Return the names of so many customers of a month, highest total first, and their totals in micros.
+
+        Args:
+            month: the month.
+            most: how many at most.
+            but: the name of a customer that is left out.
+        """
         cube = self.cube.months.get(month)
         if cube is None:
-            return iter(())
-        return ((customer, -minus) for minus, customer in self._ranking(cube, Sort.TOTAL, None).entries())
+            return [], []
+        keys, names = self._ranking(cube, Sort.TOTAL, None).first(most + 1)
+        if but in names:
+            del keys[names.index(but)], names[names.index(but)]
+        return names[:most], [-key for key in keys[:most]]
 
     def named(self, prefix: str, month: str | None = None, after: str = "") -> Iterator[str]:
         """Yield the customers whose names begin with `prefix`, after the name `after`, in order of their names.
