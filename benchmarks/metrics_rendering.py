@@ -105,7 +105,7 @@ def timed(work: Callable[[], object], rounds: int, before: Callable[[], None] = 
 def make_context(customers: int) -> Context:
     """Return an exporter that shows so many customers one by one."""
     settings = Settings(customer_series_limit=customers, series_limit=10 * customers + 1_000)
-    model = ReadModel(settings.types, settings.time_zone)
+    model = ReadModel(settings.types, settings.time_zone, settings.currency)
     model.apply(records(customers, number=1))
     model.caught_up()
     own = OwnMetrics(CollectorRegistry())

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--changes", type=int, default=10_000, help="customers that change in a commit")
     arguments = parser.parse_args()
-    model, maker = ReadModel(TYPES, "UTC"), RecordMaker()
+    model, maker = ReadModel(TYPES, "UTC", "EUR"), RecordMaker()
     memory_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = 0.0
     for batch in maker.fill(arguments.customers):

@@ -13,11 +13,13 @@ from prometheus_client import CollectorRegistry
 from billing.errors import OperatorError
 from billing.runtime.http_guard import listening
 from billing.runtime.logs import get_logger
+from billing.runtime.part_server import HealthCheck
+from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from exporter.application import create_app
 from exporter.feeds.background import Background, Job
 from exporter.feeds.input_ends import InputEndsPoller
-from exporter.feeds.kafka import KafkaFeed
+from exporter.feeds.kafka import TOPICS, KafkaFeed
 from exporter.feeds.standalone import StandaloneFeed
 from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
@@ -70,17 +72,23 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         settings: of the deployment.
         standalone: make the data up instead of reading Kafka.
         on_failure: called from another thread when a feed fails.
+
+    Raises:
+        OperatorError: an option in `kafka` is wrong.
     """
     own = OwnMetrics(CollectorRegistry())
     delay = VisibleDelay(own.observe_delay)
-    model = ReadModel(settings.types, settings.time_zone, on_shown=delay.note)
+    model = ReadModel(settings.types, settings.time_zone, settings.currency, on_shown=delay.note)
     newest_ends: Callable[[], InputEnds]
     jobs: list[Job]
+    more_checks: list[Callable[[], HealthCheck]] = []
     if standalone:
         made_up = StandaloneFeed(settings, model)
         newest_ends, jobs = (lambda: made_up.input_ends), [made_up]
     else:
-        feed = KafkaFeed(settings, model)
+        topics = TopicWatch(settings, TOPICS, own.registry)
+        feed = KafkaFeed(settings, model, topics)
+        more_checks = [topics.check]
         poller = InputEndsPoller(settings, model.next_offsets, lambda: feed.subtotals_partitions, delay.saw_ends)
         newest_ends, jobs = (lambda: poller.newest), [feed, poller]
 
@@ -95,7 +103,7 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         yield
         await asyncio.to_thread(background.stop)
 
-    return create_app(Context(settings, model, newest_ends, own, delay, standalone), [feeds])
+    return create_app(Context(settings, model, newest_ends, own, delay, standalone, tuple(more_checks)), [feeds])
 
 
 @asynccontextmanager

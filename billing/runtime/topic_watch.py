@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from billing.runtime.kafka import admin_client
 from billing.runtime.logs import get_logger
+from billing.runtime.part_server import HealthCheck
 from billing.runtime.repeated_work import RepeatedWork
 from billing.runtime.topic_check import (
     TopicRefusedError,
@@ -65,6 +66,14 @@ class TopicWatch(RepeatedWork, Collector):
         """
         if self._refusal is not None:
             raise self._refusal
+
+    def check(self) -> HealthCheck:
+        """Return what the newest check found, for readiness. Quick, and asks no broker."""
+        warnings = [finding.sentence for _, finding in sorted(self._warnings.items())]
+        if warnings:
+            return HealthCheck("topics", False, f"{'; '.join(warnings)}; see {TOPICS_RUNBOOK}")
+        asked = "the topics are what they must be" if self.checks else "no broker has told yet how the topics are set"
+        return HealthCheck("topics", True, asked)
 
     def collect(self) -> Iterator[Metric]:
         """Yield each setting that is looked at: an alert could not tell one that is well from one that nobody asks."""

@@ -32,11 +32,13 @@ class KafkaFeed:
     Args:
         settings: where the broker is, and the names of the topics.
         model: what is fed.
+        topics: checks the topics while they are read; entered here.
     """
 
-    def __init__(self, settings: Settings, model: ReadModel) -> None:
+    def __init__(self, settings: Settings, model: ReadModel, topics: TopicWatch) -> None:
         self._settings = settings
         self._model = model
+        self._topics = topics
         self._subtotals_partitions: int | None = None
 
     @property
@@ -60,7 +62,7 @@ class KafkaFeed:
                 self._settings, self._settings.subtotals_topic, partitions["subtotals"], _BATCH_RECORDS
             ) as subtotals,
             TopicReader(self._settings, self._settings.invoices_topic, partitions["invoices"]) as invoices,
-            TopicWatch(self._settings, TOPICS) as topics,
+            self._topics as topics,
         ):
             ends = _records_to_read(self._settings, partitions, stop)
             while not stop.is_set():

@@ -46,6 +46,8 @@ class IssuedInvoices:
 
     def __init__(self) -> None:
         self.months: dict[str, MonthInvoices] = {}
+        # The currencies of all of it, each with the first month that names it.
+        self.currencies: dict[str, str] = {}
         # Kept as they came and decoded when a draft is asked for: there may be millions.
         self._billed: dict[tuple[str, str], bytes] = {}
         self._carried: dict[str, bytes] = {}
@@ -61,7 +63,7 @@ class IssuedInvoices:
             case InvoiceKey(month, customer):
                 self._apply_invoice(month, customer, value)
             case MonthCloseKey(month):
-                self._month(month).close = None if value is None else decode_close(value)
+                self._apply_close(month, value)
             case BilledKey(month, customer):
                 _keep(self._billed, (month, customer), value, decode_sums)
             case CarriedKey(customer):
@@ -123,6 +125,12 @@ class IssuedInvoices:
     def _month(self, month: str) -> MonthInvoices:
         return self.months.setdefault(month, MonthInvoices())
 
+    def _apply_close(self, month: str, value: bytes | None) -> None:
+        close = None if value is None else decode_close(value)
+        if close is not None:
+            self.currencies.setdefault(close.currency, month)
+        self._month(month).close = close
+
     def _apply_invoice(self, month: str, customer: str, value: bytes | None) -> None:
         of_month = self._month(month)
         of_month.before_change()
@@ -132,7 +140,9 @@ class IssuedInvoices:
             if of_month.values.pop(customer, None) is not None:
                 of_month.customers.remove(customer)
             return
-        of_month.total_minor += decode_invoice(value).total_minor
+        invoice = decode_invoice(value)
+        self.currencies.setdefault(invoice.currency, month)
+        of_month.total_minor += invoice.total_minor
         if customer not in of_month.values:
             of_month.customers.append(customer)
         of_month.values[customer] = value

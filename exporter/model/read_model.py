@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from billing.ledger import OTHER_CURRENCY_RUNBOOK
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import RecordBlock
 from billing.runtime.topic_reader import Record
@@ -49,6 +50,7 @@ class ReadModel:
     Args:
         types: the configured event types, in their order.
         time_zone: the zone whose months and hours are shown; sums by those of another one are not.
+        currency: what all amounts are in; nothing is shown beside invoices in another one.
         on_shown: called with each progress record newly shown while :attr:`State.READY`, in the applying thread: its
             input partition, the offset that was counted up to before it, and the record.
         clock: seconds of a monotonic clock.
@@ -58,6 +60,7 @@ class ReadModel:
         self,
         types: Iterable[str],
         time_zone: str,
+        currency: str,
         on_shown: Callable[[int, int, Progress], None] = lambda *_: None,
         clock: Callable[[], float] = time.monotonic,
         patience_seconds: float = PATIENCE_SECONDS,
@@ -75,6 +78,7 @@ class ReadModel:
         # Reentrant: what looks may ask the methods below too.
         self._lock = threading.RLock()
         self._time_zone = time_zone
+        self._currency = currency
         self._parser = Parser(self.cube)
         self._on_shown = on_shown
         self._clock = clock
@@ -176,6 +180,7 @@ class ReadModel:
             with self._lock:
                 for record in records[start : start + _CHUNK_RECORDS]:
                     self._apply_invoice(record)
+                self._check_currency()
                 self.version += 1
 
     def catching_up(self, read: int, end: int) -> None:
@@ -289,6 +294,18 @@ class ReadModel:
                 for intake in self.intakes.values():
                     intake.show()
             self._state, self._why = State.OTHER_TIME_ZONE, why
+
+    def _check_currency(self) -> None:
+        """Show nothing once an invoice is in another currency: its amounts and those of the open month would mix."""
+        other = next((pair for pair in self.invoices.currencies.items() if pair[0] != self._currency), None)
+        if other is None or self._state not in (State.CATCHING_UP, State.READY, State.OTHER_TIME_ZONE):
+            return
+        why = (
+            f"the invoices of {other[1]} are in {other[0]}, but currency is {self._currency}; set it back, or set up "
+            f"another deployment, see {OTHER_CURRENCY_RUNBOOK}"
+        )
+        logger.error("invoices are in another currency", error=why)
+        self._state, self._why = State.OTHER_CURRENCY, why
 
     def _say_while_catching_up(self, why: str) -> None:
         with self._lock:

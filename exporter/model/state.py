@@ -19,6 +19,9 @@ class State(StrEnum):
     OTHER_TIME_ZONE = "other_time_zone"
     """The newest sums of a partition are by the months and hours of another zone than the one that is set."""
 
+    OTHER_CURRENCY = "other_currency"
+    """An issued invoice is in another currency than the one that is set: every amount would be under a wrong name."""
+
     STOPPED = "stopped"
     """The reading of the topics has ended; the process is about to end too."""
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from aiohttp import web
 
 from billing.period import MonthCalendar, month_calendar
+from billing.runtime.part_server import HealthCheck
 from billing.settings import Settings
 from exporter.model.input_ends import InputEnds
 from exporter.model.read_model import ReadModel
@@ -26,6 +27,7 @@ class Context:
         own: what the exporter measures of itself.
         delay: how long events take to become visible.
         standalone: whether the data set is made up.
+        more_checks: what its health depends on besides the model and the input; quick.
     """
 
     settings: Settings
@@ -34,6 +36,7 @@ class Context:
     own: OwnMetrics
     delay: VisibleDelay
     standalone: bool = False
+    more_checks: tuple[Callable[[], HealthCheck], ...] = ()
 
     @cached_property
     def calendar(self) -> MonthCalendar:

@@ -37,7 +37,8 @@ def document(check: HealthCheck) -> HealthCheckDocument:
 
 def checks(context: Context) -> list[HealthCheck]:
     """Return the state of everything that this depends on."""
-    return [_kafka(context), _reading(context, "subtotals"), _reading(context, "invoices"), _conservation(context)]
+    reading = [_reading(context, topic) for topic in ("subtotals", "invoices")]
+    return [_kafka(context), *reading, _conservation(context), *(check() for check in context.more_checks)]
 
 
 def _kafka(context: Context) -> HealthCheck:

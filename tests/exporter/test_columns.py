@@ -89,7 +89,7 @@ def test_it_says_what_the_plain_model_says(
 ) -> None:
     """Read before it is ready or live, asked in between or not: the same sums, in the same order."""
     clock = ManualClock()
-    model, plain = ReadModel(TYPES, "UTC", clock=clock), PlainModel(TYPES)
+    model, plain = ReadModel(TYPES, "UTC", "EUR", clock=clock), PlainModel(TYPES)
     batches = numbered([*before, *live])
     for batch in batches[: len(before)]:
         model.apply(batch)

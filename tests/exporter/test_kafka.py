@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
-from billing.runtime.kafka import ensure_topics
+from billing.runtime.kafka import admin_client, ensure_topics
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings
 from broker.kafka_broker import KafkaBroker
@@ -22,6 +22,7 @@ from exporter.model.read_model import ReadModel
 from tests.conftest import Kafka
 from tests.exporter.client import Client, serve
 from tests.exporter.world import CommittedSums
+from tests.topics.test_watch import alter
 
 PARTITIONS = 3
 
@@ -231,6 +232,34 @@ def test_a_topic_that_has_got_more_partitions_is_noticed(settings: Settings) -> 
             future.result(30)
         wait_until(lambda: bool(failures))
     assert "restart the exporter" in str(failures[0])
+
+
+def test_a_topic_that_makes_a_loss_possible_is_told(settings: Settings) -> None:
+    """By the metric, readiness and the page, while it lasts; the numbers go on being served."""
+    settings = settings.model_copy(update={"topic_check_seconds": 1})
+    warning = f'billing_topic_warnings{{setting="delete.retention.ms",topic="{settings.invoices_topic}"}}'
+
+    def topics_check(client: Client) -> dict[str, Any]:
+        return next(check for check in client.ok("/readyz")["checks"] if check["name"] == "topics")
+
+    with exporter(settings) as (client, failures):
+        wait_until(lambda: ready(client) and f"{warning} 0.0" in client.get("/metrics").text)
+        assert topics_check(client) == {"name": "topics", "ok": True, "message": "the topics are what they must be"}
+
+        alter(admin_client(settings), settings.invoices_topic, "delete.retention.ms", "1000")
+        wait_until(lambda: f"{warning} 1.0" in client.get("/metrics").text)
+        assert client.ok("/readyz")["status"] == "degraded"
+        message = topics_check(client)["message"]
+        assert f"topic {settings.invoices_topic}: delete.retention.ms is 1000, must be" in message
+        assert message.endswith("docs/runbook.md#topics-wrong")
+        health = client.ok("/api/v1/overview")["health"]
+        assert not health["ok"]
+        assert {"name": "topics", "ok": False, "message": message} in health["checks"]
+
+        alter(admin_client(settings), settings.invoices_topic, "delete.retention.ms", "86400000")
+        wait_until(lambda: client.ok("/readyz")["status"] == "ready")
+        assert f"{warning} 0.0" in client.get("/metrics").text
+        assert not failures
 
 
 @pytest.mark.slow("brokers that fail")

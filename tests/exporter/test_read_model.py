@@ -32,7 +32,7 @@ EVENTS = st.lists(
 
 def model_of(records: list[Record], live: bool = False) -> ReadModel:
     clock = ManualClock()
-    model = ReadModel(TYPES, "UTC", clock=clock)
+    model = ReadModel(TYPES, "UTC", "EUR", clock=clock)
     if live:
         model.caught_up()
     model.apply(records)
@@ -261,7 +261,7 @@ def test_a_record_that_is_none_of_ours_is_counted_and_left_out(key: bytes | None
 def test_delays_are_told_of_what_is_newly_shown() -> None:
     """Not of what was there before the exporter: that would be the age of the deployment."""
     seen: list[int] = []
-    model = ReadModel(TYPES, "UTC", on_shown=lambda _partition, _from, progress: seen.append(progress.accepted))
+    model = ReadModel(TYPES, "UTC", "EUR", on_shown=lambda _partition, _from, progress: seen.append(progress.accepted))
     committed = CommittedSums()
     committed.event("Charlie", 1)
     model.apply(committed.commit())

@@ -17,7 +17,7 @@ def feed(now_ms: int, seed: int = 1) -> tuple[StandaloneFeed, ReadModel, FixedCl
     settings = Settings(seed=seed)
     # The clock of the settings is the wall's; here it stands still.
     settings.__dict__["clock"] = clock
-    model = ReadModel(settings.types, settings.time_zone)
+    model = ReadModel(settings.types, settings.time_zone, settings.currency)
     made_up = StandaloneFeed(settings, model)
     made_up.tick()
     model.caught_up()

@@ -136,7 +136,7 @@ class World:
         self.settings = Settings(**settings)
         self.clock = ManualClock()
         self.committed = CommittedSums(self.settings.time_zone)
-        self.model = ReadModel(self.settings.types, self.settings.time_zone, clock=self.clock)
+        self.model = ReadModel(self.settings.types, self.settings.time_zone, self.settings.currency, clock=self.clock)
         self.ends = InputEnds(True, "a broker answers", {})
         own = OwnMetrics(CollectorRegistry())
         self.context = Context(
