@@ -14,9 +14,10 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.subtotals import MONTH, TYPES, name_of, sums_of
+from billing.runtime.topic_watch import TopicWatch
 from billing.settings import load_settings
 from billing.sums import event_count, total_micros
-from exporter.feeds.kafka import KafkaFeed
+from exporter.feeds.kafka import TOPICS, KafkaFeed
 from exporter.model.read_model import ReadModel
 from exporter.model.state import State
 from exporter.model.view import Sort, View
@@ -51,8 +52,8 @@ def main() -> None:
     customers, micros, count = map(int, sys.argv[1:])
     settings = load_settings({}, os.environ)
     compile_kernels()
-    model = ReadModel(settings.types, settings.time_zone)
-    feed, stop = KafkaFeed(settings, model), threading.Event()
+    model = ReadModel(settings.types, settings.time_zone, settings.currency)
+    feed, stop = KafkaFeed(settings, model, TopicWatch(settings, TOPICS)), threading.Event()
     gc.collect()
     before = _resident_bytes()
     thread = threading.Thread(target=feed.run, args=(stop,), daemon=True)

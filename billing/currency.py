@@ -1,6 +1,10 @@
-"""What is known of a currency: its digits, symbol and name, from Unicode's CLDR by way of Babel.
+"""What is known of a currency: its digits by ISO 4217, its symbol and name by Unicode's CLDR, by way of Babel.
 
-The one place for it: Python code that shows or names money asks here, and the page asks the browser's own CLDR.
+CLDR's digits are those of ISO 4217 but for currencies whose coins are out of use: there it has none, since prices are
+written so. Invoices are not prices in a shop: they are paid through banks, which transfer what ISO 4217 says.
+
+The one place for it: Python code that shows or names money asks here. The page asks the browser for symbols, and
+has the digits in a table in `money.js`, since browsers differ in them.
 """
 
 from functools import cache
@@ -9,19 +13,29 @@ from babel.numbers import get_currency_name, get_currency_precision, get_currenc
 
 LOCALE = "en"
 
+# The minor unit of ISO 4217 where CLDR has another.
+ISO_DIGITS = {
+    "AFN": 2, "ALL": 2, "IQD": 3, "IRR": 2, "KPW": 2, "LAK": 2, "LBP": 2, "MGA": 2, "MMK": 2, "RSD": 2, "SOS": 2,
+    "SYP": 2, "YER": 2,
+}  # fmt: skip
+# ISO 4217 gives these no minor unit: metals, units of account between banks, codes for tests and for none.
+WITHOUT_MINOR_UNIT = frozenset(
+    ("XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX")
+)
+
 
 def is_known(currency: str) -> bool:
-    """Say whether CLDR knows a code, so that its digits are no guess."""
-    return currency in list_currencies(LOCALE)
+    """Say whether a code has a minor unit that is known, so that its digits are no guess."""
+    return currency in list_currencies(LOCALE) and currency not in WITHOUT_MINOR_UNIT
 
 
 @cache
 def minor_digits(currency: str) -> int:
     """Return how many fractional digits an amount of a currency is billed with: 2 for EUR, 0 for JPY, 3 for KWD.
 
-    A code that CLDR does not know (:func:`is_known`) has 2.
+    Of a code that ISO 4217 does not list any more it is CLDR's; a code that is not known (:func:`is_known`) has 2.
     """
-    return get_currency_precision(currency)
+    return ISO_DIGITS.get(currency, get_currency_precision(currency))
 
 
 @cache

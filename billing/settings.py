@@ -392,7 +392,9 @@ class Settings(BaseModel):
     @classmethod
     def _check_currency(cls, code: str) -> str:
         if not is_known(code):
-            raise ValueError(f"{code!r} is no ISO 4217 code that is known here, so its digits are not known either")
+            raise ValueError(
+                f"{code!r} is no ISO 4217 code with a minor unit that is known, so no line can be rounded to it"
+            )
         return code
 
     @field_validator("time_zone")

@@ -34,6 +34,10 @@ RETIRED = {
         "processor_batch_events_sum",
     ),
     'check="types"': (r"""check=\\*["']types""", 'difference{check="types"}'),
+    "Check.TYPES, the audit's check `types`": (
+        r"""\bCheck\.TYPES\b|\bTYPES = ["']types["']|check["']?: ["']types["']""",
+        '{"check": "types", "partition": 0}',
+    ),
     "def look, .look(": (r"\bdef look\(|\.look\(", "files.look(closes)"),
     "month's marker, marker of a month": (
         r"(?i)\bmonth'?s?'? marker|\bmarker of (?:a|the) month|\bwrites no marker|\b_?write_marker",

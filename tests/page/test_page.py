@@ -5,7 +5,9 @@ import time
 from decimal import Decimal
 
 import pytest
+from babel.numbers import list_currencies
 
+from billing.currency import is_known, minor_digits
 from billing.money import format_rounded
 from tests.exporter.client import Client
 from tests.exporter.world import CHARLIE_MS, FEBRUARY_MS, World, two_months
@@ -387,6 +389,29 @@ def test_another_currency_and_zone(tab: Tab) -> None:
         assert tab.text("[data-type=GAS] .tile-total") == f"{MINUS}CHF\u00a01,234,567.90"
         assert "27 Feb 2017, 02:30:55" in tab.text("#freshness")
         assert "Asia/Kolkata" in tab.text("#pulse-as-of")
+
+
+@pytest.mark.parametrize(
+    ("currency", "tile"), [("JPY", "¥1,235"), ("KWD", "KWD\u00a01,234.568"), ("CLF", "CLF\u00a01,234.5679"),
+                           ("IQD", "IQD\u00a01,234.568"), ("RSD", "RSD\u00a01,234.57")],
+)  # fmt: skip
+def test_amounts_have_the_digits_of_their_currency(tab: Tab, currency: str, tile: str) -> None:
+    """As the invoices will; the total of the month is exact whatever the currency."""
+    world = World(currency=currency)
+    world.event("Zoë", 1_234_567_895)
+    with world.ready().served() as client:
+        open_page(tab, client)
+        assert tab.text("[data-type=MISC] .tile-total") == tile
+        assert tab.text("#hero-total").endswith("1,234.567895")
+
+
+def test_every_currency_is_written_as_the_server_does(tab: Tab) -> None:
+    """The browser's digits and signs are the domain's, for each code that a deployment may be set to."""
+    codes = [code for code in sorted(list_currencies("en")) if is_known(code)]
+    with two_months().served() as client:
+        open_page(tab, client)
+        digits = tab.js(f"import('/static/js/money.js').then(m => {json.dumps(codes)}.map(m.minorDigits))")
+    assert dict(zip(codes, digits, strict=True)) == {code: minor_digits(code) for code in codes}
 
 
 def test_amounts_are_the_servers_to_the_last_digit(tab: Tab) -> None:

@@ -25,9 +25,18 @@ export function roundToMinor(micros, digits) {
   return micros < 0n ? -minor : minor;
 }
 
+// The minor units of billing/currency.py; all other currencies have two digits. Browsers differ: some have none for IDR.
+const CODES_BY_DIGITS = {
+  0: ["ADP BIF BYR CLP DJF ESP GNF ISK ITL JPY KMF KRW LUF MGF MRO PYG RWF SLL STD TMM TRL UGX UYI VND VUV",
+    "XAF XOF XPF ZMK ZWD"].join(" "),
+  3: "BHD IQD JOD KWD LYD OMR TND",
+  4: "CLF UYW",
+};
+const MINOR_DIGITS = new Map(Object.entries(CODES_BY_DIGITS).flatMap(([digits, codes]) => codes.split(" ").map((code) => [code, Number(digits)])));
+
 /** Return how many fractional digits an amount of a currency is paid with: 2 for EUR, 0 for JPY, 3 for KWD. */
 export function minorDigits(currency) {
-  return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+  return MINOR_DIGITS.get(currency) ?? 2;
 }
 
 /** Return an amount for reading: rounded to the minor unit, thousands apart, with the currency's sign. */
