@@ -20,6 +20,7 @@ from billing.runtime.signals import Stop, stop_on_signals
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from billing.subtotal import RecordError
+from invoicer.claim import Claim
 from invoicer.close_display import CloseReporter
 from invoicer.due import DueState
 from invoicer.files.background import BackgroundFiles
@@ -110,15 +111,16 @@ def serve(settings: Settings, listeners: Listeners, stop: Stop, pulse: Pulse) ->
     told of both.
 
     Raises:
-        FencedError: another invoicer has taken over.
+        FencedError: a newer invoicer has taken over.
         KafkaException: the broker refuses the first session; what has worked once may work again.
         OperatorError: something else that a person has to mend.
     """
     has_run = False
+    claim = Claim(settings.invoices_topic)
     while not stop.requested:
         try:
             with (
-                open_session(settings, listeners, stop, ANSWER_SECONDS) as session,
+                open_session(settings, listeners, claim, stop, ANSWER_SECONDS) as session,
                 BackgroundFiles(session.files, stop) as files,
             ):
                 has_run = True
@@ -165,9 +167,10 @@ def close_by_hand(settings: Settings, month: str, now: bool, listeners: Listener
     Raises:
         OperatorError: something that a person has to mend.
     """
+    claim = Claim(settings.invoices_topic)
     for tries_left in range(TRIES_BY_HAND - 1, -1, -1):
         try:
-            return _close_in_session(settings, month, now, listeners, stop)
+            return _close_in_session(settings, month, now, listeners, claim, stop)
         except LedgerLostError as error:
             if not tries_left or stop.requested:
                 raise
@@ -176,8 +179,8 @@ def close_by_hand(settings: Settings, month: str, now: bool, listeners: Listener
     return EXIT_FAILED
 
 
-def _close_in_session(settings: Settings, month: str, now: bool, listeners: Listeners, stop: Stop) -> int:
-    with open_session(settings, listeners, stop) as session:
+def _close_in_session(settings: Settings, month: str, now: bool, listeners: Listeners, claim: Claim, stop: Stop) -> int:
+    with open_session(settings, listeners, claim, stop) as session:
         while not stop.requested:
             done = _close_now(session, month, stop) if now else _close_if_due(session, month, stop)
             if session.files.keep(session.accounts.closes, stop) and done:

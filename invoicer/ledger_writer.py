@@ -25,12 +25,8 @@ _CALL_SECONDS = 2.0
 _GIVE_UP_SECONDS = 60.0
 
 
-class FencedError(OperatorError):
-    """Another invoicer has taken over the ledger: this one must end."""
-
-
 class LedgerLostError(OperatorError):
-    """A transaction did not come to an end: whether it counts, only reading the ledger anew tells."""
+    """A transaction did not come to an end, or another invoicer took over: only reading the ledger anew tells which."""
 
 
 class KafkaLedgerWriter:
@@ -83,9 +79,8 @@ class KafkaLedgerWriter:
         end the next transaction of the same producer epoch in its middle, so there is none.
 
         Raises:
-            FencedError: another invoicer has taken over; nothing is written.
             LedgerLostError: it is not known whether the records are written, or they are and the broker had to be
-                asked twice: read the ledger anew, with a new producer.
+                asked twice: read the ledger anew, with a new producer. Or this one was fenced, and nothing is written.
         """
 
         def send() -> None:
@@ -100,10 +95,9 @@ class KafkaLedgerWriter:
 
         Args:
             group: the consumer group.
-            place: the topic and partition that the group keeps it under, and the ledger's end.
+            place: the topic and partition that the group keeps it under, the ledger's end, and who claims it.
 
         Raises:
-            FencedError: another invoicer has taken over.
             LedgerLostError: as :meth:`commit`.
         """
         consumer = Consumer({**self._client_config, "group.id": group})
@@ -165,12 +159,11 @@ class KafkaLedgerWriter:
                 asked_again = True
                 logger.debug("the broker is asked again", error=error.args[0].str())
 
-    def _failure(self, error: KafkaException) -> OperatorError:
+    def _failure(self, error: KafkaException) -> LedgerLostError:
         fault = error.args[0]
         if fault.code() in _FENCED:
-            return FencedError(
-                f"another invoicer has taken over the ledger {self._topic} (transactional id {self._id}), or this one"
-                " was cut off from the broker for too long: only one can run;"
-                " this one stops, nothing is lost, see docs/runbook.md#fenced-invoicer"
+            return LedgerLostError(
+                f"fenced on the ledger {self._topic} (transactional id {self._id}): another invoicer takes over, or"
+                " this one was cut off from the broker for too long"
             )
         return LedgerLostError(f"could not write the ledger {self._topic}: {fault.str()}")

@@ -14,6 +14,7 @@ from billing.runtime.signals import StopFlag
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from invoicer.accounts import Accounts
+from invoicer.claim import Claim
 from invoicer.closer import Closer, CloseReport, LedgerWriter
 from invoicer.due import ClosingRule
 from invoicer.files.archive import Archive
@@ -25,7 +26,7 @@ from invoicer.metrics import InvoicerMetrics
 from invoicer.months import Months
 from invoicer.sources import LedgerPlaces, SubtotalsFeed, invoices_of, read_ledger
 from invoicer.steps import Steps, ignore_step
-from invoicer.witness import check_files, check_log, confirmed_end, confirmed_place, ledger_group
+from invoicer.witness import Confirmed, check_files, check_log, ledger_group, read_confirmed
 
 logger = get_logger(__name__)
 
@@ -56,37 +57,57 @@ class Listeners:
 
 @contextmanager
 def open_session(
-    settings: Settings, listeners: Listeners, stop: StopFlag, answer_seconds: float = 30.0
+    settings: Settings, listeners: Listeners, claim: Claim, stop: StopFlag, answer_seconds: float = 30.0
 ) -> Iterator[Session]:
     """Take the ledger over, read both topics to their ends, and be ready to close months.
 
-    1. Fence every other invoicer: from here on nobody else writes, and what one left open is undone.
-    2. Read the ledger, which is final now.
-    3. Read the subtotals, which are newer than all that the ledger has billed.
+    1. Unless this is its first session, leave if a newer invoicer has claimed the ledger meanwhile: don't fence it.
+    2. Fence every other invoicer: from here on nobody else writes, and what one left open is undone.
+    3. Claim the ledger, unless a newer one has done so between 1 and 2.
+    4. Read the ledger, which is final now.
+    5. Read the subtotals, which are newer than all that the ledger has billed.
 
     Args:
         settings: all of them.
         listeners: who is told.
+        claim: that of this invoicer, the same one for all its sessions.
         stop: asked while it takes time.
         answer_seconds: how long to wait for a broker.
 
     Raises:
-        OperatorError: the broker does not answer, or another invoicer takes over.
+        FencedError: a newer invoicer has claimed the ledger.
+        LedgerLostError: another one takes over at this moment; only the next session tells whether it is newer.
+        OperatorError: the broker does not answer.
         RecordError: a record that this program can't read.
     """
     partitions = ensure_topics(settings, TOPICS, answer_seconds)
     with ExitStack() as resources:
-        # Step 1.
+        # Steps 1 to 3.
         writer = resources.enter_context(closing(KafkaLedgerWriter(settings, listeners.steps, stop)))
-        writer.take_over()
+        _take_over(settings, writer, claim)
 
-        # Step 2 and 3.
+        # Steps 4 and 5.
         bounds = PartitionBounds(settings)
 
         def confirm() -> None:
-            writer.confirm(ledger_group(settings), confirmed_place(settings, _ledger_end(bounds, settings)))
+            reached = Confirmed(_ledger_end(bounds, settings), claim.name)
+            writer.confirm(ledger_group(settings), reached.place(settings))
 
         yield replace(_build(settings, listeners, partitions, writer, resources, stop), confirm=confirm)
+
+
+def _take_over(settings: Settings, writer: KafkaLedgerWriter, claim: Claim) -> None:
+    # Step 1. What an open transaction would change does not count: it is this one that may have to end it.
+    if claim.has_predecessor:
+        claim.check(read_confirmed(settings, settled=False).holder)
+
+    # Step 2.
+    writer.take_over()
+
+    # Step 3. The ledger's end that was confirmed stays: nobody has compared it with the ledger yet.
+    confirmed = read_confirmed(settings)
+    claim.check(confirmed.holder)
+    writer.confirm(ledger_group(settings), confirmed.claimed_by(claim.name).place(settings))
 
 
 @contextmanager
@@ -116,7 +137,7 @@ def _build(
     accounts = Accounts()
     bounds = PartitionBounds(settings)
     logs = bounds.logs(settings.invoices_topic, range(partitions["invoices"]))
-    check_log(settings.invoices_topic, logs, LEDGER_PARTITION, confirmed_end(settings))
+    check_log(settings.invoices_topic, logs, LEDGER_PARTITION, read_confirmed(settings).ledger_end)
     places = read_ledger(settings, accounts, partitions["invoices"])
     accounts.check_currency(settings.currency)
     check_files(settings.output, accounts.closes)

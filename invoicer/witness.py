@@ -7,8 +7,9 @@ start of the log and the offset that the invoicers' group has confirmed can.
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
 
@@ -17,6 +18,7 @@ from billing.period import format_timestamp, parse_month
 from billing.runtime.kafka import KafkaUnavailableError, is_passing, reader_config
 from billing.runtime.partition_bounds import Bounds
 from billing.settings import Settings
+from invoicer.claim import UNCLAIMED
 from invoicer.files.manifest import MANIFEST
 from invoicer.issued import LedgerDamagedError
 
@@ -30,39 +32,65 @@ def ledger_group(settings: Settings) -> str:
     return f"{settings.invoices_topic}-invoicer"
 
 
-def confirmed_place(settings: Settings, ledger_end: int) -> TopicPartition:
-    """Return where the group keeps the ledger's end.
+@dataclass(frozen=True)
+class Confirmed:
+    """What invoicers have confirmed last.
 
-    It is an offset of the subtotals topic: with a topic that is deleted, Kafka deletes all groups' offsets of it.
+    Args:
+        ledger_end: an offset that the ledger had reached; negative if none was confirmed.
+        holder: the name of the invoicer that claimed the ledger last.
     """
-    return TopicPartition(settings.subtotals_topic, 0, ledger_end)
+
+    ledger_end: int
+    holder: str
+
+    def claimed_by(self, name: str) -> Self:
+        """Return what is confirmed once an invoicer has claimed the ledger: no more of the ledger than before."""
+        return replace(self, ledger_end=max(0, self.ledger_end), holder=name)
+
+    def place(self, settings: Settings) -> TopicPartition:
+        """Return it as the group keeps it.
+
+        It is an offset of the subtotals topic: with a topic that is deleted, Kafka deletes all groups' offsets of it.
+        """
+        return TopicPartition(settings.subtotals_topic, 0, self.ledger_end, self.holder)
 
 
-def confirmed_end(settings: Settings) -> int:
-    """Return the end of the ledger that an invoicer confirmed last; negative if none has.
+def read_confirmed(settings: Settings, settled: bool = True) -> Confirmed:
+    """Return what invoicers have confirmed.
+
+    Args:
+        settings: where the broker is, and the ledger's name.
+        settled: wait for the end of a transaction that is open; without, what was confirmed before it.
 
     Raises:
         KafkaUnavailableError: the broker does not answer in time.
     """
-    consumer = Consumer(reader_config(settings, ledger_group(settings)))
-    place = confirmed_place(settings, OFFSET_INVALID)
-    deadline = time.monotonic() + _GIVE_UP_SECONDS
+    isolation = "read_committed" if settled else "read_uncommitted"
+    config = reader_config(settings, ledger_group(settings)) | {"isolation.level": isolation}
+    consumer = Consumer(config)
     try:
-        while True:
-            try:
-                (committed,) = consumer.committed([place], _ANSWER_SECONDS)
-                if committed.error:
-                    raise KafkaException(committed.error)
-                return int(committed.offset)
-            except KafkaException as error:
-                # The first one who asks makes the broker create the topic of all groups' offsets.
-                if not is_passing(error.args[0]) or time.monotonic() > deadline:
-                    raise KafkaUnavailableError(
-                        f"no broker answers with the offset of group {ledger_group(settings)}: {error.args[0].str()}"
-                    ) from error
-                time.sleep(_PAUSE_SECONDS)
+        return _read_confirmed(consumer, settings)
     finally:
         consumer.close()
+
+
+def _read_confirmed(consumer: Consumer, settings: Settings) -> Confirmed:
+    wanted = [TopicPartition(settings.subtotals_topic, 0, OFFSET_INVALID)]
+    deadline = time.monotonic() + _GIVE_UP_SECONDS
+    while True:
+        try:
+            (committed,) = consumer.committed(wanted, _ANSWER_SECONDS)
+            if committed.error:
+                raise KafkaException(committed.error)
+            return Confirmed(int(committed.offset), committed.metadata or UNCLAIMED)
+        except KafkaException as error:
+            # The first one who asks makes the broker create the topic of all groups' offsets.
+            if not is_passing(error.args[0]) or time.monotonic() > deadline:
+                raise KafkaUnavailableError(
+                    f"no broker answers with the offset of group {ledger_group(settings)}: {error.args[0].str()}"
+                ) from error
+            time.sleep(_PAUSE_SECONDS)
 
 
 def check_log(topic: str, logs: Mapping[int, Bounds], partition: int, confirmed: int) -> None:

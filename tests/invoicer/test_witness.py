@@ -152,12 +152,7 @@ def test_the_older_of_two_invoicers_leaves(world: KafkaWorld) -> None:
     """Also while there is nothing to close, it notices that another one has taken over, says so and ends."""
     with world.invoicer() as first:
         world.wait_for(["2026-10"])
-        for _ in range(3):
-            code, said = world.run(*NOVEMBER)
-            if code == 0:
-                break
-            # The first one had lost its session and took the ledger over after the second: then that one leaves.
-            assert "another invoicer has taken over" in said
+        code, said = world.run(*NOVEMBER)
         assert code == 0, said
         said, _ = first.communicate(timeout=60)
         assert first.returncode == 1
