@@ -67,6 +67,7 @@ COMMANDS = (
     }),
     Command("audit", "recount everything from the input and compare", "qb.audit.app", {
         "--json": {"action": "store_true", "help": "print the findings as JSON"},
+        "--all": {"action": "store_true", "help": "name every difference, not only a hundred of each check"},
     }),
     Command("topics", "check the topics' settings, make missing topics, correct wrong settings", "qb.topics.app", {
         "--check": {"action": "store_true", "help": "show each setting beside what it must be, as without any flag"},

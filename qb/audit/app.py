@@ -4,7 +4,7 @@ import argparse
 
 from billing.settings import Settings
 from qb.audit.audit import Audit
-from qb.audit.findings import Findings
+from qb.audit.findings import KEPT_PER_CHECK, Findings
 from qb.audit.report import print_report, render_json
 from qb.audit.scratch import scratch_database
 from qb.audit.sources import KafkaSources
@@ -19,7 +19,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     Raises:
         OperatorError: a topic can't be read, or the input topic does not exist.
     """
-    findings = audit(settings)
+    findings = audit(settings, None if arguments.all else KEPT_PER_CHECK)
     if arguments.json:
         print(render_json(findings))
     else:
@@ -27,11 +27,15 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     return EXIT_CLEAN if findings.is_clean else EXIT_DIFFERENT
 
 
-def audit(settings: Settings) -> Findings:
+def audit(settings: Settings, kept_per_check: int | None = KEPT_PER_CHECK) -> Findings:
     """Return what an audit of everything finds.
+
+    Args:
+        settings: topics, zone, and what an event must keep to.
+        kept_per_check: how many differences of a check to name; None names all.
 
     Raises:
         OperatorError: a topic can't be read, or the input topic does not exist.
     """
     with KafkaSources(settings) as sources, scratch_database() as database:
-        return Audit(settings, sources, database).run()
+        return Audit(settings, sources, database, Findings(kept_per_check=kept_per_check)).run()

@@ -95,12 +95,13 @@ class Audit:
         settings: topics, zone, and what an event must keep to.
         sources: what is read.
         database: for tables too large for memory.
+        findings: where what is found goes.
     """
 
-    def __init__(self, settings: Settings, sources: Sources, database: Connection) -> None:
+    def __init__(self, settings: Settings, sources: Sources, database: Connection, findings: Findings) -> None:
         self._settings, self._sources, self._database = settings, sources, database
         self._calendar = month_calendar(settings.time_zone)
-        self._findings = Findings()
+        self._findings = findings
         self._verdicts = VerdictTable(database)
         self._sums = AmountTable(
             database, "sums", ("kind", "partition", "period", "customer", "type"), ("counted", "subtotals")

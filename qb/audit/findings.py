@@ -67,12 +67,14 @@ class Findings:
         totals: how many there are, by check.
         figures: what was counted, in the order it is shown.
         notes: what was not checked, and why.
+        kept_per_check: how many differences of a check are kept; the others are only counted. None keeps all.
     """
 
     differences: list[Difference] = field(default_factory=list)
     totals: Counter[Check] = field(default_factory=Counter)
     figures: dict[str, int | str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    kept_per_check: int | None = KEPT_PER_CHECK
 
     @property
     def is_clean(self) -> bool:
@@ -80,9 +82,9 @@ class Findings:
         return not self.totals
 
     def add(self, check: Check, subject: str, expected: object, found: object) -> None:
-        """Add a difference; past a hundred of a check they are only counted."""
+        """Add a difference, or only count it past those of its check that are kept."""
         self.totals[check] += 1
-        if self.totals[check] <= KEPT_PER_CHECK:
+        if self.kept_per_check is None or self.totals[check] <= self.kept_per_check:
             self.differences.append(Difference(check, subject, str(expected), str(found)))
 
     def compare(self, check: Check, subject: str, expected: object, found: object) -> None:

@@ -181,14 +181,28 @@ class LedgerCheck:
 
     def _check_numbers(self, month: str) -> None:
         expected = 1
-        for (ordinal,) in self._database.execute(
-            "SELECT ordinal FROM invoices WHERE month = ? ORDER BY ordinal", (month,)
+        for ordinal, invoices in self._database.execute(
+            "SELECT ordinal, COUNT(*) FROM invoices WHERE month = ? GROUP BY ordinal ORDER BY ordinal", (month,)
         ).fetchall():
             if ordinal != expected:
                 self._findings.add(
                     Check.NUMBERS, f"invoices of {month}", f"number {expected} next", f"number {ordinal}"
                 )
+            if ordinal and invoices > 1:
+                self._tell_shared(month, ordinal)
             expected = ordinal + 1
+
+    def _tell_shared(self, month: str, ordinal: int) -> None:
+        """Report the invoices that hold one number; who has got which amount under it is all that their owner needs."""
+        invoices = [
+            decode_invoice(value)
+            for (value,) in self._database.execute(
+                "SELECT value FROM invoices WHERE month = ? AND ordinal = ? ORDER BY rowid", (month, ordinal)
+            )
+        ]
+        found = "; ".join(f"{invoice.customer} {_total(invoice)}" for invoice in invoices)
+        expected = "one invoice, see docs/runbook.md#number-twice"
+        self._findings.add(Check.NUMBERS, f"invoice {invoices[0].number}", expected, found)
 
     def _check_close(self, month: str) -> None:
         issued = self._months.get(month, IssuedMonth())
@@ -207,6 +221,11 @@ class LedgerCheck:
             ("exact total", format_micros(issued.exact_micros), format_micros(month_close.exact_micros)),
         ):
             self._findings.compare(Check.NUMBERS, f"{what}: {name}", expected, found)
+
+
+def _total(invoice: Invoice) -> str:
+    total = sum(line.amount_minor for line in invoice.all_lines)
+    return f"{format_minor(total, invoice.currency)} {invoice.currency}"
 
 
 def _ordinal(number: str) -> int:

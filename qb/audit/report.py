@@ -55,5 +55,5 @@ def _differences(findings: Findings) -> Table:
         table.add_row(*(Text(cell) for cell in row))
     for check, total in findings.totals.items():
         if more := total - sum(difference.check is check for difference in findings.differences):
-            table.add_row(check.value, f"and {more:,} more", "", "")
+            table.add_row(check.value, f"and {more:,} more: --all names them", "", "")
     return table

@@ -23,6 +23,7 @@ from billing.ledger import (
     encode_invoice,
     encode_key,
 )
+from billing.money import format_minor
 from billing.subtotal import decode_sums, encode_sums
 from qb.audit.findings import Check, Findings
 from tests.audit.world import World
@@ -145,6 +146,24 @@ def test_a_gap_in_the_numbers_is_found(world: World, number: str) -> None:
     """Twice the same number, or one that is not the next."""
     change_invoice(world, "2017-02", "Charlie", lambda invoice: replace(invoice, number=number))
     assert checks(world.audit()) == {Check.NUMBERS}
+
+
+def test_invoices_that_share_a_number_are_named(world: World) -> None:
+    """Of each number: who has it and over how much, and where the runbook says what to do."""
+    shared = {}
+    for key, value in world.ledger.items():
+        if isinstance(decoded := decode_key(key), InvoiceKey) and decoded.month == "2017-02" and value is not None:
+            shared[decoded.customer] = decode_invoice(value)
+    first, second, third, *_ = sorted(shared)
+    for customer in (second, third):
+        change_invoice(world, "2017-02", customer, lambda invoice: replace(invoice, number=shared[first].number))
+    findings = world.audit()
+    (told,) = [difference for difference in findings.differences if difference.subject.startswith("invoice 2017-02")]
+    holders = [f"{name} {format_minor(shared[name].total_minor, 'EUR')} EUR" for name in (first, second, third)]
+    assert told.check is Check.NUMBERS
+    assert told.subject == "invoice 2017-02-000001"
+    assert told.found == "; ".join(holders)
+    assert "docs/runbook.md#number-twice" in told.expected
 
 
 def test_a_number_of_another_month_is_found(world: World) -> None:

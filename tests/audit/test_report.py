@@ -39,6 +39,15 @@ def test_differences_are_a_table() -> None:
     assert "not checked: files: no folder invoices" in text
 
 
+def test_all_of_a_check_can_be_named() -> None:
+    """Without a bound every difference is kept, and none is left to count."""
+    findings = Findings(kept_per_check=None)
+    for n in range(KEPT_PER_CHECK + 5):
+        findings.add(Check.NUMBERS, f"invoice {n}", "one invoice", "two")
+    assert len(findings.differences) == KEPT_PER_CHECK + 5
+    assert "more" not in printed(findings)
+
+
 def test_json_has_it_all() -> None:
     """A program gets the same, complete with the checks that found nothing."""
     report = json.loads(render_json(found()))

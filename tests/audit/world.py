@@ -193,7 +193,7 @@ class World:
     def audit(self) -> Findings:
         """Audit what the topics hold now."""
         with scratch_database() as database:
-            return Audit(self.settings, FakeSources(self), database).run()
+            return Audit(self.settings, FakeSources(self), database, Findings()).run()
 
 
 class FakeSources:

@@ -19,6 +19,7 @@ from billing.period import add_months, month_calendar
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals
 from tests.conftest import Kafka
+from tests.hanging import assert_nothing_hangs
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.whole_topic import read_whole
 
@@ -154,6 +155,7 @@ def test_a_year_ends_with_a_clean_audit(kafka: Kafka, unique_name: str, tmp_path
         assert pipeline.consumed() == year.expected.records + year.garbage
         code, found = audit(pipeline)
         assert code == 0, found
+        assert_nothing_hangs(pipeline.settings)
         invoices, _ = read_ledger(pipeline)
     billed = sum(invoice.exact_micros for invoice in invoices)
     open_micros = year.expected.accepted_micros - billed

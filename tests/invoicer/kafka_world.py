@@ -22,6 +22,7 @@ from billing.ledger import BilledKey, InvoiceKey, MonthCloseKey
 from billing.runtime.kafka import ensure_topics
 from billing.settings import ENVIRONMENT_PREFIX, Settings
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, TypeSums
+from tests.hanging import assert_nothing_hangs
 from tests.invoicer import killable
 from tests.whole_topic import read_whole
 
@@ -211,8 +212,9 @@ class KafkaWorld:
         return found
 
     def check_all_billed(self) -> Ledger:
-        """Assert, besides :meth:`check`, that every amount accepted is on an invoice."""
+        """Assert, besides :meth:`check`, that every amount accepted is on an invoice and no transaction stays open."""
         found = self.check()
+        assert_nothing_hangs(self.settings)
         assert _sum(found.billed.values()) == self.accepted_micros
         return found
 

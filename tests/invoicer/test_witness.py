@@ -1,13 +1,19 @@
 """A ledger that lost records is recognised by what else is known, and the runbook's remedy brings billing back."""
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
+from billing.invoice import invoice_number, invoice_ordinal
+from billing.ledger import decode_invoice, encode_invoice
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.topic_reader import Record
+from qb.audit.app import audit
+from qb.audit.findings import Check, Difference
 from tests.conftest import Kafka
 from tests.invoicer.kafka_world import KafkaWorld
 from tests.invoicer.test_kills import NOVEMBER_MS, OCTOBER_MS, usage
@@ -130,6 +136,42 @@ def test_a_number_that_comes_twice(world: KafkaWorld) -> None:
     world.settings = good.model_copy(update={"invoices_topic": f"{good.invoices_topic}.repaired"})
     copy_to_new_ledger(world, backup)
     goes_on(world)
+
+
+def test_a_number_given_to_two_customers(world: KafkaWorld, tmp_path: Path) -> None:
+    """The audit names both; with the second one renumbered as the runbook says, it agrees and billing goes on."""
+    good, backup = world.settings, records(world)
+    shared = [renumbered(record, {3: 2, 4: 3, 5: 4}) for record in backup]
+    copy_to_new_ledger(world, shared)
+    assert "where number 2026-10-000003 comes next" in refused(world)
+    (told,) = [d for d in differences(world, Check.NUMBERS) if d.subject == "invoice 2026-10-000002"]
+    assert told.found == "C001 0.00 EUR; C002 1.23 EUR"
+
+    place = next(i for i, record in enumerate(shared) if record.key == b"invoice|2026-10|C002")
+    last = max(i for i, record in enumerate(shared) if (record.key or b"").startswith(b"invoice|2026-10|"))
+    moved = renumbered(shared[place], {2: 5})
+    world.settings = good.model_copy(update={"invoices_topic": f"{good.invoices_topic}.repaired"})
+    copy_to_new_ledger(world, [*shared[:place], *shared[place + 1 : last + 1], moved, *shared[last + 1 :]])
+    (world.output / "2026-10").rename(tmp_path / "as sent")
+    assert not differences(world, Check.NUMBERS, Check.LEDGER)
+    goes_on(world)
+    assert not differences(world, Check.NUMBERS, Check.LEDGER, Check.FILES)
+
+
+def renumbered(record: Record, numbers: Mapping[int, int]) -> Record:
+    """Return a record of October's ledger with another number, if it is an invoice whose number is among those."""
+    if record.value is None or not (record.key or b"").startswith(b"invoice|2026-10|"):
+        return record
+    invoice = decode_invoice(record.value)
+    ordinal = invoice_ordinal(invoice.number)
+    number = invoice_number(invoice.month, numbers.get(ordinal, ordinal))
+    return dataclasses.replace(record, value=encode_invoice(dataclasses.replace(invoice, number=number)))
+
+
+def differences(world: KafkaWorld, *checks: Check) -> list[Difference]:
+    """Return what the audit finds of some checks. The world's input is made up, so others may differ."""
+    ensure_topics(world.settings, ("rejected",))
+    return [difference for difference in audit(world.settings).differences if difference.check in checks]
 
 
 def test_a_record_that_nobody_of_us_wrote(world: KafkaWorld) -> None:

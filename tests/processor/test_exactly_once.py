@@ -15,6 +15,7 @@ from billing.runtime.topic_reader import Record
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals
 from tests.conftest import Kafka
+from tests.hanging import assert_nothing_hangs
 from tests.pipeline import SHORT_SESSION, Pipeline, rejected_multiset, wait_until
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
@@ -41,7 +42,7 @@ class Recount:
         return event
 
     def check(self, pipeline: Pipeline, rejected_once: bool = True) -> None:
-        """Wait until every record is counted, then compare everything.
+        """Wait until every record is counted, then compare everything; no transaction may stay open.
 
         Args:
             pipeline: what has counted.
@@ -59,6 +60,7 @@ class Recount:
         if not rejected_once:  # one record that was read twice has one origin
             rejected = list({_origin(record): record for record in rejected}.values())
         assert rejected_multiset(rejected) == self.rejected
+        assert_nothing_hangs(pipeline.settings)
 
 
 def _origin(record: Record) -> tuple[bytes, bytes]:

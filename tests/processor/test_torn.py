@@ -1,16 +1,16 @@
 """A delayed EndTxn ends the processor's transaction at any step of its commit: the totals stay exact."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from billing.runtime.kafka import admin_client
 from tests.conftest import Kafka
+from tests.hanging import assert_nothing_hangs
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.processor.test_exactly_once import Recount, generate
 from tests.processor.torn_processor import STEPS, TORN
-from tests.torn_transactions import hanging_partitions
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 
@@ -18,14 +18,6 @@ SLOW = pytest.mark.slow("torn transactions of the processor")
 # A late abort here would lose what is flushed already.
 QUICK = ("behind the flush", "abort")
 TEARING = "tests.processor.torn_processor"
-
-
-def topics_of(pipeline: Pipeline) -> list[str]:
-    """Return all topics of the processor, State's changelog too."""
-    settings = pipeline.settings
-    known = admin_client(settings).list_topics(timeout=10).topics
-    mine = [topic for topic in known if topic.startswith(f"changelog__{settings.consumer_group}--")]
-    return [settings.subtotals_topic, settings.rejected_topic, *mine]
 
 
 @pytest.mark.parametrize(
@@ -67,4 +59,48 @@ def test_a_torn_commit_changes_no_total(kafka: Kafka, tmp_path: Path, unique_nam
         feed()
         pipeline.start("process")
         recount.check(pipeline, rejected_once=ends == "abort")
-        wait_until(lambda: not hanging_partitions(kafka.bootstrap_servers, topics_of(pipeline)), what="nothing open")
+
+
+def torn_first_commit(pipeline: Pipeline, recount: Recount, step: str) -> "subprocess.Popen[bytes]":
+    """Start a processor whose very first commit is torn by a late commit, and return it."""
+    when = pipeline.directory / "now"
+    when.touch()
+    pipeline.environment |= {"TORN_STEP": step, "TORN_WHEN": str(when), "TORN_ENDS": "commit"}
+    pipeline.produce_all(recount.add(event) for event in generate(300, 1))
+    process = pipeline.start("process", module=TEARING)
+    wait_until(lambda: TORN in pipeline.log_of("process"), what="a torn transaction")
+    return process
+
+
+@SLOW
+def test_a_first_commit_torn_before_the_changelog(kafka: Kafka, tmp_path: Path, unique_name: str) -> None:
+    """No offset and no changelog: the processor counts from the beginning again, by itself."""
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, commit_interval_seconds=0.3) as pipeline:
+        recount = Recount()
+        process = torn_first_commit(pipeline, recount, "amid the worker's records")
+        pipeline.produce_all(recount.add(event) for event in generate(300, 2))
+        recount.check(pipeline, rejected_once=False)
+        assert process.poll() is None
+
+
+@SLOW
+def test_a_first_commit_torn_behind_the_changelog(
+    kafka: Kafka, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, unique_name: str
+) -> None:
+    """A changelog without an offset, as of a group that was deleted: it stops, and remedy B of the runbook is right."""
+    recount = Recount()
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, commit_interval_seconds=0.3) as pipeline:
+        assert torn_first_commit(pipeline, recount, "behind the flush").wait(60) == 1
+        said = pipeline.log_of("process").splitlines()[-1]
+        assert "the changelog holds subtotals, but the group has no committed offset" in said
+        assert "docs/runbook.md#state-and-offsets" in said
+        assert_nothing_hangs(pipeline.settings)
+    renamed = {
+        "input_topic": pipeline.settings.input_topic,
+        "consumer_group": f"{unique_name}-2",
+        "subtotals_topic": f"{unique_name}.subtotals.2",
+        "rejected_topic": f"{unique_name}.rejected.2",
+    }
+    with Pipeline(kafka.bootstrap_servers, tmp_path_factory.mktemp("again"), unique_name, **renamed) as again:
+        again.start("process")
+        recount.check(again)
