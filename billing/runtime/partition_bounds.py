@@ -18,6 +18,9 @@ from billing.runtime.kafka import KafkaUnavailableError, admin_client, is_passin
 from billing.settings import Settings
 
 _POLL_SECONDS = 0.2
+# A partition that was added a moment ago has no leader yet, or not every broker knows it.
+_PATIENT_SECONDS = 2.0
+_PAUSE_SECONDS = 0.1
 # One record of each partition tells enough; a fetch holds a few markers, and hardly two batches that unpack to much.
 _FEW = {"fetch.message.max.bytes": 4_096}
 
@@ -88,15 +91,24 @@ class PartitionBounds:
         self, topic: str, partitions: Iterable[int], spec: OffsetSpec, isolation: IsolationLevel
     ) -> dict[int, int]:
         asked = {TopicPartition(topic, partition): spec for partition in partitions}
-        if not asked:
-            return {}
+        patient_until = time.monotonic() + _PATIENT_SECONDS
+        while asked:
+            try:
+                return self._ask_once(asked, isolation)
+            except (KafkaException, TimeoutError) as error:
+                # A client may keep the leader epoch of before a restart and be refused for ever: the next one is new.
+                self._admin = admin_client(self._settings)
+                passes = isinstance(error, KafkaException) and is_passing(error.args[0])
+                if not passes or time.monotonic() > patient_until:
+                    raise KafkaUnavailableError(
+                        f"no broker answers with the offsets of {topic} at {self._servers}"
+                    ) from error
+                time.sleep(_PAUSE_SECONDS)
+        return {}
+
+    def _ask_once(self, asked: Mapping[TopicPartition, OffsetSpec], isolation: IsolationLevel) -> dict[int, int]:
         answers = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=self._answer_seconds)
-        try:
-            return {at.partition: answer.result(self._answer_seconds).offset for at, answer in answers.items()}
-        except (KafkaException, TimeoutError) as error:
-            # A client may keep the leader epoch of before a restart and be refused for ever: the next one is a new one.
-            self._admin = admin_client(self._settings)
-            raise KafkaUnavailableError(f"no broker answers with the offsets of {topic} at {self._servers}") from error
+        return {at.partition: answer.result(self._answer_seconds).offset for at, answer in answers.items()}
 
 
 def find_records(
