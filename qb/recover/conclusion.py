@@ -69,13 +69,12 @@ def _set_offset(facts: Facts, names: Names) -> Remedy:
 
 
 def _stray_offset(facts: Facts, names: Names) -> Remedy:
-    delete = f"--group {names.group} --topic {names.input_topic} --delete-offsets"
     return (
         "The group has an offset of a partition of which nothing was counted: a reset gave it one.",
         (
             _STOP_PROCESSORS,
-            f"kafka-consumer-groups.sh --bootstrap-server {names.servers} {delete}",
-            "qb recover, which then sets the offsets of the other partitions again",
+            f"kafka-consumer-groups.sh --bootstrap-server {names.servers} --delete --group {names.group}",
+            "run `qb recover` again: it finds the group deleted, and --apply sets the offsets of what was counted",
         ),
         "state-and-offsets",
     )
@@ -89,17 +88,20 @@ def _count_again(facts: Facts, names: Names) -> Remedy:
 
 
 def _counting_again(facts: Facts, names: Names) -> tuple[str, ...]:
-    number = facts.free_number
+    cut = [str(one.partition) for one in facts.partitions if one.log is not None and one.log.start > 0]
+    deleted = f"the input lacks its first records in partition {', '.join(cut)}: put them in front, see {INPUT_DELETED}"
+    return (*([deleted] if cut else []), "stop the processors and the invoicer", *_commands(facts.free_number, names))
+
+
+def _commands(number: int, names: Names, input_topic: str = "") -> tuple[str, ...]:
     new = (
         f"--consumer-group {numbered_group(names.group, number)} "
         f"--subtotals-topic {numbered_topic(names.subtotals_topic, number)} "
         f"--rejected-topic {numbered_topic(names.rejected_topic, number)}"
     )
-    cut = [str(one.partition) for one in facts.partitions if one.log is not None and one.log.start > 0]
-    deleted = f"the input lacks its first records in partition {', '.join(cut)}: put them in front, see {INPUT_DELETED}"
+    if input_topic:
+        new = f"--input-topic {input_topic} {new}"
     return (
-        *([deleted] if cut else []),
-        "stop the processors and the invoicer",
         f"qb process {new} --state-dir state-{number}",
         f"when the lag is 0: qb audit {new}",
         f"if it finds no difference: qb export {new}",
@@ -121,15 +123,14 @@ def _other_input(facts: Facts, names: Names) -> Remedy:
         f"The input {names.input_topic} {now}: it was deleted or made anew, or lost its newest records. No offset is "
         "set, or the first events of the new input would never be counted."
     )
-    return (
-        sentence,
-        (
-            "stop the processors and the invoicer; leave the old topics as they are",
-            "if the old events can be had: put them in front of the new ones in another input, and count again from it",
-            "if they are gone for good: put the new events behind the old offsets",
-        ),
-        "input-made-anew",
+    restored = numbered_topic(names.input_topic, facts.free_number)
+    steps = (
+        "stop the processors, the invoicer and the senders; leave the old topics as they are",
+        f"if the old events can be had: write them into the topic {restored}, the new ones behind them; then",
+        *_commands(facts.free_number, names, restored),
+        "if they are gone for good: put the new events behind the old offsets, as the runbook says",
     )
+    return sentence, steps, "input-made-anew"
 
 
 def _other_zone(facts: Facts, names: Names) -> Remedy:

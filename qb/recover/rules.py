@@ -132,6 +132,11 @@ def _input_deleted(one: PartitionFacts, progress: Progress | None) -> Judgement:
 
 
 def _changelog_lost(one: PartitionFacts, facts: Facts) -> Judgement:
+    if one.state is None and one.committed is None:
+        return Kind.COUNT_AGAIN, (
+            "only the subtotals topic holds anything of it, neither changelog nor group: they were lost, or its first "
+            "commit was torn, and then a processor counts it again by itself"
+        )
     if not facts.has_changelog:
         return Kind.COUNT_AGAIN, "the changelog topic does not exist"
     if one.state is None:

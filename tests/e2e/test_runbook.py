@@ -72,6 +72,10 @@ class Operator:
         """Delete the changelog topic."""
         self._delete_topic(self._changelog)
 
+    def delete_subtotals(self) -> None:
+        """Delete the subtotals topic, which the next processor makes anew."""
+        self._delete_topic(self._settings.subtotals_topic)
+
     def make_input_anew(self) -> None:
         """Delete the input topic and make it again under the same name."""
         self._delete_topic(self._settings.input_topic)
@@ -118,6 +122,11 @@ def lose_changelog(operator: Operator, _: Pipeline) -> None:
     operator.delete_changelog()
 
 
+def lose_subtotals(operator: Operator, _: Pipeline) -> None:
+    operator.delete_subtotals()
+    operator.delete_group()
+
+
 def lose_changelog_and_state(operator: Operator, pipeline: Pipeline) -> None:
     operator.delete_changelog()
     delete_state(pipeline)
@@ -155,9 +164,9 @@ def run_qb(pipeline: Pipeline, *arguments: str) -> subprocess.CompletedProcess[s
     )
 
 
-def recover(pipeline: Pipeline) -> Any:
+def recover(pipeline: Pipeline, *flags: str) -> Any:
     """Return what `qb recover` finds; its exit code says whether there is something to do."""
-    done = run_qb(pipeline, "recover", "--json")
+    done = run_qb(pipeline, "recover", "--json", *flags)
     found = json.loads(done.stdout)
     assert done.returncode == (0 if found["conclusion"]["finding"] in ("right", "not counted yet") else 1)
     return found
@@ -186,6 +195,55 @@ def test_recover_sets_the_offsets_of_a_group_that_was_lost_or_reset(pipeline: Pi
     assert recover(pipeline)["conclusion"]["finding"] == "right"
 
 
+def test_recover_asks_to_delete_a_group_that_has_an_offset_too_many(pipeline: Pipeline) -> None:
+    """A reset of all partitions, of which one had no record yet: the group is deleted, then offsets are set."""
+    empty = INPUT_PARTITIONS - 1
+    process = pipeline.start("process")
+    for number in range(COUNTED):
+        pipeline.produce(f"{1_488_142_855 + number},Charlie,1.00".encode(), partition=number % empty)
+    pipeline.flush()
+    wait_until(lambda: pipeline.consumed() == COUNTED, what="counted")
+    process.terminate()
+    assert process.wait(60) == 0
+    operator = Operator(pipeline)
+    operator.wait_for_no_members()
+    reset_group_to_earliest(operator, pipeline)
+
+    found = recover(pipeline)
+    assert found["conclusion"]["finding"] == "group's offset is too much"
+    assert any(f"--delete --group {pipeline.settings.consumer_group}" in step for step in found["conclusion"]["steps"])
+    assert run_qb(pipeline, "recover", "--apply").returncode == 1
+    operator.delete_group()
+    assert run_qb(pipeline, "recover", "--apply", "--delete-state").returncode == 0
+    assert set(operator.offsets()) == set(range(empty))
+    pipeline.start("process")
+    for _ in range(ARRIVED_MEANWHILE):
+        pipeline.produce(b"1488142855,Charlie,1.00", partition=empty)
+    pipeline.flush()
+    everything_is_right(pipeline)
+
+
+def test_recover_sets_the_offset_of_a_first_commit_that_was_torn(pipeline: Pipeline) -> None:
+    """Its changelog is whole and the group has no offset; the processor goes on as if nothing had happened."""
+    now = pipeline.directory / "now"
+    now.touch()
+    tearing = {"TORN_STEP": "behind the flush", "TORN_WHEN": str(now), "TORN_ENDS": "commit"}
+    pipeline.environment |= tearing
+    for number in range(COUNTED + ARRIVED_MEANWHILE):
+        pipeline.produce(f"{1_488_142_855 + number},Charlie,1.00".encode())
+    pipeline.flush()
+    assert pipeline.start("process", module="tests.processor.torn_processor").wait(60) == 1
+    assert "docs/runbook.md#state-and-offsets" in pipeline.log_of("process").splitlines()[-1]
+    operator = Operator(pipeline)
+    operator.wait_for_no_members()
+
+    assert recover(pipeline)["conclusion"]["finding"] == "group's offset is wrong"
+    done = run_qb(pipeline, "recover", "--apply", "--delete-state")
+    assert done.returncode == 0, done.stdout + done.stderr
+    pipeline.start("process")
+    everything_is_right(pipeline)
+
+
 def test_recover_sets_nothing_while_a_processor_is_in_the_group(pipeline: Pipeline) -> None:
     """Right while it counts; and what a stopped one leaves behind is refused until its session ends."""
     count_some(pipeline)
@@ -203,7 +261,7 @@ def test_recover_sets_nothing_while_a_processor_is_in_the_group(pipeline: Pipeli
     assert run_qb(pipeline, "recover", "--apply").returncode == 0
 
 
-@pytest.mark.parametrize("damage", [lose_changelog, lose_changelog_and_state])
+@pytest.mark.parametrize("damage", [lose_changelog, lose_changelog_and_state, lose_subtotals])
 def test_recover_prints_the_commands_that_count_again(pipeline: Pipeline, damage: Damage) -> None:
     """Changelog lost: nothing is set; its commands, run as they are printed, count everything and are audited."""
     operator = Operator(pipeline)
@@ -217,22 +275,21 @@ def test_recover_prints_the_commands_that_count_again(pipeline: Pipeline, damage
     count_again_as_told(pipeline, found)
 
 
-def count_again_as_told(pipeline: Pipeline, found: Any, input_topic: str | None = None) -> None:
+def count_again_as_told(pipeline: Pipeline, found: Any) -> None:
     """Run the steps of `qb process` and `qb audit` that were printed."""
     commands = {step.split("qb ", 1)[1] for step in found["conclusion"]["steps"] if "qb " in step}
     flags = {words[0]: words[1:] for words in map(shlex.split, commands)}
     process, audit = flags["process"], flags["audit"]
     process[process.index("--state-dir") + 1] = str(pipeline.directory / "state-again")
-    other = ["--input-topic", input_topic] if input_topic else []
-    pipeline.start("process", "again", *process, *other)
+    pipeline.start("process", "again", *process)
     assert {"process", "audit", "export", "invoice"} <= set(flags)
-    wait_until(
-        lambda: (
-            run_qb(pipeline, "audit", *audit, *other).returncode == 0
-            and f"{COUNTED + ARRIVED_MEANWHILE}" in run_qb(pipeline, "audit", *audit, *other).stdout
-        ),
-        what="everything is counted again and audited",
-    )
+    wait_until(lambda: audited(pipeline, audit) == COUNTED + ARRIVED_MEANWHILE, what="all counted again and audited")
+
+
+def audited(pipeline: Pipeline, flags: list[str]) -> int:
+    """Return how many events an audit without a difference found accepted; 0 if there is a difference."""
+    done = run_qb(pipeline, "audit", "--json", *flags)
+    return int(json.loads(done.stdout)["figures"]["accepted"]) if done.returncode == 0 else 0
 
 
 @pytest.mark.parametrize("records", [3, 60], ids=["fewer", "more"])
@@ -267,6 +324,23 @@ def produce_new_events(pipeline: Pipeline, records: int) -> None:
         for number in range(records):
             pipeline.produce(f"{1_488_142_855 + number},Charlie,1.00".encode(), partition=partition)
     pipeline.flush()
+
+
+def test_old_events_in_front_of_the_new_ones_are_counted_again(
+    pipeline: Pipeline, kafka: Kafka, tmp_path: Path
+) -> None:
+    """The senders have them: all go into another input, and the count begins anew over all parts' topics."""
+    operator = Operator(pipeline)
+    lose_the_input(operator, pipeline, ARRIVED_MEANWHILE // INPUT_PARTITIONS)
+    found = recover(pipeline)
+
+    restored = f"{pipeline.settings.input_topic}.2"
+    with Pipeline(kafka.bootstrap_servers, tmp_path, pipeline.settings.consumer_group, input_topic=restored) as again:
+        for number in range(COUNTED):
+            again.produce(f"{1_488_142_855 + number},Charlie,1.00".encode(), partition=number % INPUT_PARTITIONS)
+        produce_new_events(again, ARRIVED_MEANWHILE // INPUT_PARTITIONS)
+    assert any(restored in step for step in found["conclusion"]["steps"])
+    count_again_as_told(pipeline, found)
 
 
 def test_new_events_go_on_behind_the_old_offsets(pipeline: Pipeline) -> None:

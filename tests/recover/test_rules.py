@@ -29,7 +29,7 @@ CASES = [
     ("changelog cut at its beginning", partition(changelog_start=5), Kind.COUNT_AGAIN, "begins at offset 5"),
     ("changelog cut at its end", partition(state=counted(60), committed=70), Kind.COUNT_AGAIN, "lost its newest"),
     ("group alone is left", partition(state=None, published=None), Kind.COUNT_AGAIN, "neither the changelog nor"),
-    ("totals alone are left", partition(state=None, committed=None), Kind.COUNT_AGAIN, "holds nothing of it"),
+    ("totals alone are left", partition(state=None, committed=None), Kind.COUNT_AGAIN, "only the subtotals topic"),
     # The published totals.
     ("totals deleted", partition(published=None), Kind.COUNT_AGAIN, "the subtotals topic holds nothing of it"),
     ("totals of before", partition(published=counted(60)), Kind.COUNT_AGAIN, "it lost records"),
