@@ -141,9 +141,11 @@ def test_a_record_that_is_not_rejected_is_found(world: World) -> None:
 
 
 def test_a_record_that_is_rejected_twice_is_found(world: World) -> None:
-    """Exactly once means once."""
+    """Exactly once means once; it is counted once all the same."""
+    rejected = len(world.rejected)
     world.rejected.append(replace(world.rejected[5], offset=9_999))
     findings = world.audit()
+    assert findings.figures["rejected"] == rejected
     only(findings, Check.REJECTED)
     assert [difference.expected for difference in findings.differences] == ["rejected once"]
     assert findings.differences[0].found.endswith("0@9999")
