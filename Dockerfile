@@ -14,9 +14,14 @@ COPY qb qb
 RUN python -m venv /opt/billing \
     && pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && /opt/billing/bin/pip install --no-cache-dir --constraint constraints.txt /wheels/*.whl
+# Elsewhere, or the sources here would be compiled.
+WORKDIR /
+RUN /opt/billing/bin/python -m qb.warm
 
 FROM python:3.13-slim-trixie
+# A machine of another kind than the one that built the image compiles once more, and keeps that in the cache.
 ENV PATH=/opt/billing/bin:$PATH \
+    XDG_CACHE_HOME=/var/lib/billing/cache \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 # What must last lies in here; all else may be read-only.

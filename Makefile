@@ -60,6 +60,10 @@ bench: $(STAMP) ## Measure speed, in ratios to other ways; rows and flags in ARG
 bench-peers: $(STAMP) ## Measure the same job in Kafka Streams and Flink beside ours: needs Java 17 and Maven
 	@$(BIN)/python -m benchmarks peers --events 15000000 $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## Hold the kernel to the rules with records drawn at random; ARGS="--minutes 10 --seed 7"
+	@$(BIN)/python -m tests.processor.fuzz $(ARGS)
+
 .PHONY: clean
 clean: ## Remove .venv and what tools left here; the demo's data and Kafka in the cache folder stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -91,4 +95,6 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[broker,dev]' || { \
 		echo "Installing failed, see above; without a network connection try again when there is one" >&2; exit 1; }
+	@echo "Compiling what sums events"
+	@$(BIN)/python -m qb.warm >/dev/null
 	@touch $@

@@ -276,11 +276,11 @@ class Settings(BaseModel):
     commit_interval_seconds: float = setting(
         0.5, "time between commits; totals are at most about this old", "process", gt=0, le=60
     )
-    batch_bytes: int = setting(
-        500_000, "payload bytes of one input partition that are parsed at once", "process", ge=1_000
-    )
     batch_messages: int = setting(
         10_000, "largest number of records taken from the client at once", "process", ge=1, le=100_000
+    )
+    native_reading: bool = setting(
+        True, "read records where the Kafka client has them; false: through Python, slower", "process"
     )
     hot_table_entries: int = setting(
         500_000, "customer-months kept in memory per input partition between commits", "process", ge=0

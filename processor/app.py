@@ -213,6 +213,7 @@ def make_application(
         worker,
         input_topic=settings.input_topic,
         batch_messages=settings.batch_messages,
+        natively=settings.native_reading,
         on_poll=on_poll,
         reader_options=reader_config(settings, f"{settings.consumer_group}-history"),
         widen_changelog=lambda: widen_changelog(admin_client(settings, log_level=0), settings),
@@ -258,4 +259,9 @@ def status_of(application: BatchingApplication, worker: BillingWorker) -> Proces
         end = application.end_offset(partition)
         lag = None if end is None else max(0, end - book.progress.next_offset)
         partitions.append(PartitionStatus(partition, book.progress.watermark_ms, lag, book.hot_entries))
-    return ProcessorStatus(tuple(partitions), application.recovering, application.restore_remaining_records)
+    return ProcessorStatus(
+        tuple(partitions),
+        application.recovering,
+        application.restore_remaining_records,
+        application.reads_natively,
+    )

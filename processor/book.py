@@ -1,32 +1,37 @@
 """The book of one input partition: its absolute subtotals and how far they count, between memory and State.
 
-The unit of State is the record of `billing.subtotals`: same key, same bytes. What a fold adds stays pending in
-memory until a commit; then each changed subtotal is read once (from memory, or from State when it is not there yet),
-written once to State and handed out once to be produced.
+The unit of State is the record of `billing.subtotals`: same key, same bytes. What is counted stays pending in memory
+until a commit; then each changed subtotal is written once to State and handed out once to be produced. One that is new
+in memory is read from State first, unless memory holds all that State does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol
+
+import numpy as np
 
 from billing.event import Reason
 from billing.subtotal import (
-    CustomerMonthKey,
+    BLOCK_MS,
     HourBlockKey,
     Progress,
     ProgressKey,
-    SumsEncoder,
     decode_hours,
     decode_progress,
     decode_sums,
     encode_key,
     encode_progress,
-    hour_block,
 )
-from billing.sums import NO_SUMS, Sums, TypeTable, event_count, plus, total_micros
-from processor.fold import Fold
+from billing.sums import TypeTable, event_count, total_micros
+from processor.changes import Changes, ChangesEncoder
+from processor.fold import Fold, FoldRules
+from processor.kernel.table import KEY_MONTH
+from processor.reading import Reading
+from processor.sums_table import SumsTable
 
-Key = TypeVar("Key")
+# With less in memory no commit comes early.
+_LEAST_FULL = 100_000
 
 
 class Store(Protocol):
@@ -36,8 +41,8 @@ class Store(Protocol):
         """Return the value of a key, or None."""
         ...
 
-    def set(self, key: bytes, value: bytes) -> None:
-        """Set the value of a key."""
+    def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Set the values of keys."""
         ...
 
 
@@ -52,104 +57,86 @@ class PartitionBook:
 
     Args:
         partition: the input partition.
-        progress: how far its State counts.
+        progress: how far its State counts; None if State is empty.
+        rules: what a fold keeps to.
         types: what sums are packed with.
         hot_entries: how many records' sums may stay in memory between commits; past that all are read again from State.
     """
 
-    def __init__(self, partition: int, progress: Progress, types: TypeTable, hot_entries: int) -> None:
+    def __init__(
+        self, partition: int, progress: Progress | None, rules: FoldRules, types: TypeTable, hot_entries: int
+    ) -> None:
         self.partition = partition
-        self.progress = progress
+        self.progress = progress or Progress(time_zone=rules.calendar.zone.key)
         self._types = types
-        self._encoder = SumsEncoder(types)
+        self._table = SumsTable(rules)
+        self._encoder = ChangesEncoder(partition, rules.calendar, types)
         self._hot_entries = hot_entries
-        # Each with its encoded key: the sums of a (month, customer), and of the hours of a block by its start.
-        self._hot: dict[tuple[str, str], tuple[bytes, Sums]] = {}
-        self._hot_blocks: dict[int, tuple[bytes, dict[int, Sums]]] = {}
-        self._pending: dict[tuple[str, str], Sums] = {}
-        self._pending_hours: dict[int, Sums] = {}
+        # How many rows, and which blocks of hours, hold what State holds.
+        self._known_rows = 0
+        self._known_blocks: set[int] = set()
+        self._holds_all = progress is None
         self._record_times_ms: list[int] = []
 
     @property
     def is_dirty(self) -> bool:
-        """Whether records were added since the last :meth:`write`."""
+        """Whether records were counted since the last :meth:`write`."""
         return bool(self._record_times_ms)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is so much in memory that it is time for a commit."""
+        return len(self._table) > max(self._hot_entries, _LEAST_FULL)
 
     @property
     def hot_entries(self) -> int:
         """How many subtotals are in memory."""
-        return len(self._hot) + len(self._hot_blocks)
+        return len(self._table)
 
-    def add(self, fold: Fold, next_offset: int, oldest_record_ms: int, newest_record_ms: int) -> None:
-        """Take in what a fold adds; it counts from the next :meth:`write` on.
+    def count(self, reading: Reading, next_offset: int, oldest_record_ms: int, newest_record_ms: int) -> Fold:
+        """Count what records say; it is written with the next :meth:`write`.
 
         Args:
-            fold: the sums of the records.
+            reading: the records, all of them read by one reader: names are found by its hashes.
             next_offset: the offset after the last of them.
             oldest_record_ms: record time of the first of them, in milliseconds.
             newest_record_ms: record time of the last of them, in milliseconds.
         """
-        _add(self._pending, fold.customers)
-        _add(self._pending_hours, fold.hours)
+        added = self._table.add(reading.rows, self.progress.watermark_ms)
         self._record_times_ms += [oldest_record_ms, newest_record_ms]
         self.progress = replace(
             self.progress,
             next_offset=next_offset,
-            watermark_ms=fold.watermark_ms,
-            accepted=self.progress.accepted + event_count(fold.accepted),
-            accepted_micros=self.progress.accepted_micros + total_micros(fold.accepted),
-            late=self.progress.late + fold.late,
-            rejected=_count_reasons(self.progress.rejected, fold.rejected),
+            watermark_ms=added.watermark_ms,
+            accepted=self.progress.accepted + event_count(added.accepted),
+            accepted_micros=self.progress.accepted_micros + total_micros(added.accepted),
+            late=self.progress.late + added.late,
+            rejected=_count_reasons(self.progress.rejected, [rejection.reason for rejection in reading.rejections]),
         )
+        return Fold(added.watermark_ms, added.accepted, added.late, reading.rejections, reading.exact)
 
-    def write(self, store: Store, instance: str, now_ms: int) -> Iterator[tuple[bytes, bytes]]:
-        """Write what is pending to State and yield each changed record, key and value, the progress record last.
+    def write(self, store: Store, instance: str, now_ms: int) -> Iterator[Changes]:
+        """Write what is pending to State and yield the changed records, keys and values, the progress record last.
 
         Args:
             store: the partition's State.
             instance: the processor instance that commits.
             now_ms: the wall clock.
         """
-        for customer_month, added in self._pending.items():
-            yield self._write_sums(store, customer_month, added)
-        for block_start_ms, hours in _by_block(self._pending_hours).items():
-            yield self._write_hours(store, block_start_ms, hours)
-        yield self._write_progress(store, instance, now_ms)
-        self._pending = {}
-        self._pending_hours = {}
+        self._learn_customers(store)
+        self._learn_hours(store)
+        for changes in self._changes(instance, now_ms):
+            store.set_all(*changes)
+            yield changes
+        self._table.customers.written()
+        self._table.hours.written()
         self._record_times_ms = []
         if self.hot_entries > self._hot_entries:
-            self._hot.clear()
-            self._hot_blocks.clear()
+            self._forget()
 
-    def _write_sums(self, store: Store, customer_month: tuple[str, str], added: Sums) -> tuple[bytes, bytes]:
-        entry = self._hot.get(customer_month)
-        if entry is None:
-            key = encode_key(CustomerMonthKey(self.partition, *customer_month))
-            data = store.get(key)
-            entry = key, NO_SUMS if data is None else self._types.pack(decode_sums(data))
-        key, before = entry
-        sums = plus(before, added)
-        self._hot[customer_month] = key, sums
-        value = self._encoder.encode_sums(sums)
-        store.set(key, value)
-        return key, value
-
-    def _write_hours(self, store: Store, block_start_ms: int, added: dict[int, Sums]) -> tuple[bytes, bytes]:
-        entry = self._hot_blocks.get(block_start_ms)
-        if entry is None:
-            key = encode_key(HourBlockKey(self.partition, block_start_ms))
-            data = store.get(key)
-            known = {} if data is None else decode_hours(data)
-            entry = key, {second: self._types.pack(sums) for second, sums in known.items()}
-            self._hot_blocks[block_start_ms] = entry
-        key, hours = entry
-        _add(hours, added)
-        value = self._encoder.encode_hours(hours)
-        store.set(key, value)
-        return key, value
-
-    def _write_progress(self, store: Store, instance: str, now_ms: int) -> tuple[bytes, bytes]:
+    def _changes(self, instance: str, now_ms: int) -> Iterator[Changes]:
+        yield from self._encoder.customers(self._table.customers)
+        yield self._encoder.hours(self._table.hours)
         self.progress = replace(
             self.progress,
             oldest_record_ms=min(self._record_times_ms, default=-1),
@@ -157,24 +144,49 @@ class PartitionBook:
             committed_ms=now_ms,
             instance=instance,
         )
-        key, value = encode_key(ProgressKey(self.partition)), encode_progress(self.progress)
-        store.set(key, value)
-        return key, value
+        yield [encode_key(ProgressKey(self.partition))], [encode_progress(self.progress)]
 
+    def _learn_customers(self, store: Store) -> None:
+        """Add what State holds of customers and months that are new in memory."""
+        customers = self._table.customers
+        new, self._known_rows = range(self._known_rows, len(customers)), len(customers)
+        if self._holds_all or not new:
+            return
+        for row, key in zip(new, self._encoder.customer_keys(customers, new), strict=True):
+            data = store.get(key)
+            if data is not None:
+                sums = self._types.pack(decode_sums(data))
+                self._learn_types()
+                customers.add(row, sums)
 
-def _add(target: dict[Key, Sums], added: Mapping[Key, Sums]) -> None:
-    for key, sums in added.items():
-        present = target.get(key)
-        target[key] = sums if present is None else plus(present, sums)
+    def _learn_hours(self, store: Store) -> None:
+        """Add what State holds of blocks of hours that are new in memory."""
+        hours = self._table.hours
+        starts = hours.arrays.keys[hours.dirty, KEY_MONTH]
+        new = set(np.unique(starts - starts % BLOCK_MS).tolist()) - self._known_blocks
+        self._known_blocks |= new
+        if self._holds_all:
+            return
+        for block_start_ms in sorted(new):
+            block = HourBlockKey(self.partition, block_start_ms)
+            data = store.get(encode_key(block))
+            for second, types in ({} if data is None else decode_hours(data)).items():
+                sums = self._types.pack(types)
+                self._learn_types()
+                hours.add(self._table.hour_row(block.hour(second).hour_start_ms), sums)
 
+    def _learn_types(self) -> None:
+        """Have room for types that State holds and no setting names."""
+        self._table.customers.make_room_for_types(len(self._types.names))
+        self._table.hours.make_room_for_types(len(self._types.names))
+        self._encoder.learn_types()
 
-def _by_block(hours: Mapping[int, Sums]) -> dict[int, dict[int, Sums]]:
-    """Return hours, known by their starts, as start of the block -> second of the hour's start -> sums."""
-    blocks: dict[int, dict[int, Sums]] = {}
-    for hour_start_ms, sums in hours.items():
-        block_start_ms, second = hour_block(hour_start_ms)
-        blocks.setdefault(block_start_ms, {})[second] = sums
-    return blocks
+    def _forget(self) -> None:
+        self._table.customers.clear()
+        self._table.hours.clear()
+        self._known_rows = 0
+        self._known_blocks.clear()
+        self._holds_all = False
 
 
 def _count_reasons(counts: Mapping[str, int], reasons: list[Reason]) -> Mapping[str, int]:

@@ -25,13 +25,15 @@ class Uncommitted:
     accepted: Sums = NO_SUMS
     rejected: Count[Reason] = field(default_factory=Count)
     late: int = 0
+    exact: int = 0
     published: int = 0
 
     def add(self, fold: Fold) -> None:
         """Take in what a fold accepted and rejected."""
         self.accepted = plus(self.accepted, fold.accepted)
-        self.rejected.update(fold.rejected)
+        self.rejected.update(rejection.reason for rejection in fold.rejections)
         self.late += fold.late
+        self.exact += fold.exact
 
 
 class ProcessorMetrics:
@@ -53,6 +55,9 @@ class ProcessorMetrics:
             name("events_rejected"), "Events rejected and committed.", ["reason"], registry=registry
         )
         self._late = Counter(name("events_late"), "Late events counted and committed.", registry=registry)
+        self._exact = Counter(
+            name("records_read_exactly"), "Records that the kernel left to the exact path.", registry=registry
+        )
         self._published = Counter(name("subtotals_published"), "Subtotal records committed.", registry=registry)
         self._fold_records = Histogram(
             name("fold_records"), "Records per fold.", buckets=FOLD_RECORDS_BUCKETS, registry=registry
@@ -89,6 +94,7 @@ class ProcessorMetrics:
         for reason, count in counts.rejected.items():
             self._rejected.labels(reason.value).inc(count)
         self._late.inc(counts.late)
+        self._exact.inc(counts.exact)
         self._published.inc(counts.published)
         self._commit_seconds.observe(seconds)
         self._last_commit.set(now_ms / 1_000)
@@ -111,6 +117,7 @@ class ProcessorStatus:
     partitions: tuple[PartitionStatus, ...]
     recovering: bool
     restore_remaining_records: int
+    reads_natively: bool
 
 
 class StatusCollector(Collector):
@@ -141,9 +148,12 @@ class StatusCollector(Collector):
             "Changelog records still to be read back; 0 unless recovering.",
             value=status.restore_remaining_records,
         )
+        yield GaugeMetricFamily(
+            f"{prefix}native_reading", "1 while records are read where they lie.", value=float(status.reads_natively)
+        )
         hot_entries = sum(partition.hot_entries for partition in owned)
         yield GaugeMetricFamily(
-            f"{prefix}hot_entries", "Sums in memory: customer-months and quarters of a day.", value=hot_entries
+            f"{prefix}hot_entries", "Sums in memory: of customers and months, and of hours.", value=hot_entries
         )
         watermark = GaugeMetricFamily(
             f"{prefix}watermark_timestamp_seconds", "Highest event time.", labels=["partition"]

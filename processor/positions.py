@@ -31,6 +31,11 @@ class Positions:
         """Note that the records before an offset have been handed to the worker."""
         self._next_offsets[partition] = next_offset
 
+    def is_next(self, partition: int, offset: int) -> bool:
+        """Whether a record may be the next one of a partition: it is owned, and the record was not handed on before."""
+        next_offset = self._next_offsets.get(partition, offset + 1)
+        return next_offset is None or offset >= next_offset
+
     def drop(self, partitions: Iterable[int]) -> None:
         """Own these partitions no longer."""
         for partition in partitions:

@@ -3,8 +3,8 @@
 Quix hands one message at a time through Python. Four subclasses change that and nothing else; Quix keeps doing the
 assignment, State, changelogs, recovery and the transactions:
 
-* :class:`BatchingConsumer` takes what is waiting in one call and gives one Row per input partition, whose offset is
-  the last one of the batch.
+* :class:`BatchingConsumer` takes what is waiting in one call, natively where it can, and gives one Row per input
+  partition, whose offset is the last one of the batch.
 * :class:`processor.quix_commit.BatchingContext` calls the worker before each commit, inside the open transaction, so
   that what the worker writes and produces is atomic with the offsets.
 * :class:`processor.quix_commit.DirectProducer` hands records to the client without a look for delivery reports after
@@ -20,15 +20,16 @@ Written against quixstreams 3.28.1, which pyproject.toml pins.
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
-from itertools import groupby
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from billing.runtime.logs import get_logger
+from billing.runtime.native.block import PartitionRecords, RecordBlock
+from billing.runtime.native.source import RecordSource, StrayRecordError, record_source
 from billing.runtime.partition_bounds import Bounds, find_records_with
 from processor.positions import Positions
 from processor.quix_commit import BatchingContext, BatchWorker, DirectProducer, leaving_after
@@ -37,10 +38,8 @@ from processor.takeover import Takeover
 # Quix imports the HTTP client of its cloud, which insists on showing a warning of its own future.
 with warnings.catch_warnings(record=True):
     from quixstreams import Application
-    from quixstreams.context import message_context
     from quixstreams.internal_consumer import InternalConsumer
     from quixstreams.internal_producer import InternalProducer
-    from quixstreams.kafka.consumer import raise_for_msg_error
     from quixstreams.kafka.exceptions import KafkaConsumerException, KafkaProducerDeliveryError
     from quixstreams.models import Row, Topic
     from quixstreams.models.messagecontext import MessageContext
@@ -76,18 +75,38 @@ class BatchingConsumer(InternalConsumer):
         positions: where each owned partition goes on.
         take_over: brings new partitions to the worker.
         batch_messages: the most records taken at once.
+        natively: whether to try to read records where they lie.
         options: what Quix's consumer takes.
     """
 
     def __init__(
-        self, positions: Positions, take_over: Callable[[], None], batch_messages: int, **options: Any
+        self,
+        positions: Positions,
+        take_over: Callable[[], None],
+        batch_messages: int,
+        natively: bool,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._positions = positions
         self._take_over = take_over
         self._batch_messages = batch_messages
+        self._natively = natively
+        self._client_id = str(options["extra_config"]["client.id"])
+        self._source: RecordSource | None = None
+        self._block: RecordBlock | None = None
         self._rows: deque[Row] = deque()
         self._interrupted = False
+
+    @property
+    def reads_natively(self) -> bool:
+        """Whether records are read where they lie."""
+        return self._source is not None and self._source.is_native
+
+    @property
+    def _input(self) -> str:
+        (topic,) = (name for name, topic in self._topics.items() if not topic.is_changelog)
+        return str(topic)
 
     def subscribe(self, topics: list[Topic], on_assign: Any = None, on_revoke: Any = None, on_lost: Any = None) -> None:
         """Subscribe, and notice each rebalance."""
@@ -100,6 +119,27 @@ class BatchingConsumer(InternalConsumer):
             return call
 
         super().subscribe(topics, noticing(on_assign), noticing(on_revoke), noticing(on_lost))
+        self._source = record_source(
+            self, self._consumer, self._client_id, self._input, self._batch_messages, self._natively
+        )
+
+    def forward(self, partitions: Iterable[int]) -> None:
+        """Let the records of input partitions come here, before these are assigned."""
+        if self._source is not None:
+            self._source.forward(partitions)
+
+    def let_go(self, partitions: Iterable[int]) -> None:
+        """Let no records of input partitions come here any more."""
+        if self._source is not None:
+            self._source.let_go(partitions)
+
+    def close(self) -> None:
+        """Leave the group. The client would wait for ever for a queue that is held, or for a record."""
+        self._rows.clear()
+        self._release()
+        if self._source is not None:
+            self._source.close()
+        super().close()  # type: ignore[no-untyped-call]
 
     def poll_row(self, timeout: float | None = None, buffered: bool = False) -> Row | None:
         """Return the next partition's batch, or None if nothing is waiting."""
@@ -108,22 +148,38 @@ class BatchingConsumer(InternalConsumer):
         return self._rows.popleft() if self._rows else None
 
     def _poll_rows(self) -> list[Row]:
+        self._release()
         self._take_over()
         if self._interrupted:
             self._rewind()
-        messages = self.consume(self._batch_messages, BATCH_WAIT_SECONDS)
+        assert self._source is not None
+        try:
+            self._block, errors = self._source.take(BATCH_WAIT_SECONDS)
+        except StrayRecordError as error:
+            logger.warning("a record came where none may come, reading again", record=str(error))
+            self._interrupted = True
         if self._interrupted:  # by a rebalance inside that call
             # Some were fetched under the old assignment, some perhaps under the new: read all of them again.
             return []
-        for message in [message for message in messages if message.error() is not None]:
-            raise_for_msg_error(message)
-        return [_row(batch) for batch in _by_partition(messages).values()]
+        for failed in errors:
+            raise KafkaConsumerException(error=failed.error)
+        parts = list(self._block.by_partition()) if self._block is not None else []
+        if not all(self._positions.is_next(part.partition, int(part.offsets[0])) for part in parts):
+            logger.warning("records came that were not expected, reading again")
+            self._interrupted = True
+            return []
+        return [_row(self._input, part) for part in parts]
+
+    def _release(self) -> None:
+        """Give back the records that were taken last."""
+        if self._block is not None:
+            self._block.release()
+            self._block = None
 
     def _rewind(self) -> None:
         """Go back to the offset that each owned partition goes on from. It costs a fetch, once a rebalance."""
-        (topic,) = (name for name, topic in self._topics.items() if not topic.is_changelog)
         for partition, offset in self._positions:
-            self.seek(TopicPartition(topic, partition, _seekable(offset)))
+            self.seek(TopicPartition(self._input, partition, _seekable(offset)))
         self._interrupted = False
 
 
@@ -132,22 +188,11 @@ def _seekable(offset: int | None) -> int:
     return OFFSET_BEGINNING if offset is None else offset
 
 
-def _by_partition(messages: list[Message]) -> dict[int | None, list[Message]]:
-    """Return the messages of each partition, in their order; the client hands out long runs of one partition."""
-    batches: dict[int | None, list[Message]] = {}
-    start = 0
-    for partition, run in groupby([message.partition() for message in messages]):
-        end = start + len(list(run))
-        batches.setdefault(partition, []).extend(messages[start:end])
-        start = end
-    return batches
-
-
-def _row(messages: list[Any]) -> Row:
+def _row(topic: str, records: PartitionRecords) -> Row:
     # The context's offset is what Quix commits (plus one): the last of the batch.
-    last = messages[-1]
-    context = MessageContext(topic=last.topic(), partition=last.partition(), offset=last.offset(), size=0)
-    return Row(value=messages, key=None, timestamp=last.timestamp()[1], context=context, headers=None)
+    last = len(records) - 1
+    context = MessageContext(topic=topic, partition=records.partition, offset=int(records.offsets[last]), size=0)
+    return Row(value=records, key=None, timestamp=records.timestamp_ms(last), context=context, headers=None)
 
 
 class BatchingApplication(Application):
@@ -157,6 +202,7 @@ class BatchingApplication(Application):
         worker: what counts the records.
         input_topic: the topic to read; it must exist.
         batch_messages: the most records taken at once.
+        natively: whether to try to read records where they lie.
         on_poll: called each time that records are asked for, some times per second.
         reader_options: librdkafka options of a consumer of committed records that reports the end of a partition.
         widen_changelog: gives the changelog as many partitions as the input has.
@@ -168,6 +214,7 @@ class BatchingApplication(Application):
         worker: BatchWorker,
         input_topic: str,
         batch_messages: int,
+        natively: bool,
         on_poll: Callable[[], None],
         reader_options: Mapping[str, object],
         widen_changelog: Callable[[], None] = lambda: None,
@@ -176,6 +223,7 @@ class BatchingApplication(Application):
         # What the consumer is made with, while Quix makes it.
         self._positions = Positions()
         self._batch_messages = batch_messages
+        self._natively = natively
         self._on_poll = on_poll
         super().__init__(
             auto_offset_reset="error",
@@ -194,7 +242,7 @@ class BatchingApplication(Application):
         self._processing_context = self._context
         frame = self.dataframe(self._input)
         frame.register_store()
-        frame.update(self._gather)
+        frame.update(self._count)
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Run until told to stop. A stop that a silent broker holds up ends the process, with exit code 1.
@@ -218,6 +266,11 @@ class BatchingApplication(Application):
         return sum(max(0, restore.changelog_highwater - max(0, restore.offset)) for restore in restores)
 
     @property
+    def reads_natively(self) -> bool:
+        """Whether records are read where they lie."""
+        return self._reader.reads_natively
+
+    @property
     def recovering(self) -> bool:
         """Whether State is being restored."""
         return bool(self._state_manager.recovery_required)
@@ -230,16 +283,21 @@ class BatchingApplication(Application):
             return None
         return high if high >= 0 else None
 
-    def _gather(self, messages: list[Message]) -> None:
-        partition = message_context().partition
-        self._worker.gather(partition, messages)
-        self._positions.advance(partition, messages[-1].offset() + 1)
+    @property
+    def _reader(self) -> BatchingConsumer:
+        assert isinstance(self._consumer, BatchingConsumer)
+        return self._consumer
+
+    def _count(self, records: PartitionRecords) -> None:
+        self._worker.count(records)
+        self._positions.advance(records.partition, int(records.offsets[-1]) + 1)
 
     def _get_internal_consumer(self, on_error: Any = None, extra_config_overrides: Any = None) -> BatchingConsumer:
         return BatchingConsumer(
             self._positions,
             self._take_over,
             self._batch_messages,
+            self._natively,
             broker_address=self._config.broker_address,
             consumer_group=self._config.consumer_group,
             auto_offset_reset=self._config.auto_offset_reset,
@@ -252,6 +310,7 @@ class BatchingApplication(Application):
         if transactional is False:  # for a migration of State that was written before Quix's expiry of values
             return super()._get_internal_producer(on_error, transactional)
         return DirectProducer(
+            natively=self._natively,
             broker_address=self._config.broker_address,
             extra_config=self._config.producer_extra_config,
             flush_timeout=self._config.flush_timeout,
@@ -282,6 +341,7 @@ class BatchingApplication(Application):
             partition.offset = _seekable(offset)
             if partition.topic == self._input.name:
                 self._positions.assign(partition.partition, offset)
+                self._reader.forward([partition.partition])
         if not partitions:
             self._consumer.assign([])  # or the client assigns what it came with
         super()._on_assign(consumer, partitions)
@@ -327,6 +387,7 @@ class BatchingApplication(Application):
 
     def _let_go(self, partitions: list[TopicPartition]) -> None:
         gone = [partition.partition for partition in partitions if partition.topic == self._input.name]
+        self._reader.let_go(gone)
         self._positions.drop(gone)
         self._worker.let_go(gone)
 

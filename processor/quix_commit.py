@@ -11,15 +11,17 @@ docs/decisions/torn-transactions.md tells what a delayed EndTxn does to a transa
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Timer
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError
 
 from billing.runtime.logs import get_logger
+from billing.runtime.native.block import PartitionRecords
+from billing.runtime.native.producing import BulkProducer
 from processor.book import Store
 from processor.takeover import Takeover
 
@@ -45,6 +47,18 @@ class CommitInDoubtError(Exception):
     """A commit was given up, or not answered at its first try: what is under way may end a later transaction."""
 
 
+class Output(Protocol):
+    """Produces in the open transaction."""
+
+    def produce(self, topic: str, **record: Any) -> None:
+        """Produce a record: value, key, headers, partition."""
+        ...
+
+    def produce_all(self, topic: str, partition: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Produce records to one partition, in their order."""
+        ...
+
+
 class BatchWorker(Protocol):
     """What the adapter drives. All calls come from one thread."""
 
@@ -52,12 +66,17 @@ class BatchWorker(Protocol):
         """Accept a partition, with its State to read from, before its first batch."""
         ...
 
-    def gather(self, partition: int, messages: Sequence[Message]) -> None:
-        """Take a batch of one partition, in offset order."""
+    @property
+    def wants_commit(self) -> bool:
+        """Whether a commit should not wait until it is due."""
         ...
 
-    def before_commit(self, store_of: Callable[[int], Store], produce: Produce) -> None:
-        """Write and produce, inside the open transaction, all that was gathered.
+    def count(self, records: PartitionRecords) -> None:
+        """Take records of one partition, in offset order. They are released when this returns."""
+        ...
+
+    def before_commit(self, store_of: Callable[[int], Store], output: Output) -> None:
+        """Write and produce, inside the open transaction, all that was counted.
 
         The partition that is produced to first must be one of a compacted topic: its last record is written twice.
         """
@@ -82,8 +101,36 @@ class _TransactionStore:
         data: bytes | None = self.transaction.get_bytes(key=key, prefix=b"")
         return data
 
-    def set(self, key: bytes, value: bytes) -> None:
-        self.transaction.set_bytes(key=key, value=value, prefix=b"")
+    def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        if not keys:
+            return
+        # One by one through Quix, which has a case for values that expire, each would cost more than its encoding.
+        cache = self.transaction._update_cache
+        cache.set(keys[-1], values[-1], b"")
+        cache.get_updates()[b""].update(zip(keys, values, strict=True))
+
+
+class _BulkChangelog:
+    """Keeps what Quix produces to one partition of the changelog until all of it can be handed over at once.
+
+    Args:
+        changelog: Quix's producer of that partition.
+        producer: what hands over.
+    """
+
+    def __init__(self, changelog: Any, producer: "DirectProducer") -> None:
+        self._changelog = changelog
+        self._producer = producer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._changelog, name)
+
+    def produce(self, key: bytes, value: bytes | None = None, headers: Any = None, migration: bool = False) -> None:
+        """Keep a record."""
+        if migration or value is None:
+            self._changelog.produce(key, value, headers, migration)
+        else:
+            self._producer.keep(self._changelog.changelog_name, self._changelog.partition, headers, key, value)
 
 
 class DirectProducer(InternalProducer):
@@ -93,16 +140,22 @@ class DirectProducer(InternalProducer):
     once a batch, and where a commit waits for them.
 
     Args:
+        natively: whether to try to hand over many records at once.
         options: what Quix's producer takes.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, natively: bool = False, **options: Any) -> None:
+        self._natively = natively
         on_error = options.pop("on_error", None)
         super().__init__(on_error=on_error, **options)
         self._producer = quix_producer.Producer(
             **options, logger=quix_producer.logger, error_callback=self._note_trouble
         )
         self._troubles = 0
+        self._client_id = str(options["extra_config"]["client.id"])
+        self._bulk: BulkProducer | None = None
+        # What Quix has produced to partitions of the changelog: headers, keys, values.
+        self._kept: dict[tuple[str, int], tuple[Mapping[str, str | bytes], list[bytes], list[bytes]]] = {}
         self._seal: _Seal | None = None
         self.is_committed = False
         """Whether the transaction that was begun last is committed."""
@@ -125,8 +178,48 @@ class DirectProducer(InternalProducer):
     def produce_sealing(self, topic: str, **record: Any) -> None:
         """Produce a record of the worker, and keep the newest of the partition that it wrote to first."""
         self.produce(topic, **record)
-        if self._seal is None or self._seal.covers(topic, record):
-            self._seal = _Seal(topic, record)
+        self._keep_seal(_Seal(topic, record))
+
+    def produce_all(self, topic: str, partition: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Produce records of the worker to one partition, and keep the newest of the one that it wrote to first."""
+        if keys:
+            self._hand_over(topic, partition, keys, values, {})
+            self._keep_seal(_Seal(topic, {"key": keys[-1], "value": values[-1], "partition": partition}))
+
+    def keep(self, topic: str, partition: int, headers: Mapping[str, str | bytes], key: bytes, value: bytes) -> None:
+        """Keep a record of the changelog: all of a partition are handed over with the next :meth:`flush`."""
+        _, keys, values = self._kept.setdefault((topic, partition), (headers, [], []))
+        keys.append(key)
+        values.append(value)
+
+    def flush(self, timeout: float | None = None) -> int:
+        """Hand over what is kept, and wait until all is delivered; return how much is not."""
+        kept, self._kept = self._kept, {}
+        for (topic, partition), (headers, keys, values) in kept.items():
+            self._hand_over(topic, partition, keys, values, headers)
+        return int(super().flush(timeout))
+
+    def _hand_over(
+        self,
+        topic: str,
+        partition: int,
+        keys: Sequence[bytes],
+        values: Sequence[bytes],
+        headers: Mapping[str, str | bytes],
+    ) -> None:
+        """Produce records to one partition. Of the last one the delivery is reported: Quix wants to know its offset."""
+        if self._bulk is not None:
+            pairs = [(name, text.encode() if isinstance(text, str) else text) for name, text in headers.items()]
+            self._raise_for_error()  # type: ignore[no-untyped-call]
+            self._bulk.produce(topic, partition, keys[:-1], values[:-1], pairs)
+            keys, values = keys[-1:], values[-1:]
+        for key, value in zip(keys, values, strict=True):
+            record: dict[str, Any] = {"key": key, "value": value, "partition": partition}
+            self.produce(topic, **record, **({"headers": dict(headers)} if headers else {}))
+
+    def _keep_seal(self, newest: "_Seal") -> None:
+        if self._seal is None or self._seal.covers(newest.topic, newest.record):
+            self._seal = newest
 
     def learn_partitions(self, topic: str, count: int) -> None:
         """Ask the broker until the client knows so many partitions; it refuses a record for one that is new to it.
@@ -144,7 +237,10 @@ class DirectProducer(InternalProducer):
     def begin_transaction(self) -> None:
         """Begin a transaction; nothing is sent until it holds a record."""
         self._seal, self.is_committed = None, False
+        self._kept = {}
         super().begin_transaction()  # type: ignore[no-untyped-call]
+        if self._bulk is None and self._natively:
+            self._bulk = BulkProducer.of(self._producer._producer, self._client_id)
 
     def commit_transaction(self, positions: Any, group_metadata: Any, timeout: float | None = None) -> None:
         """End the transaction: steps 3 to 5 of :class:`BatchingContext`. Each is tried once, in one bounded time.
@@ -181,6 +277,19 @@ class DirectProducer(InternalProducer):
 
 
 @dataclass(frozen=True)
+class _SealingOutput:
+    """Produces what the worker writes; see :class:`Output`."""
+
+    producer: DirectProducer
+
+    def produce(self, topic: str, **record: Any) -> None:
+        self.producer.produce_sealing(topic, **record)
+
+    def produce_all(self, topic: str, partition: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        self.producer.produce_all(topic, partition, keys, values)
+
+
+@dataclass(frozen=True)
 class _Seal:
     """The newest record of the partition that a transaction wrote to first."""
 
@@ -193,11 +302,11 @@ class _Seal:
 
 @dataclass
 class BatchingContext(ProcessingContext):
-    """Commits what the worker gathered, in one transaction.
+    """Commits what the worker counted, in one transaction.
 
     A commit, step by step:
 
-    1. The worker folds what it gathered, writes State and produces subtotals and rejected records, all inside the
+    1. The worker writes what it counted to State and produces subtotals and rejected records, all inside the
        transaction that is open.
     2. Quix produces what changed in State to its changelog, and waits until all of it is delivered.
     3. The input's offsets join the transaction.
@@ -231,13 +340,16 @@ class BatchingContext(ProcessingContext):
 
     def store_of(self, partition: int) -> Store:
         """Return the State of a partition, in the transaction of the open checkpoint."""
-        return _TransactionStore(self.checkpoint.get_store_transaction(stream_id=self.stream_id, partition=partition))
+        transaction: Any = self.checkpoint.get_store_transaction(stream_id=self.stream_id, partition=partition)
+        if not isinstance(transaction.changelog_producer, _BulkChangelog):
+            transaction._changelog_producer = _BulkChangelog(transaction.changelog_producer, self.producer)
+        return _TransactionStore(transaction)
 
     def commit_checkpoint(self, force: bool = False, revoking: bool = False) -> None:
-        """Commit what was gathered if it is due, forced, or the partitions are going."""
+        """Commit what was counted if it is due, forced, or the partitions are going."""
         self.raise_failure()
         # Decided once: were it to fall due in between, offsets would be committed without what they count.
-        if not (force or self.checkpoint.expired()):
+        if not (force or self.checkpoint.expired() or self.worker.wants_commit):
             return
         if self.checkpoint.empty():
             super().commit_checkpoint(force=True, revoking=revoking)
@@ -246,7 +358,7 @@ class BatchingContext(ProcessingContext):
 
     def _commit(self, revoking: bool) -> None:
         start = time.monotonic()
-        self.worker.before_commit(self.store_of, self.producer.produce_sealing)  # 1.
+        self.worker.before_commit(self.store_of, _SealingOutput(self.producer))  # 1.
         self.checkpoint.commit(revoking=revoking)  # 2. to 6., of which the producer does 3. to 5.
         committed = self.producer.is_committed
         self.init_checkpoint()  # type: ignore[no-untyped-call]  # 7.

@@ -1,11 +1,11 @@
 """Hands a record that cannot be billed to the topic of rejected records: unchanged, with the reason and its origin."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from billing.rejected_record import Carried, carry
-from processor.fold import Rejection
+from billing.runtime.native.block import PartitionRecords
 from processor.quix_commit import Produce
+from processor.reading import Rejection
 
 REJECTED_RUNBOOK = "docs/runbook.md#rejected-too-large"
 
@@ -29,10 +29,11 @@ class RejectedRecord:
     rejection: Rejection
 
 
-def rejected_record(message: Any, rejection: Rejection) -> RejectedRecord:
-    """Return what is kept of a message that cannot be billed."""
-    carried = carry(message.key(), message.value(), message.headers() or ())
-    return RejectedRecord(carried, message.topic(), message.partition(), message.offset(), rejection)
+def rejected_record(records: PartitionRecords, topic: str, rejection: Rejection) -> RejectedRecord:
+    """Return what is kept of one of the records of a topic, which cannot be billed."""
+    index = rejection.index
+    carried = carry(records.key(index), records.value(index), records.headers(index))
+    return RejectedRecord(carried, topic, records.partition, int(records.offsets[index]), rejection)
 
 
 def produce_rejected(produce: Produce, topic: str, record: RejectedRecord) -> None:

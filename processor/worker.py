@@ -1,27 +1,23 @@
-"""Brings fold and book together around Quix's commit: gathers records, folds them, writes what they change."""
+"""Counts records as they come, and writes what they change around Quix's commit."""
 
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from billing.clock import Clock, SystemClock
 from billing.runtime.logs import get_logger
+from billing.runtime.native.block import PartitionRecords
 from billing.settings import Settings
-from billing.subtotal import Progress
 from billing.sums import TypeTable
 from billing.topics import subtotals_partition
 from processor.book import PartitionBook, Store, read_progress
 from processor.fold import FoldRules
-from processor.gathered import Gathered
 from processor.metrics import ProcessorMetrics, Uncommitted
-from processor.quix_commit import Produce
-from processor.rejected import RejectedRecord, produce_rejected
+from processor.quix_commit import Output
+from processor.reading import EventReader
+from processor.rejected import RejectedRecord, produce_rejected, rejected_record
 from processor.takeover import Takeover, check_takeover, check_zone
 
 logger = get_logger(__name__)
-
-
-# How many read events may wait to be summed: some 30 bytes each.
-MAX_WAITING_EVENTS = 2_000_000
 
 
 class BillingWorker:
@@ -54,7 +50,7 @@ class BillingWorker:
         self._may_write = may_write
         self._types = TypeTable(rules.events.types)
         self._books: dict[int, PartitionBook] = {}
-        self._gathered: dict[int, Gathered] = {}
+        self._reader = EventReader(rules.events)
         self._rejected: list[RejectedRecord] = []
         self._uncommitted = Uncommitted()
         self._commits = 0
@@ -77,26 +73,32 @@ class BillingWorker:
         """
         progress = read_progress(store, takeover.partition)
         check_takeover(self._settings.input_topic, takeover, progress, self._settings.start_from_retained)
-        zone = self._settings.time_zone
-        check_zone(self._settings.input_topic, takeover.partition, progress, zone)
+        check_zone(self._settings.input_topic, takeover.partition, progress, self._settings.time_zone)
         self._books[takeover.partition] = PartitionBook(
-            takeover.partition, progress or Progress(time_zone=zone), self._types, self._settings.hot_table_entries
+            takeover.partition, progress, self._rules, self._types, self._settings.hot_table_entries
         )
         logger.info("partition taken over", partition=takeover.partition, next_offset=takeover.committed_offset)
 
-    def gather(self, partition: int, messages: Sequence[Any]) -> None:
-        """Keep the records, and read them when there are enough of them."""
-        gathered = self._gathered.get(partition)
-        if gathered is None:
-            gathered = self._gathered[partition] = Gathered(self._rules)
-        gathered.add(messages)
-        if gathered.bytes >= self._settings.batch_bytes:
-            gathered.read(self._clock.now_ms())
-            if sum(waiting.events for waiting in self._gathered.values()) >= MAX_WAITING_EVENTS:
-                self._fold_all()
+    @property
+    def wants_commit(self) -> bool:
+        """Whether so much is in memory that a commit should not wait until it is due."""
+        return any(book.is_full for book in self._books.values())
 
-    def before_commit(self, store_of: Callable[[int], Store], produce: Produce) -> None:
-        """Fold what was gathered, write what changed to State and the subtotals topic, hand on what was rejected.
+    def count(self, records: PartitionRecords) -> None:
+        """Read records and add them to the sums of their partition, in memory."""
+        start = time.perf_counter()
+        book = self._books[records.partition]
+        reading = self._reader.read(records, self._clock.now_ms())
+        last = len(records) - 1
+        times_ms = records.timestamp_ms(0), records.timestamp_ms(last)
+        fold = book.count(reading, int(records.offsets[last]) + 1, min(times_ms), max(times_ms))
+        for rejection in fold.rejections:
+            self._rejected.append(rejected_record(records, self._settings.input_topic, rejection))
+        self._uncommitted.add(fold)
+        self._metrics.observe_fold(len(records), time.perf_counter() - start)
+
+    def before_commit(self, store_of: Callable[[int], Store], output: Output) -> None:
+        """Write what changed to State and the subtotals topic, and hand on what was rejected.
 
         Subtotals first: the transaction is sealed with a record that may be written twice, and they are absolute.
 
@@ -104,16 +106,15 @@ class BillingWorker:
             OperatorError: nothing may be written any more.
         """
         self._may_write()
-        self._fold_all()
         topic, now_ms = self._settings.subtotals_topic, self._wall_clock.now_ms()
         for book in self._books.values():
             if book.is_dirty:
                 partition = subtotals_partition(book.partition, self._subtotals_partitions)
-                for key, value in book.write(store_of(book.partition), self._settings.instance, now_ms):
-                    produce(topic=topic, key=key, value=value, partition=partition)
-                    self._uncommitted.published += 1
+                for keys, values in book.write(store_of(book.partition), self._settings.instance, now_ms):
+                    output.produce_all(topic, partition, keys, values)
+                    self._uncommitted.published += len(keys)
         for record in self._rejected:
-            produce_rejected(produce, self._settings.rejected_topic, record)
+            produce_rejected(output.produce, self._settings.rejected_topic, record)
         self._rejected = []
 
     def after_commit(self, seconds: float) -> None:
@@ -126,24 +127,7 @@ class BillingWorker:
         """Forget partitions and whatever of them is not committed."""
         for partition in partitions:
             self._books.pop(partition, None)
-            self._gathered.pop(partition, None)
         self._rejected = [record for record in self._rejected if record.partition in self._books]
         self._uncommitted = Uncommitted()
         if partitions:
             logger.info("partitions released", partitions=sorted(partitions))
-
-    def _fold_all(self) -> None:
-        for partition, gathered in self._gathered.items():
-            gathered.read(self._clock.now_ms())
-            book = self._books[partition]
-            result = gathered.fold(book.progress.watermark_ms)
-            book.add(
-                result,
-                next_offset=gathered.next_offset,
-                oldest_record_ms=min(gathered.record_times_ms),
-                newest_record_ms=max(gathered.record_times_ms),
-            )
-            self._rejected += gathered.rejected
-            self._uncommitted.add(result)
-            self._metrics.observe_fold(gathered.records, gathered.seconds)
-        self._gathered = {}

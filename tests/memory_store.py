@@ -1,5 +1,7 @@
 """State as the processor sees it, in memory."""
 
+from collections.abc import Sequence
+
 
 class MemoryStore(dict[bytes, bytes]):
     """A State in memory that counts how often it is asked."""
@@ -10,5 +12,5 @@ class MemoryStore(dict[bytes, bytes]):
         self.reads += 1
         return super().get(key)
 
-    def set(self, key: bytes, value: bytes) -> None:
-        self[key] = value
+    def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        self.update(zip(keys, values, strict=True))

@@ -280,7 +280,7 @@ def test_late_events_are_counted_in_one_place() -> None:
     """Whether an event is late is asked of the watermark before it, once."""
     asking = {str(path.relative_to(ROOT)) for path in sources("processor")
               if re.search(r"[-<>] *(?:\w+\.)?out_of_orderness_ms", path.read_text(encoding="utf-8"))}  # fmt: skip
-    assert asking == {"processor/fold.py"}
+    assert asking == {"processor/kernel/table.py"}
 
 
 def test_no_part_imports_the_broker() -> None:

@@ -1,8 +1,5 @@
 """Names and their codes: an open hash table over the bytes of all names."""
 
-from collections.abc import Callable
-from typing import cast
-
 import numpy as np
 
 from billing.runtime.native.compiled import compiled, inlined
@@ -10,7 +7,6 @@ from billing.runtime.native.memory import folded_product, load8, load64
 from exporter.kernel.arrays import Bytes, Codes, Integers, NameArrays, Whole
 
 _TAG_SHIFT = 32
-_mixed = cast(Callable[[Whole, Whole], Whole], folded_product)
 
 
 @inlined
@@ -20,14 +16,14 @@ def hashed(address: Whole, length: Whole, seed: Whole) -> Whole:
     value = np.uint64(seed) ^ np.uint64(length)
     end = address + length
     while address + 8 <= end:
-        value = _mixed(value ^ load64(address), first)
+        value = folded_product(value ^ load64(address), first)
         address += 8
     last, shift = np.uint64(0), np.uint64(0)
     while address < end:
         last |= np.uint64(load8(address)) << shift
         shift += np.uint64(8)
         address += 1
-    value = _mixed(value ^ last, second)
+    value = folded_product(value ^ last, second)
     return np.int64(value >> np.uint64(33))
 
 

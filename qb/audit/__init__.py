@@ -1,8 +1,8 @@
 """`qb audit`: counts everything again from the input, with code of its own, and compares.
 
 What is shared with the other parts is the meaning of a record (:mod:`billing.event` and the codecs), never a sum:
-the processor sums in memory with Polars, the audit in tables of a scratch SQLite file, so its memory does not grow
-with events, customers or months.
+the processor sums in memory with compiled code, the audit in tables of a scratch SQLite file, so its memory does not
+grow with events, customers or months.
 
 It may run while everything else does. For that it takes its figures in this order:
 

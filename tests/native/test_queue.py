@@ -44,7 +44,7 @@ def topic(kafka: Kafka, topic_prefix: str) -> str:
 
 
 def produce(kafka: Kafka, topic: str, numbers: range) -> None:
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "enable.idempotence": True})
     for number in numbers:
         producer.produce(topic, **record(number))
     assert producer.flush(WAIT_SECONDS) == 0

@@ -1,6 +1,5 @@
 """The fold: the fast path and the exact path agree on every record, in bulk and one by one."""
 
-import os
 from collections.abc import Sequence
 from random import Random
 
@@ -11,19 +10,20 @@ from hypothesis import strategies as st
 from billing.event import EventRejectedError, EventRules, Reason, decode_event
 from billing.period import MonthCalendar
 from billing.sums import NO_SUMS, TypeTable, plus, total_micros
-from processor.event_table import EventTable
-from processor.fast_path import read_plain_csv
-from processor.fold import Fold, FoldRules, fold, read_records
+from processor.fold import FoldRules
+from processor.kernel.parse import MS, SLOT
 from tests.billing.test_events_page import ACCEPTED, REJECTED, payload_of
+from tests.processor import fuzz, mutations
+from tests.processor.counting import Counted, count, count_batches, read
 
 NOW_MS = 1_490_000_000_000
 DAY_MS = 86_400_000
 RULES = FoldRules(EventRules(), MonthCalendar("Europe/Berlin"), out_of_orderness_ms=43_200_000)
 
 
-def recount(payloads: Sequence[bytes | None], watermark_ms: int = -1) -> Fold:
+def recount(payloads: Sequence[bytes | None], watermark_ms: int = -1) -> Counted:
     """Return what a fold must give, counted one record after the other."""
-    result, table = Fold(watermark_ms), TypeTable(RULES.events.types)
+    result, table = Counted(watermark_ms, {}, {}, (), 0, [], 0), TypeTable(RULES.events.types)
     for payload in payloads:
         try:
             event = decode_event(payload, RULES.events, NOW_MS)
@@ -40,17 +40,15 @@ def recount(payloads: Sequence[bytes | None], watermark_ms: int = -1) -> Fold:
     return result
 
 
-def assert_same(payloads: Sequence[bytes | None], watermark_ms: int = -1) -> Fold:
-    folded = fold(payloads, RULES, NOW_MS, watermark_ms)
+def assert_same(payloads: Sequence[bytes | None], watermark_ms: int = -1) -> Counted:
+    folded = count(payloads, RULES, NOW_MS, watermark_ms)
     expected = recount(payloads, watermark_ms)
     assert folded.customers == expected.customers
     assert folded.hours == expected.hours
     assert folded.accepted == expected.accepted
     assert (folded.watermark_ms, folded.late) == (expected.watermark_ms, expected.late)
-    reading = read_records(payloads, EventTable(RULES.events), RULES.events, NOW_MS)
-    verdicts = [(rejection.index, (rejection.reason, rejection.detail)) for rejection in reading.rejections]
+    verdicts = [(rejection.index, (rejection.reason, rejection.detail)) for rejection in folded.rejections]
     assert verdicts == [(index, verdict) for index, p in enumerate(payloads) if (verdict := verdict_on(p)) is not None]
-    assert folded.rejected == [rejection.reason for rejection in reading.rejections]
     return folded
 
 
@@ -184,28 +182,26 @@ def test_each_record_of_the_page_means_the_same_on_both_paths(row: list[str]) ->
     assert_same([b"1488142855,Charlie,199.99", payload_of(row[0]), b"1488142856,Alice,0.01,DATA"])
 
 
-def test_a_hundred_thousand_mutated_records_mean_the_same_on_both_paths() -> None:
-    """Seeded; QB_MUTATIONS asks for more."""
-    random = Random(11)
-    seeds = [record for record in ODD_RECORDS if record and len(record) < 300]
-    seeds += [payload_of(row[0]) for row in ACCEPTED + REJECTED]
-    left = int(os.environ.get("QB_MUTATIONS", "100000"))
-    while left > 0:
-        assert_same([mutate(random, random.choice(seeds)) for _ in range(min(left, 10_000))])
-        left -= 10_000
+def seeds() -> list[bytes]:
+    """The records that others are made from."""
+    return [r for r in ODD_RECORDS if r and len(r) < 300] + [payload_of(row[0]) for row in ACCEPTED + REJECTED]
 
 
-def mutate(random: Random, record: bytes) -> bytes:
-    """Return a record with one to three bytes changed, put in or taken out."""
-    changed = bytearray(record)
-    for _ in range(random.randint(1, 3)):
-        at = random.randrange(len(changed) + 1)
-        changed[at : at + random.randrange(2)] = random.choice(INSERTED)
-    return bytes(changed)
+@pytest.mark.parametrize("count", [30_000, pytest.param(1_000_000, marks=pytest.mark.slow("mutations"))])
+def test_mutated_records_mean_the_same_on_both_paths(count: int) -> None:
+    """Seeded; `make fuzz` draws others."""
+    random = Random(count)
+    for _ in range(count // 10_000):
+        assert_same(fuzz.batch(random, seeds(), 10_000))
 
 
-INSERTED = [b"", b"0", b"1", b"9", b".", b",", b'"', b"-", b"+", b" ", b"\n", b"\r", b"\x00", b"\x85", b"{", b"e"]
-INSERTED += ["\u2028".encode(), "\u00a0".encode(), "\u017f".encode(), b"\xff", b"Z", b"T", b"DATA", b"\\"]
+def test_the_kernel_reads_a_good_part_of_them() -> None:
+    """Both ways are compared on events that the kernel takes, too, and in both forms."""
+    for form in (mutations.any_csv, mutations.any_json):
+        random = Random(7)
+        payloads = [form(random) for _ in range(10_000)]
+        counted = count(payloads, RULES, NOW_MS)
+        assert len(payloads) - counted.exact > 1_000
 
 
 def test_all_odd_records_together() -> None:
@@ -258,19 +254,15 @@ def test_any_batch_means_the_same_on_both_paths(payloads: list[bytes | None], wa
 def test_cutting_a_batch_changes_nothing(payloads: list[bytes | None], data: st.DataObject) -> None:
     """Late events, watermark and sums do not depend on where a batch ends."""
     cut = data.draw(st.integers(0, len(payloads)))
-    whole = fold(payloads, RULES, NOW_MS, -1)
-    first = fold(payloads[:cut], RULES, NOW_MS, -1)
-    second = fold(payloads[cut:], RULES, NOW_MS, first.watermark_ms)
-    assert second.watermark_ms == whole.watermark_ms
-    assert first.late + second.late == whole.late
-    assert plus(first.accepted, second.accepted) == whole.accepted
+    whole = count(payloads, RULES, NOW_MS)
+    parts = count_batches([payloads[:cut], payloads[cut:]], RULES, NOW_MS)
+    assert parts == whole
 
 
-def test_the_fast_path_takes_plain_records() -> None:
-    """Plain records, one broken one among them, are summed in bulk: only the broken one is left."""
+def test_the_kernel_takes_plain_records() -> None:
+    """Plain records, broken ones among them, are summed in bulk: only the broken ones are left."""
     payloads = [b"1488142855,Charlie,199.99", b"1488142855,Charlie,1,DATA", b"x", b"1488142855,Alice,-2,call,id"]
-    plain = read_plain_csv(payloads, EventTable(RULES.events), RULES.events, NOW_MS)
-    assert plain.rest == [2]
+    assert count(payloads, RULES, NOW_MS).exact == 1
 
 
 def test_sums_beyond_64_bits_are_exact() -> None:
@@ -288,6 +280,6 @@ def test_an_event_time_may_lie_a_day_ahead_and_no_further() -> None:
     """The bound belongs to what is allowed."""
     allowed, refused = NOW_MS + DAY_MS, NOW_MS + DAY_MS + 1
     payloads = [f"{allowed},a,1".encode(), f"{refused},a,1".encode()]
-    reading = read_records(payloads, EventTable(RULES.events), RULES.events, NOW_MS)
-    assert reading.events["ms"].to_list() == [allowed]
+    reading = read(payloads, RULES, NOW_MS)
+    assert reading.rows[reading.rows[:, SLOT] >= 0, MS].tolist() == [allowed]
     assert [(r.index, r.reason) for r in reading.rejections] == [(1, Reason.FUTURE_TIMESTAMP)]

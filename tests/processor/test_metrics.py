@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from billing.event import Reason
 from processor.fold import Fold
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector, Uncommitted
+from processor.reading import Rejection
 
 TYPES = ("CALL", "MISC")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -41,7 +42,9 @@ def registry_with(status: ProcessorStatus | None) -> tuple[CollectorRegistry, Pr
     return registry, metrics
 
 
-STATUS = ProcessorStatus((PartitionStatus(3, 1_488_142_855_000, 7, 12), PartitionStatus(4, -1, None, 0)), True, 99)
+STATUS = ProcessorStatus(
+    (PartitionStatus(3, 1_488_142_855_000, 7, 12), PartitionStatus(4, -1, None, 0)), True, 99, True
+)
 
 
 def test_every_documented_metric_is_there_and_no_other() -> None:
@@ -65,7 +68,7 @@ def test_only_what_is_committed_is_counted() -> None:
             watermark_ms=0,
             accepted=(6, 5, 1, 1),
             late=1,
-            rejected=[Reason.MALFORMED, Reason.MALFORMED],
+            rejections=[Rejection(1, Reason.MALFORMED, ""), Rejection(2, Reason.MALFORMED, "")],
         )
     )
     call = ("billing_processor_events_accepted_total", (("event_type", "CALL"),))

@@ -50,6 +50,12 @@ class FakeMessage:
     def timestamp(self) -> tuple[int, int]:
         return 1, 1_000
 
+    def value(self) -> bytes:
+        return b"value"
+
+    def key(self) -> None:
+        return None
+
 
 class FakeClientConsumer(BatchingConsumer):
     """A consumer whose client is a script: each call of `consume` runs the next step."""
@@ -59,10 +65,10 @@ class FakeClientConsumer(BatchingConsumer):
         for partition, offset in offsets.items():
             positions.assign(partition, offset)
         group = {"broker_address": "localhost:1", "consumer_group": "group", "auto_offset_reset": "error"}
-        super().__init__(positions, lambda: None, 100, **group)
+        super().__init__(positions, lambda: None, 100, False, extra_config={"client.id": "qb-test"}, **group)
         self.steps = list(steps)
         self.sought: list[TopicPartition] = []
-        self._topics = {TOPIC: Topic(TOPIC)}
+        self.subscribe([Topic(TOPIC)])
 
     def consume(self, num_messages: int = 1, timeout: float | None = None) -> list[Any]:
         return list(self.steps.pop(0)())
@@ -77,10 +83,10 @@ class FakeClientConsumer(BatchingConsumer):
 def test_one_row_a_partition_with_the_last_offset() -> None:
     """What Quix commits for a row is the last offset of its batch; order within a partition is kept."""
     messages = [FakeMessage(0, 5), FakeMessage(1, 9), FakeMessage(0, 6), FakeMessage(0, 8)]
-    consumer = FakeClientConsumer([lambda: messages, list], {})
+    consumer = FakeClientConsumer([lambda: messages, list], {0: 5, 1: None})
     rows = [consumer.poll_row(), consumer.poll_row()]
     assert [(row.partition, row.offset) for row in rows if row] == [(0, 8), (1, 9)]
-    assert [message.offset() for message in rows[0].value] == [5, 6, 8]  # type: ignore[union-attr]
+    assert [row.value.offsets.tolist() for row in rows if row and row.value] == [[5, 6, 8], [9]]
     assert consumer.poll_row() is None
 
 
@@ -101,9 +107,20 @@ def test_a_batch_that_a_rebalance_interrupts_is_dropped_and_read_again() -> None
     assert (row.partition, row.offset) == (0, 5)
 
 
+@pytest.mark.parametrize("stale", [FakeMessage(0, 4), FakeMessage(3, 9)])
+def test_records_that_are_not_next_are_read_again(stale: FakeMessage) -> None:
+    """None that was handed on before, and none of a partition that is not owned, reaches the worker."""
+    consumer = FakeClientConsumer([lambda: [stale], lambda: [FakeMessage(0, 6)]], {0: 5})
+    assert consumer.poll_row() is None
+    row = consumer.poll_row()
+    assert [(tp.partition, tp.offset) for tp in consumer.sought] == [(0, 5)]
+    assert row is not None
+    assert (row.partition, row.offset) == (0, 6)
+
+
 def test_a_kafka_error_among_the_records_is_raised() -> None:
     """An error that the client hands out as a message stops the application instead of being skipped."""
-    consumer = FakeClientConsumer([lambda: [FakeMessage(0, 5), FakeMessage(0, 0, FakeError())]], {})
+    consumer = FakeClientConsumer([lambda: [FakeMessage(0, 5), FakeMessage(0, 0, FakeError())]], {0: 5})
     with pytest.raises(KafkaConsumerException):
         consumer.poll_row()
 
@@ -148,8 +165,9 @@ class FakeWorker:
     """A worker that notes what is asked of it."""
 
     calls: list[str]
+    wants_commit: bool = False
 
-    def before_commit(self, store_of: object, produce: object) -> None:
+    def before_commit(self, store_of: object, output: object) -> None:
         self.calls.append("before_commit")
 
     def after_commit(self, seconds: float) -> None:
@@ -234,7 +252,7 @@ class FakeClientProducer:
         self.records: list[tuple[object, ...]] = []
         self.calls: list[tuple[str, float]] = []
 
-    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: object, **options: object) -> None:
+    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: object, **options: Any) -> None:
         if self.refusals:
             self.refusals -= 1
             raise BufferError
@@ -258,7 +276,7 @@ class FakeClientProducer:
 
 
 def direct_producer(client: FakeClientProducer) -> DirectProducer:
-    producer = DirectProducer(broker_address="localhost:1", transactional=True)
+    producer = DirectProducer(broker_address="localhost:1", transactional=True, extra_config={"client.id": "qb-test"})
     producer._producer._inner_producer = client
     return producer
 

@@ -10,7 +10,6 @@ Environment:
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +50,9 @@ def tear(tearing: Tearing) -> None:
     before_commit, commit = BillingWorker.before_commit, quix_commit.DirectProducer.commit_transaction
     produce_sealing = quix_commit.DirectProducer.produce_sealing
 
-    def torn_before_commit(worker: BillingWorker, store_of: Any, produce: Callable[..., None]) -> None:
+    def torn_before_commit(worker: BillingWorker, store_of: Any, output: Any) -> None:
         tearing.reached(STEPS[0])
-        before_commit(worker, store_of, produce)
+        before_commit(worker, store_of, output)
 
     def torn_produce(producer: quix_commit.DirectProducer, topic: str, **record: Any) -> None:
         produce_sealing(producer, topic, **record)

@@ -206,7 +206,7 @@ def test_help_is_quick_and_needs_no_kafka() -> None:
         [
             sys.executable,
             "-c",
-            listing + "print([m for m in ('quixstreams', 'polars', 'aiohttp') if m in sys.modules])",
+            listing + "print([m for m in ('quixstreams', 'numba', 'aiohttp') if m in sys.modules])",
         ],
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ have the same arrays, so there is one kernel, whichever way the records came.
 
 import ctypes
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,6 @@ from billing.runtime.native.memory import load32, load64
 
 Integers = NDArray[np.int64]
 Headers = list[tuple[str, bytes | None]]
-
-# Runs of one partition beyond which its records are collected rather than taken run by run.
-_MANY_RUNS = 64
 
 
 class RecordBlock:
@@ -59,13 +57,12 @@ class RecordBlock:
         """Give the records back. Doing so twice is allowed."""
 
     def by_partition(self) -> "Iterator[PartitionRecords]":
-        """Yield the records of each partition, in order, in one piece or in several."""
+        """Yield the records of each partition, in order, all of one partition in one piece."""
         if not len(self):
             return
-        cuts = np.flatnonzero(np.diff(self.partitions)) + 1
-        if len(cuts) < _MANY_RUNS:
-            starts, ends = [0, *cuts.tolist()], [*cuts.tolist(), len(self)]
-            for start, end in zip(starts, ends, strict=True):
+        cuts = [0, *(np.flatnonzero(np.diff(self.partitions)) + 1).tolist(), len(self)]
+        if len(set(self.partitions[cuts[:-1]].tolist())) == len(cuts) - 1:
+            for start, end in pairwise(cuts):
                 yield PartitionRecords(self, slice(start, end))
             return
         order = np.argsort(self.partitions, kind="stable")
@@ -129,12 +126,11 @@ class JoinedBlock(RecordBlock):
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self._messages = messages
-        columns = np.empty((6, len(messages)), np.int64)
-        columns[0] = [message.partition() for message in messages]
-        columns[1] = [message.offset() for message in messages]
-        self._values = _join([message.value() for message in messages], columns[2], columns[3])
-        self._keys = _join([message.key() for message in messages], columns[4], columns[5])
-        super().__init__(columns)
+        self._values, values, value_lengths = joined([message.value() for message in messages])
+        self._keys, keys, key_lengths = joined([message.key() for message in messages])
+        partitions = [message.partition() for message in messages]
+        offsets = [message.offset() for message in messages]
+        super().__init__(np.array([partitions, offsets, values, value_lengths, keys, key_lengths], np.int64))
 
     def headers(self, index: int) -> Headers:
         """Return a record's headers."""
@@ -146,15 +142,35 @@ class JoinedBlock(RecordBlock):
         return int(time_ms) if kind else -1
 
 
-def _join(texts: Sequence[bytes | str | None], addresses: Integers, lengths: Integers) -> bytes:
-    """Return the texts as one buffer, and write where in memory each lies, and how long it is."""
+class JoinedValues:
+    """Records of which only the values matter.
+
+    Args:
+        values: these; None is a record without one.
+    """
+
+    def __init__(self, values: Sequence[bytes | None]) -> None:
+        self._originals = values
+        self._buffer, self.values, self.value_lengths = joined(values)
+
+    def __len__(self) -> int:
+        return len(self._originals)
+
+    def value(self, index: int) -> bytes | None:
+        """Return a record's value."""
+        return self._originals[index]
+
+
+def joined(texts: Sequence[bytes | str | None]) -> tuple[bytes, Integers, Integers]:
+    """Return a buffer that holds some texts, and where in memory each lies, and how long it is (-1: there is none).
+
+    The addresses hold for as long as the buffer.
+    """
     parts = [text.encode() if isinstance(text, str) else text for text in texts]
     buffer = b"".join([part for part in parts if part])
-    lengths[:] = [-1 if part is None else len(part) for part in parts]
-    if len(parts):
-        held = np.maximum(lengths, 0)
-        addresses[:] = _address(buffer) + np.cumsum(held) - held
-    return buffer
+    lengths = np.array([-1 if part is None else len(part) for part in parts], np.int64)
+    held = np.maximum(lengths, 0)
+    return buffer, _address(buffer) + np.cumsum(held) - held, lengths
 
 
 def _address(buffer: bytes) -> int:

@@ -5,9 +5,12 @@ is stale looks at the file of the function alone, not at the files of what it ca
 digest of all the kernels' sources, and of the versions that a result depends on.
 """
 
+import atexit
 import hashlib
 import os
 import platform
+import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -43,27 +46,50 @@ def cache_folders() -> list[Path]:
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         return [Path(chosen)]
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return [Path(__file__).parent / "__pycache__", user / "queryable-billing" / "kernels"]
+    return [Path(__file__).parent / "__pycache__", user / "queryable-billing"]
 
 
 def _choose() -> Path | None:
-    """Return the first folder that holds these kernels or can be written."""
+    """Return a folder that can be written, and holds what was compiled before if there is any.
+
+    Numba uses no folder that it may not write to. So kernels that were compiled when an image was built are copied.
+    """
     folders = [folder / f"kernels-{digest()}" for folder in cache_folders()]
-    return next(filter(_is_full, folders), None) or next(filter(_is_writable, folders), None)
+    writable = [folder for folder in folders if _is_writable(folder)]
+    full = [folder for folder in folders if _is_full(folder)]
+    for folder in writable:
+        if folder in full or not full:
+            return folder
+    return _copy_of(full[0], writable) if full else None
 
 
 def _is_full(folder: Path) -> bool:
-    return os.access(folder, os.R_OK | os.X_OK) and any(folder.rglob("*.nbi"))
+    with suppress(OSError):
+        return any(folder.rglob("*.nbi"))
+    return False
 
 
 def _is_writable(folder: Path) -> bool:
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+        return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+    return False
+
+
+def _copy_of(full: Path, writable: list[Path]) -> Path | None:
+    """Return a folder with the kernels of one that cannot be written: one that lasts, or of this process alone."""
+    with suppress(OSError):
+        if not writable:
+            folder = Path(tempfile.mkdtemp(prefix="qb-kernels-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            writable = [folder]
+        shutil.copytree(full, writable[0], dirs_exist_ok=True)
+        return writable[0]
+    return None
 
 
 CACHE_FOLDER = _choose()
-"""Where compiled kernels are kept; None if no folder can be written, and each start compiles anew."""
+"""Where compiled kernels are kept; None if no folder can be written, and each start compiles them anew."""
 
 if CACHE_FOLDER is not None:
     vars(numba.config)["CACHE_DIR"] = str(CACHE_FOLDER)

@@ -3,11 +3,15 @@
 An address is an int64. Nothing here checks a bound: each kernel compares with the end of its record first.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+Whole = Any
+"""A whole number as compiled code has it: 64 bits, signed unless it says so. For mypy anything: Numba infers it."""
 
 
 def _load(width: int) -> Any:
@@ -34,7 +38,7 @@ load64 = _load(64)
 
 
 @intrinsic
-def folded_product(_: Any, left: Any, right: Any) -> Any:
+def _folded_product(_: Any, left: Any, right: Any) -> Any:
     """The 128 bits of a product of two unsigned 64-bit numbers, its upper half xored into its lower one."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -46,8 +50,11 @@ def folded_product(_: Any, left: Any, right: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), generate
 
 
+folded_product = cast(Callable[[Whole, Whole], Whole], _folded_product)
+
+
 @intrinsic
-def prefetch(_: Any, address: Any) -> Any:
+def _prefetch(_: Any, address: Any) -> Any:
     """Ask the processor to bring what lies at an address nearer. Any address is allowed."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -60,3 +67,6 @@ def prefetch(_: Any, address: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(types.int64), generate
+
+
+prefetch = cast(Callable[[Whole], None], _prefetch)

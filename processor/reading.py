@@ -1,0 +1,124 @@
+"""Reads records: the plain ones by a kernel, where they lie; each other by the rules themselves, one by one.
+
+The kernel takes only what it reads exactly as :func:`billing.event.decode_event` would. It never rejects a record.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, decode_event
+from billing.runtime.native.block import Integers, joined
+from processor.kernel.parse import (
+    MICROS,
+    MS,
+    NAME,
+    NAME_LENGTH,
+    ROW_NUMBERS,
+    SLOT,
+    hash_names,
+    parse_records,
+    type_rows,
+)
+
+
+class Records(Protocol):
+    """Records of one input partition: see :class:`billing.runtime.native.block.PartitionRecords`."""
+
+    values: Integers
+    value_lengths: Integers
+
+    def value(self, index: int) -> bytes | None:
+        """Return a record's value, copied."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record that cannot be billed: its position among those read, and why."""
+
+    index: int
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What records say.
+
+    Args:
+        rows: a row for each record, as :mod:`processor.kernel.parse` describes them. They hold addresses: use them
+            before the records are released and before the reader reads again.
+        rejections: the records that cannot be billed, in offset order.
+        exact: how many records were read one by one.
+    """
+
+    rows: NDArray[np.int64]
+    rejections: list[Rejection]
+    exact: int
+
+
+class EventReader:
+    """Reads the records of any partition into rows; it keeps them until it reads again.
+
+    Args:
+        rules: what an event must keep to.
+    """
+
+    def __init__(self, rules: EventRules) -> None:
+        self._rules = rules
+        self._slots = {name: slot for slot, name in enumerate(rules.types)}
+        self._types = type_rows(rules)
+        # Who knows it could make names that collide, and so slow the sums down.
+        self._seed = secrets.randbits(62)
+        self._rows = np.empty((0, ROW_NUMBERS), np.int64)
+        self._rest = np.empty(0, np.int64)
+        self._names = b""
+
+    def read(self, records: Records, now_ms: int) -> Reading:
+        """Read records.
+
+        Args:
+            records: what to read.
+            now_ms: the time against which future event times are measured.
+        """
+        count = len(records)
+        if count > len(self._rows):
+            self._rows, self._rest = np.empty((count, ROW_NUMBERS), np.int64), np.empty(count, np.int64)
+        rows = self._rows[:count]
+        rules = self._rules
+        limits = (rules.max_event_bytes, rules.min_event_ms, now_ms + rules.max_future_ms)
+        left = parse_records(records.values, records.value_lengths, self._types, limits, self._seed, rows, self._rest)
+        rejections = self._read_exactly(records, self._rest[:left].tolist(), rows, now_ms) if left else []
+        return Reading(rows, rejections, left)
+
+    def _read_exactly(
+        self, records: Records, positions: list[int], rows: NDArray[np.int64], now_ms: int
+    ) -> list[Rejection]:
+        """Read records one by one: events into their rows; return what cannot be billed."""
+        accepted, events, rejections = [], [], []
+        for index in positions:
+            try:
+                events.append(decode_event(records.value(index), self._rules, now_ms))
+            except EventRejectedError as error:
+                rejections.append(Rejection(index, error.reason, error.detail))
+            else:
+                accepted.append(index)
+        if events:
+            self._enter(np.array(accepted, np.int64), events, rows)
+        return rejections
+
+    def _enter(self, positions: Integers, events: list[BillableEvent], rows: NDArray[np.int64]) -> None:
+        """Write events into rows."""
+        self._names, addresses, lengths = joined([event.customer.encode() for event in events])
+        rows[positions, MS] = [event.timestamp_ms for event in events]
+        rows[positions, MICROS] = [event.amount_micros for event in events]
+        rows[positions, SLOT] = [self._slots[event.type] for event in events]
+        rows[positions, NAME] = addresses
+        rows[positions, NAME_LENGTH] = lengths
+        hash_names(rows, positions, self._seed)

@@ -1,0 +1,47 @@
+"""Compiles the processor's kernels, so that a start finds them."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from billing.event import EventRules
+from billing.period import month_calendar
+from billing.runtime.native.block import JoinedValues, destroy_all, message_destroyer, read_messages
+from billing.runtime.native.client import native_library
+from billing.runtime.native.producing import BulkProducer
+from billing.sums import TypeTable
+from processor.book import PartitionBook
+from processor.fold import FoldRules
+from processor.reading import EventReader
+
+# A line and an object, one that is left to the exact path, and more than there is room for at first.
+_VALUES = (b"1488142855,Charlie,199.99", b'{"timestamp":"2017-02-26T22:00:55Z","customer":"Zoe","amount":1}', b"")
+_MANY = 2_000
+
+
+class _EmptyStore:
+    """A State that holds nothing."""
+
+    def get(self, _: bytes) -> None:
+        """Return nothing."""
+
+    def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Keep nothing."""
+
+
+def compile_kernels() -> None:
+    """Call each kernel once, as the processor calls it."""
+    rules = FoldRules(EventRules(), month_calendar("UTC"), 0)
+    book = PartitionBook(0, None, rules, TypeTable(rules.events.types), hot_entries=0)
+    reader = EventReader(rules.events)
+    values = [*_VALUES, *(b"1488142855,customer %d,1" % number for number in range(_MANY))]
+    records = JoinedValues(values)
+    book.count(reader.read(records, now_ms=1_490_000_000_000), len(values), 0, 0)
+    deque(book.write(_EmptyStore(), "warm", 0), maxlen=0)
+    library = native_library()
+    if library is not None:
+        none = np.empty(0, np.int64)
+        destroy_all(none, message_destroyer(library))
+        read_messages(none, 0, np.empty((6, 0), np.int64), none)
+        BulkProducer(library, 0, None).produce("topic", 0, [], [])
