@@ -7,6 +7,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 
 from benchmarks.child import ChildError
 from benchmarks.figures import median_outcome
@@ -17,6 +18,14 @@ from benchmarks.rows import PEERS, ROWS, Row
 from benchmarks.stage import Sizes, Stage, set_up
 from benchmarks.truth import InexactError
 
+HELP = {
+    "events": "events of a row that measures a rate",
+    "customers": "customers of a row that has many",
+    "seconds": "time for a row that measures delays or answers",
+    "stock_seconds": "time for the stock pipeline",
+    "close_customers": "customers of a month that is closed",
+    "curve_points": "points of each curve",
+}
 # What makes a row fail, and leaves the others alone.
 _FAILURES = (ChildError, InexactError, PeersMissingError, TooShortError)
 
@@ -31,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(f"{name:12} {(row.__doc__ or '').splitlines()[0]}" for name, row in (ROWS | PEERS).items()))
         return 0
     names = parsed.rows or list(ROWS)
-    sizes = Sizes(parsed.events, parsed.customers, parsed.seconds, parsed.stock_seconds)
+    sizes = Sizes(**{size.name: getattr(parsed, size.name) for size in fields(Sizes) if size.name in HELP})
     with set_up(sizes) as stage:
         print(f"worker on core {stage.worker_cores}, broker on {stage.broker_cores}", flush=True)
         results = [result for name in names if (result := _measured(stage, name, parsed.repeat))]
@@ -64,10 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     parser.add_argument("--repeat", type=_positive, default=1, help="medians of so many repetitions (%(default)s)")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md and the plots")
-    parser.add_argument("--events", type=_positive, default=sizes.events, help="events of a rate (%(default)s)")
-    parser.add_argument("--customers", type=_positive, default=sizes.customers, help="where many (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=sizes.seconds, help="for delays and answers (%(default)s)")
-    parser.add_argument("--stock-seconds", type=float, default=sizes.stock_seconds, help="for stock (%(default)s)")
+    for name, text in HELP.items():
+        flag, default = f"--{name.replace('_', '-')}", getattr(sizes, name)
+        parser.add_argument(flag, type=type(default), default=default, help=f"{text} (%(default)s)")
     return parser
 
 

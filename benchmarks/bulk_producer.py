@@ -5,7 +5,8 @@ All functions that are called here are public API of librdkafka.
 """
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,6 +43,10 @@ _FUNCTIONS = {
     "poll": (_INT, [_POINTER, _INT]),
     "flush": (_INT, [_POINTER, _INT]),
     "destroy": (None, [_POINTER]),
+    "init_transactions": (_POINTER, [_POINTER, _INT]),
+    "begin_transaction": (_POINTER, [_POINTER]),
+    "commit_transaction": (_POINTER, [_POINTER, _INT]),
+    "error_string": (_TEXT, [_POINTER]),
 }
 
 
@@ -89,17 +94,43 @@ class BulkProducer:
             raise RuntimeError(f"{taken} of {len(messages)} records were taken: error {messages['error'].min()}")
         self._library.rd_kafka_poll(self._handle, 0)
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all that is sent within visible at once, at the end; needs the option `transactional.id`.
+
+        Raises:
+            RuntimeError: Kafka's client refuses.
+        """
+        self._succeed(self._library.rd_kafka_init_transactions(self._handle, _FLUSH_MS))
+        self._succeed(self._library.rd_kafka_begin_transaction(self._handle))
+        yield
+        self._succeed(self._library.rd_kafka_commit_transaction(self._handle, _FLUSH_MS))
+
+    def flush(self) -> None:
+        """Wait until Kafka has all that was sent.
+
+        Raises:
+            RuntimeError: it has not in time.
+        """
+        if left := self._library.rd_kafka_flush(self._handle, _FLUSH_MS):
+            raise RuntimeError(f"Kafka did not take all records in {_FLUSH_MS // 1_000} s: error {left}")
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        left = self._library.rd_kafka_flush(self._handle, _FLUSH_MS if kind is None else 0)
-        self._library.rd_kafka_topic_destroy(self._topic)
-        self._library.rd_kafka_destroy(self._handle)
-        if kind is None and left:
-            raise RuntimeError(f"Kafka did not take all records in {_FLUSH_MS // 1_000} s: error {left}")
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self._library.rd_kafka_topic_destroy(self._topic)
+            self._library.rd_kafka_destroy(self._handle)
+
+    def _succeed(self, error: int | None) -> None:
+        if error is not None:
+            raise RuntimeError(self._library.rd_kafka_error_string(error).decode())
 
     def _make(self, options: Mapping[str, object]) -> int:
         text = ctypes.create_string_buffer(_TEXT_SIZE)

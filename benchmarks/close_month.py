@@ -6,6 +6,7 @@ grows with it, memory must not. Prints seconds and the peak memory of the invoic
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -13,16 +14,18 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import Producer
 
+from billing.money import format_micros
 from billing.period import add_months, month_calendar
 from billing.runtime.kafka import ensure_topics
 from billing.settings import Settings
-from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key, encode_progress, encode_sums
+from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, TypeSums, encode_key, encode_progress, encode_sums
 from broker.kafka_broker import KafkaBroker
 from broker.ports import free_port
 
@@ -32,12 +35,14 @@ PARTITIONS = 4
 
 @dataclass(frozen=True)
 class Figures:
-    """What one run of the invoicer took."""
+    """What one run of the invoicer took, and what the newest month's manifest says: invoices, and their exact sum."""
 
     seconds: float
     peak_mib: float
     close_seconds: list[float]
     files_bytes: int
+    invoices: int
+    exact: str
 
 
 class PeakMemory:
@@ -91,18 +96,28 @@ def fill(settings: Settings, customers: int, months: int, updates: int) -> int:
         for month in (add_months(FIRST_MONTH, index) for index in range(months)):
             for number in range(customers):
                 key = CustomerMonthKey(number % PARTITIONS, month, f"customer-{number:07d}")
-                sums = {
-                    "CALL": (update * (number * 37 % 10_000_019 - 500_000), update * 7),
-                    "DATA": (update * (number % 99_991), update * 11),
-                    "MESSAGE": (update * 90_000, update),
-                }
-                produce(producer, topic, encode_key(key), encode_sums(sums))
+                produce(producer, topic, encode_key(key), encode_sums(sums_of(number, update)))
     end_ms = month_calendar(settings.time_zone).bounds_ms(month)[1]
     for partition in range(PARTITIONS):
         progress = Progress(watermark_ms=end_ms - 1, accepted=1, committed_ms=1)
         produce(producer, topic, encode_key(ProgressKey(partition)), encode_progress(progress))
     producer.flush()
     return updates * months * customers
+
+
+def sums_of(number: int, update: int) -> TypeSums:
+    """Return what a customer has used of each type when it is published for the so-manieth time."""
+    return {
+        "CALL": (update * (number * 37 % 10_000_019 - 500_000), update * 7),
+        "DATA": (update * (number % 99_991), update * 11),
+        "MESSAGE": (update * 90_000, update),
+    }
+
+
+def exact_total(customers: int, updates: int) -> str:
+    """Return the sum over all customers of a month, as the manifest of its files writes it."""
+    micros = sum(amount for number in range(customers) for amount, _ in sums_of(number, updates).values())
+    return format_micros(micros)
 
 
 def produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
@@ -115,16 +130,17 @@ def produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
             producer.poll(0.1)
 
 
-def close(settings: Settings, month: str) -> Figures:
-    """Let `qb invoice` close the months up to `month` and return what that took.
+def close(settings: Settings, month: str, before: Sequence[str] = ()) -> Figures:
+    """Let `qb invoice`, behind a command such as `taskset`, close the months up to `month`; return what that took.
 
     Raises:
         SystemExit: it failed.
     """
-    environment = {**os.environ, "QB_BOOTSTRAP_SERVERS": settings.bootstrap_servers, "QB_OUTPUT": str(settings.output)}
+    told = ("bootstrap_servers", "output", "input_topic", "subtotals_topic", "invoices_topic")
+    environment = {**os.environ, **{f"QB_{name.upper()}": str(getattr(settings, name)) for name in told}}
     began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "qb", "invoice", "--month", month, "--now"],
+        [*before, sys.executable, "-m", "qb", "invoice", "--month", month, "--now"],
         env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     peak = PeakMemory(process.pid)
@@ -141,7 +157,8 @@ def close(settings: Settings, month: str) -> Figures:
         float(found[1]) for line in said if (found := re.search(r"month closed .* seconds=([0-9.]+)", line))
     ]
     files_bytes = sum(path.stat().st_size for path in settings.output.rglob("*") if path.is_file())
-    return Figures(seconds, peak.mib, close_seconds, files_bytes)
+    manifest = json.loads((settings.output / month / "manifest.json").read_bytes())
+    return Figures(seconds, peak.mib, close_seconds, files_bytes, manifest["invoices"], manifest["exact"])
 
 
 def show(arguments: argparse.Namespace, figures: Figures) -> None:

@@ -10,9 +10,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.child import Child
 from benchmarks.rate import Rate
+from benchmarks.reading import newest_values
 from benchmarks.runs import watch
-from benchmarks.stage import Filled, Stage, settings_of
-from benchmarks.truth import InexactError, Totals, Truth, add_to, compare, newest_values
+from benchmarks.stage import Filled, Stage
+from benchmarks.truth import InexactError, Totals, Truth, add_to, compare
 from billing.event import DEFAULT_TYPES
 
 FOLDER = Path(__file__).parent / "peers"
@@ -120,8 +121,7 @@ def check_output(stage: Stage, output: str, partitions: int, truth: Truth) -> No
     Raises:
         InexactError: they differ.
     """
-    settings = settings_of({"QB_BOOTSTRAP_SERVERS": stage.servers})
-    compare(truth.totals(), peer_totals(newest_values(settings, output, partitions)), "totals")
+    compare(truth.totals(), peer_totals(newest_values(stage.servers, output, partitions)), "totals")
 
 
 def peer_totals(latest: dict[bytes, bytes]) -> Totals:

@@ -32,10 +32,15 @@ class Rate:
 
 
 class Samples:
-    """Counts as they grow; the same count again is not noted, since it says only that somebody looked."""
+    """Counts as they grow; the same count again is not noted, since it says only that somebody looked.
 
-    def __init__(self) -> None:
+    Args:
+        rough_from: the moment to count from if there are too few counts to leave the start out; None: that is an error.
+    """
+
+    def __init__(self, rough_from: float | None = None) -> None:
         self._samples: list[Sample] = []
+        self._rough_from = rough_from
 
     def note(self, seconds: float, events: int, cpu_seconds: float) -> None:
         """Take in a count."""
@@ -48,7 +53,10 @@ class Samples:
         Raises:
             TooShortError: there are too few counts.
         """
-        return steady([sample for sample in self._samples if sample.events >= warm_events])
+        warm = [sample for sample in self._samples if sample.events >= warm_events]
+        if len(warm) < 2 and self._rough_from is not None:
+            warm = [Sample(self._rough_from, 0, 0.0), *self._samples[-1:]]
+        return steady(warm)
 
 
 def steady(samples: Sequence[Sample]) -> Rate:

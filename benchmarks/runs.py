@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.child import Child, ChildError, Part
 from benchmarks.rate import Rate, Samples
-from benchmarks.stage import Filled, Stage, settings_of
+from benchmarks.stage import COMMIT_SECONDS, Filled, Stage
 from benchmarks.truth import check_subtotals
 
 POLL_SECONDS = 0.02
@@ -30,21 +30,23 @@ class Run:
     environment: dict[str, str]
 
 
-def run_processor(stage: Stage, filled: Filled, keep: bool = False) -> Run:
-    """Let ``qb process`` count a topic on the worker's core, check its totals, and return what that took.
+def run_processor(stage: Stage, filled: Filled, commit_seconds: float = COMMIT_SECONDS) -> Run:
+    """Let ``qb process`` count a topic on the worker's core, check its totals, delete its State; return what that took.
 
-    Its State is deleted afterwards unless it is to be kept.
+    Raises:
+        InexactError: its totals are not those of the events.
+        ChildError: it ended.
     """
     name = stage.new_name("run")
     environment = stage.environment(name, filled.topic, filled.shape.partitions)
+    environment["QB_COMMIT_INTERVAL_SECONDS"] = str(commit_seconds)
     with Part("process", stage.worker_cores, stage.log(name), environment, "QB_PROCESSOR_PORT") as part:
         samples = watch(stage, filled, name, [part])
         peak_mib = part.memory_mib()
-    check_subtotals(settings_of(environment), filled.shape.partitions, filled.truth)
+    check_subtotals(stage.servers, environment["QB_SUBTOTALS_TOPIC"], filled.shape.partitions, filled.truth)
     state = Path(environment["QB_STATE_DIR"])
     state_mib = sum(path.stat().st_size for path in state.rglob("*") if path.is_file()) / _MIB
-    if not keep:
-        shutil.rmtree(state, ignore_errors=True)
+    shutil.rmtree(state, ignore_errors=True)
     return Run(samples.rate(), peak_mib, state_mib, environment)
 
 
@@ -54,7 +56,7 @@ def watch(stage: Stage, filled: Filled, group: str, children: Sequence[Child]) -
     Raises:
         ChildError: it did not come to that.
     """
-    samples = Samples()
+    samples = Samples(time.monotonic() if stage.sizes.rough else None)
     for committed in committed_offsets(stage.servers, filled.topic, filled.shape.partitions, group):
         samples.note(time.monotonic(), committed, sum(child.cpu_seconds() for child in children))
         if committed >= filled.events:
@@ -101,7 +103,9 @@ def _measured(stage: Stage, module: str, arguments: list[str]) -> Rate:
         raise ChildError(f"{module} told no rate: {child.last_words()}") from error
 
 
-def wait_for(condition: Callable[[], bool], what: str, children: Sequence[Child]) -> float:
+def wait_for(
+    condition: Callable[[], bool], what: str, children: Sequence[Child], poll_seconds: float = POLL_SECONDS
+) -> float:
     """Wait until a condition holds and return the moment at which it did.
 
     Raises:
@@ -113,5 +117,5 @@ def wait_for(condition: Callable[[], bool], what: str, children: Sequence[Child]
             raise ChildError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
         for child in children:
             child.require_running()
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)
     return time.monotonic()

@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.packed import Packed
-from benchmarks.truth import Truth
+from benchmarks.truth import NAME_DIGITS, Truth
 from billing.event import DEFAULT_TYPES
 from billing.period import add_months, month_calendar
 
 FIRST_MONTH = "2024-01"
 SEED = 1
 CHUNK = 250_000
-# A name ends in so many digits, which number the customer.
-NAME_DIGITS = 6
 
 _MOST_CENTS = 100_000
 _WIDEST_TIME = 13
@@ -68,6 +66,10 @@ class Shape:
     def month_names(self) -> list[str]:
         """The months, oldest first."""
         return [add_months(FIRST_MONTH, index) for index in range(self.months)]
+
+
+# What others are compared with.
+PLAIN = Shape("plain")
 
 
 @dataclass(frozen=True)

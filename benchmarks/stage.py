@@ -31,12 +31,18 @@ class Sizes:
         customers: of a row that measures many customers.
         seconds: of a row that measures delays or answers.
         stock_seconds: given to the stock pipeline.
+        close_customers: of a month that is closed.
+        curve_points: of each curve, first and last included.
+        rough: whether a rate with too few commits counts from the program's start instead of failing: for tests.
     """
 
-    events: int = 6_000_000
+    events: int = 12_000_000
     customers: int = 1_000_000
     seconds: float = 10.0
     stock_seconds: float = 10.0
+    close_customers: int = 100_000
+    curve_points: int = 4
+    rough: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Stage:
     """A broker and what runs around it.
 
     The worker has the first core; the broker, and whoever produces or watches, has the others. With one core they
-    share it.
+    share it. What one row leaves for another, if that runs too, are the settings of a deployment, in `kept`.
     """
 
     def __init__(self, servers: str, directory: Path, sizes: Sizes, cores: Sequence[int]) -> None:
@@ -63,6 +69,7 @@ class Stage:
         self.cores = list(cores)
         self._filled: dict[tuple[Shape, int], Filled] = {}
         self._names = 0
+        self.kept: dict[str, dict[str, str]] = {}
 
     @property
     def worker_cores(self) -> list[int]:
@@ -111,7 +118,7 @@ class Stage:
         topic = f"{self.new_name(shape.name)}.incoming"
         self.environment(topic.removesuffix(".incoming"), topic, shape.partitions)
         maker, began = EventMaker(shape), time.monotonic()
-        with BulkProducer(self.servers, topic) as producer:
+        with on_cores(self.cores), BulkProducer(self.servers, topic) as producer:
             for chunk in maker.chunks(events):
                 producer.send(chunk.payloads, chunk.keys, chunk.partitions)
         print(f"  {events:,} events of shape {shape.name} in {time.monotonic() - began:.1f} s", flush=True)
@@ -136,14 +143,21 @@ def end_offsets(servers: str, topic: str, partitions: int) -> list[int]:
 
 
 @contextmanager
+def on_cores(cores: Sequence[int]) -> Iterator[None]:
+    """Let this thread, and those that it starts meanwhile, run on other cores: while nothing is measured."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
 def set_up(sizes: Sizes) -> Iterator[Stage]:
     """Start a broker on its cores, and stop it in the end; this process stays on the broker's cores."""
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="qb-bench-") as name:
         directory = Path(name)
-        os.sched_setaffinity(0, cores[1:] or cores)
-        try:
-            with KafkaBroker(directory / "kafka", free_port()) as broker:
-                yield Stage(broker.bootstrap_servers, directory, sizes, cores)
-        finally:
-            os.sched_setaffinity(0, cores)
+        with on_cores(cores[1:] or cores), KafkaBroker(directory / "kafka", free_port()) as broker:
+            yield Stage(broker.bootstrap_servers, directory, sizes, cores)

@@ -1,18 +1,26 @@
 """What the events of a benchmark add up to, and whether a topic of subtotals says the same."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.reading import newest_values
 from billing.event import DEFAULT_TYPES
-from billing.runtime.topic_reader import TopicReader
-from billing.settings import Settings
-from billing.subtotal import CustomerMonthKey, HourKey, ProgressKey, decode_key, decode_progress, decode_subtotal
+from billing.subtotal import (
+    CustomerMonthKey,
+    HourKey,
+    ProgressKey,
+    TypeSums,
+    decode_key,
+    decode_progress,
+    decode_subtotal,
+)
 
 HOUR_MS = 3_600_000
 MICROS_PER_CENT = 10_000
+# A customer's name ends in so many digits, which are its number.
+NAME_DIGITS = 6
 
 Integers = NDArray[np.int64]
 # (whose, type) -> [micros, count]; whose: (month, customer) or the hour's start in milliseconds.
@@ -60,6 +68,31 @@ class Truth:
             np.add.at(sums[1], places, 1)
         self.accepted += len(cents)
 
+    def with_customer(self, name: str) -> "Truth":
+        """Return the same with one more customer, whose name ends in the next number."""
+        truth = replace(self, names=[*self.names, name])
+        truth.customers[:, : self.customers.shape[1]] = self.customers
+        truth.hours[:] = self.hours
+        return truth
+
+    def take(self, of: CustomerMonthKey | HourKey, sums: TypeSums) -> None:
+        """Take in what a product's record says of a customer's month or an hour.
+
+        Raises:
+            InexactError: there is no such customer, month or hour.
+        """
+        try:
+            if isinstance(of, CustomerMonthKey):
+                number = int(of.customer[-NAME_DIGITS:])
+                compare(self.names[number], of.customer, "customers")
+                array, row = self.customers, number * len(self.months) + self.months.index(of.month)
+            else:
+                array, row = self.hours, (of.hour_start_ms - self.first_ms) // HOUR_MS
+            for type_, amounts in sums.items():
+                array[:, row * len(DEFAULT_TYPES) + DEFAULT_TYPES.index(type_)] += amounts
+        except (IndexError, ValueError):
+            raise InexactError(f"no event was of {of}") from None
+
     @property
     def micros(self) -> int:
         """The sum of all."""
@@ -79,44 +112,25 @@ class Truth:
         return found
 
 
-def check_subtotals(settings: Settings, partitions: int, truth: Truth) -> None:
+def check_subtotals(servers: str, topic: str, partitions: int, truth: Truth) -> None:
     """Compare the committed subtotals and progress with the truth.
 
     Raises:
         InexactError: they differ.
     """
-    latest = newest_values(settings, settings.subtotals_topic, partitions)
-    progress = [decode_progress(value) for key, value in latest.items() if isinstance(decode_key(key), ProgressKey)]
-    counts = sum(one.accepted for one in progress), sum(one.rejected_total for one in progress)
-    compare((truth.accepted, truth.rejected), counts, "accepted and rejected")
-    compare(truth.totals(), product_totals(latest), "totals")
-
-
-def newest_values(settings: Settings, topic: str, partitions: int) -> dict[bytes, bytes]:
-    """Return the newest committed value of each key of a topic."""
-    latest: dict[bytes, bytes] = {}
-    with TopicReader(settings, topic, partitions) as reader:
-        for batch in reader.read_to_end():
-            latest |= {record.key: record.value for record in batch if record.key and record.value}
-    return latest
-
-
-def product_totals(latest: Mapping[bytes, bytes]) -> Totals:
-    """Add up what `billing.subtotals` holds."""
-    found: Totals = {}
-    for key, value in latest.items():
+    found = Truth(truth.names, truth.months, truth.first_ms, truth.end_ms)
+    for key, value in newest_values(servers, topic, partitions).items():
         decoded = decode_key(key)
         if isinstance(decoded, ProgressKey):
+            progress = decode_progress(value)
+            found.accepted += progress.accepted
+            found.rejected += progress.rejected_total
             continue
         for of, sums in decode_subtotal(decoded, value).items():
-            whose = (of.month, of.customer) if isinstance(of, CustomerMonthKey) else _hour(of)
-            for type_, (micros, count) in sums.items():
-                add_to(found, (whose, type_), micros, count)
-    return found
-
-
-def _hour(of: HourKey) -> int:
-    return of.hour_start_ms
+            found.take(of, sums)
+    compare((truth.accepted, truth.rejected), (found.accepted, found.rejected), "accepted and rejected")
+    compare(True, np.array_equal(truth.customers, found.customers), "totals of customers")
+    compare(True, np.array_equal(truth.hours, found.hours), "totals of hours")
 
 
 def add_to(totals: Totals, key: tuple[tuple[str, str] | int, str], micros: int, count: int) -> None:

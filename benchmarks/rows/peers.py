@@ -2,8 +2,9 @@
 
 from benchmarks.figures import Figure, Outcome, at_least, at_most
 from benchmarks.peer_jobs import PEERS, build, run_peer
-from benchmarks.rows.processor import PLAIN, bare_rate, describe, plot_of
+from benchmarks.rows.processor import bare_rate, describe, plot_of
 from benchmarks.runs import run_processor
+from benchmarks.shapes import PLAIN
 from benchmarks.stage import Stage
 
 # How many times a peer's rate the processor's should be.

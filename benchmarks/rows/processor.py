@@ -3,10 +3,9 @@
 from benchmarks.figures import Figure, Outcome, Plot, at_least, bars
 from benchmarks.rate import Rate
 from benchmarks.runs import run_bare, run_processor, run_stock
-from benchmarks.shapes import Form, Names, Shape
+from benchmarks.shapes import PLAIN, Form, Names, Shape
 from benchmarks.stage import Filled, Stage
 
-PLAIN = Shape("plain")
 # What is compared with the plain one, and how much of its rate should be left.
 OTHERS = {
     "JSON": (Shape("json", form=Form.JSON), 0.6),

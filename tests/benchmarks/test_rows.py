@@ -1,7 +1,11 @@
 """Each row of the benchmarks runs, in numbers too small to tell anything, and notices totals that are wrong."""
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +17,14 @@ from benchmarks.rows import ROWS
 from benchmarks.runs import run_bare, run_processor
 from benchmarks.shapes import EventMaker, Shape
 from benchmarks.stage import Sizes, Stage
-from benchmarks.truth import InexactError, compare
+from benchmarks.truth import InexactError, Truth, compare
 from tests.conftest import Kafka
 
-pytestmark = [pytest.mark.slow("benchmarks"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.spread, pytest.mark.slow("benchmarks"), pytest.mark.timeout(600)]
 
-SMALL = Sizes(events=400_000, customers=2_000, seconds=2.0, stock_seconds=2.0)
+SMALL = Sizes(
+    events=200_000, customers=2_000, seconds=2.0, stock_seconds=1.0, close_customers=500, curve_points=2, rough=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +49,41 @@ def test_wrong_totals_are_noticed(stage: Stage) -> None:
     filled.truth.customers[0, 0] += 10_000
     with pytest.raises(InexactError):
         run_processor(stage, filled)
+
+
+@pytest.mark.parametrize("name", ["two", "visible"])
+def test_a_row_with_events_of_its_own_notices_wrong_totals(
+    stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A truth in which each amount is a cent too high fails it."""
+    right: Callable[..., None] = Truth.add
+
+    def wrong(truth: Truth, *columns: Any) -> None:
+        *others, cents = columns
+        right(truth, *others, cents + 1)
+
+    monkeypatch.setattr(Truth, "add", wrong)
+    with pytest.raises(InexactError):
+        ROWS[name](stage)
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "wrong", "error"),
+    [
+        ("catch-up", "exporter.produce", lambda written: replace(written, micros=written.micros + 1), ChildError),
+        ("close", "invoicer.exact_total", lambda total: f"{total}1", InexactError),
+    ],
+)
+def test_a_row_that_reads_subtotals_notices_wrong_totals(
+    stage: Stage, name: str, what: str, wrong: Callable[[Any], Any], error: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What they should add up to is something else."""
+    module, function = f"benchmarks.rows.{what}".rsplit(".", 1)
+    right = getattr(import_module(module), function)
+    monkeypatch.setattr(f"{module}.{function}", lambda *arguments: wrong(right(*arguments)))
+    with pytest.raises(error):
+        ROWS[name](stage)
 
 
 def test_records_that_are_missing_are_noticed(stage: Stage) -> None:
