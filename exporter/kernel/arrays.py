@@ -36,7 +36,7 @@ class MonthArrays(NamedTuple):
     """The sums of one month: a row for each customer and input partition, those of a customer in a chain.
 
     Args:
-        heads: code of a customer -> the first row of the chain, -1 without any.
+        heads: code of a customer -> one more than the first row of the chain, 0 without any.
         present: code of a customer -> whether the chain's sums are not all zero.
         nexts: row -> the next one of its customer, -1 behind the last.
         owners: row -> the input partition; its complement if the row's sums are kept elsewhere, being too large.

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from billing.runtime.native.compiled import compiled, inlined
+from billing.runtime.native.compiled import compiled
 from billing.runtime.native.memory import folded_product, load8, load64
 from exporter.kernel.arrays import Bytes, Codes, Integers, NameArrays, Whole
+from exporter.kernel.inlining import inlined
 
 _TAG_SHIFT = 32
 
@@ -30,26 +31,26 @@ def hashed(address: Whole, length: Whole, seed: Whole) -> Whole:
 @inlined
 def find(names: NameArrays, address: Whole, length: Whole, tag: Whole) -> Whole:
     """Return the code of a name, -1 if it is not known. `tag` is its hash."""
-    mask = names.slots.shape[0] - 1
+    text, starts, slots, _ = names
+    mask = slots.shape[0] - 1
     at = tag & mask
     while True:
-        entry = names.slots[at]
+        entry = slots[at]
         if entry < 0:
             return -1
         if entry >> _TAG_SHIFT == tag:
             code = entry & 0xFFFFFFFF
-            if _is_same(names, code, address, length):
+            start = starts[code]
+            if starts[code + 1] - start == length and is_same(text, start, address, length):
                 return code
         at = (at + 1) & mask
 
 
 @inlined
-def _is_same(names: NameArrays, code: Whole, address: Whole, length: Whole) -> bool:
-    start = names.starts[code]
-    if names.starts[code + 1] - start != length:
-        return False
+def is_same(text: Bytes, start: Whole, address: Whole, length: Whole) -> bool:
+    """Say whether the same bytes lie at a place of a text and at an address."""
     place = 0
-    while place < length and names.text[start + place] == load8(address + place):
+    while place < length and text[start + place] == load8(address + place):
         place += 1
     return bool(place == length)
 
@@ -57,12 +58,10 @@ def _is_same(names: NameArrays, code: Whole, address: Whole, length: Whole) -> b
 @inlined
 def has_room(names: NameArrays, length: Whole) -> bool:
     """Say whether a further name of so many bytes can be added: three quarters of the table are used at most."""
-    count = names.sizes[0]
-    return bool(
-        4 * (count + 1) <= 3 * names.slots.shape[0]
-        and count + 1 < names.starts.shape[0]
-        and names.starts[count] + length <= names.text.shape[0]
-    )
+    text, starts, slots, sizes = names
+    count = sizes[0]
+    fits = starts[count] + length <= text.shape[0] and count + 1 < starts.shape[0]
+    return bool(fits and 4 * (count + 1) <= 3 * slots.shape[0])
 
 
 @inlined
@@ -71,13 +70,14 @@ def add(names: NameArrays, address: Whole, length: Whole, tag: Whole) -> Whole:
 
     Whoever looks meanwhile finds the whole name or none: its entry in the table comes last.
     """
-    code = names.sizes[0]
-    start = names.starts[code]
+    text, starts, slots, sizes = names
+    code = sizes[0]
+    start = starts[code]
     for place in range(length):
-        names.text[start + place] = load8(address + place)
-    names.starts[code + 1] = start + length
-    names.sizes[0] = code + 1
-    enter(names.slots, tag << _TAG_SHIFT | code)
+        text[start + place] = load8(address + place)
+    starts[code + 1] = start + length
+    sizes[0] = code + 1
+    enter(slots, tag << _TAG_SHIFT | code)
     return code
 
 
@@ -120,8 +120,9 @@ def rehash(old: Integers, new: Integers) -> None:
 @compiled
 def join_names(names: NameArrays, codes: Codes, joined: Bytes) -> None:
     """Put the names of some codes one behind the other."""
+    text, starts, _, _ = names
     at = 0
     for code in codes:
-        for place in range(names.starts[code], names.starts[code + 1]):
-            joined[at] = names.text[place]
+        for place in range(starts[code], starts[code + 1]):
+            joined[at] = text[place]
             at += 1

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from billing.runtime.native.compiled import compiled, inlined
-from exporter.kernel.arrays import Bytes, Codes, Integers, MonthArrays, NameArrays, Whole
+from billing.runtime.native.compiled import compiled
+from exporter.kernel.arrays import Bytes, Codes, Counts, Integers, MonthArrays, NameArrays, Whole
+from exporter.kernel.inlining import inlined
 
 LEFT_OUT = 0
 """The customer has no such figure."""
@@ -32,26 +33,29 @@ def measure(codes: Codes, month: MonthArrays, slot: Whole, by_count: bool, figur
         figures: gets the figures.
         kinds: gets LEFT_OUT, IN_COLUMNS or ELSEWHERE.
     """
+    heads, present, nexts, owners, totals, counts, _, _ = month
     for place in range(codes.shape[0]):
         code = codes[place]
-        if code >= month.heads.shape[0] or month.present[code] == 0:
+        if code >= heads.shape[0] or present[code] == 0:
             kinds[place] = LEFT_OUT
         else:
-            kinds[place], figures[place] = _figure(month, month.heads[code], slot, by_count)
+            kinds[place], figures[place] = _figure(heads[code] - 1, nexts, owners, totals, counts, slot, by_count)
 
 
 @inlined
-def _figure(month: MonthArrays, row: Whole, slot: Whole, by_count: bool) -> tuple[Whole, Whole]:
+def _figure(
+    row: Whole, nexts: Codes, owners: Codes, totals: Integers, counts: Counts, slot: Whole, by_count: bool
+) -> tuple[Whole, Whole]:
     upper, lower, events = np.int64(0), np.int64(0), np.int64(0)
-    first, behind = (0, month.totals.shape[1]) if slot == ALL_TYPES else (slot, slot + 1)
+    first, behind = (0, totals.shape[1]) if slot == ALL_TYPES else (slot, slot + 1)
     while row >= 0:
-        if month.owners[row] < 0:
+        if owners[row] < 0:
             return ELSEWHERE, np.int64(0)
-        for at in range(first, min(behind, month.totals.shape[1])):
-            events += np.int64(month.counts[row, at])
-            upper += month.totals[row, at] >> 32
-            lower += month.totals[row, at] & _LOW
-        row = month.nexts[row]
+        for at in range(first, min(behind, totals.shape[1])):
+            events += np.int64(counts[row, at])
+            upper += totals[row, at] >> 32
+            lower += totals[row, at] & _LOW
+        row = nexts[row]
     if slot != ALL_TYPES and events == 0:
         return LEFT_OUT, np.int64(0)
     if by_count:
@@ -121,11 +125,12 @@ def _merge(codes: Codes, first: Whole, middle: Whole, end: Whole, scratch: Codes
 @inlined
 def is_before(names: NameArrays, left: Whole, right: Whole) -> bool:
     """Say whether a name comes before another one: the order of UTF-8 is that of code points."""
-    at, other = names.starts[left], names.starts[right]
-    end, other_end = names.starts[left + 1], names.starts[right + 1]
+    text, starts, _, _ = names
+    at, other = starts[left], starts[right]
+    end, other_end = starts[left + 1], starts[right + 1]
     while at < end and other < other_end:
-        if names.text[at] != names.text[other]:
-            return bool(names.text[at] < names.text[other])
+        if text[at] != text[other]:
+            return bool(text[at] < text[other])
         at += 1
         other += 1
     return bool(end - at < other_end - other)
@@ -139,13 +144,14 @@ def name_keys(names: NameArrays, codes: Codes, keys: Integers) -> None:
     """
     if codes.shape[0] == 0:
         return
+    text, starts, _, _ = names
     skipped = _common_length(names, codes)
     for place in range(codes.shape[0]):
         key = np.int64(0)
-        start = names.starts[codes[place]] + skipped
+        start, end = starts[codes[place]] + skipped, starts[codes[place] + 1]
         # Seven bytes keep the number positive.
         for at in range(7):
-            byte = names.text[start + at] if start + at < names.starts[codes[place] + 1] else 0
+            byte = text[start + at] if start + at < end else 0
             key = key << 8 | np.int64(byte)
         keys[place] = key
 
@@ -153,13 +159,14 @@ def name_keys(names: NameArrays, codes: Codes, keys: Integers) -> None:
 @inlined
 def _common_length(names: NameArrays, codes: Codes) -> Whole:
     """Return how many bytes all names begin with alike."""
-    first = names.starts[codes[0]]
-    length = names.starts[codes[0] + 1] - first
+    text, starts, _, _ = names
+    first = starts[codes[0]]
+    length = starts[codes[0] + 1] - first
     for code in codes:
-        start = names.starts[code]
-        length = min(length, names.starts[code + 1] - start)
+        start = starts[code]
+        length = min(length, starts[code + 1] - start)
         place = 0
-        while place < length and names.text[start + place] == names.text[first + place]:
+        while place < length and text[start + place] == text[first + place]:
             place += 1
         length = place
     return length
@@ -180,10 +187,11 @@ def place_of(codes: Codes, names: NameArrays, name: Bytes) -> Whole:
 
 @inlined
 def _is_before_text(names: NameArrays, code: Whole, name: Bytes) -> bool:
-    start, length = names.starts[code], names.starts[code + 1] - names.starts[code]
+    text, starts, _, _ = names
+    start, length = starts[code], starts[code + 1] - starts[code]
     for place in range(min(length, name.shape[0])):
-        if names.text[start + place] != name[place]:
-            return bool(names.text[start + place] < name[place])
+        if text[start + place] != name[place]:
+            return bool(text[start + place] < name[place])
     return bool(length < name.shape[0])
 
 

@@ -5,8 +5,9 @@ Any other record is left to :mod:`exporter.model.decoding`, which also says what
 
 import numpy as np
 
-from billing.runtime.native.compiled import compiled, inlined
-from exporter.kernel.arrays import Bytes, Integers, NameArrays, ParsedArrays, Whole
+from billing.runtime.native.compiled import compiled
+from exporter.kernel.arrays import Bytes, Counts, Integers, NameArrays, ParsedArrays, Whole
+from exporter.kernel.inlining import inlined
 from exporter.kernel.names import add, find, has_room, hashed
 from exporter.kernel.scan import FAILED, byte_at, eight_at, read_integer, read_month, read_natural, read_type, skip
 from exporter.kernel.utf8 import is_utf8
@@ -54,9 +55,10 @@ def parse(
         parsed: what is read; its sums are zeros before.
     """
     partitions, offsets, values, value_lengths, keys, key_lengths = block
+    kinds, inputs, numbers, codes, totals, counts = parsed
     for index in range(first, partitions.shape[0]):
         if offsets[index] < next_offsets[partitions[index]]:
-            parsed.kinds[index] = OLD
+            kinds[index] = OLD
             continue
         key_end = keys[index] + key_lengths[index]
         input_, month, name = _read_key(keys[index], key_end)
@@ -68,12 +70,12 @@ def parse(
             if number < 0 or (code < 0 and not has_room(names, length)):
                 return index
             end = values[index] + value_lengths[index]
-            is_plain = _read_value(values[index], end, type_text, type_ends, parsed, index)
+            is_plain = _read_value(values[index], end, type_text, type_ends, totals[index], counts[index])
             if is_plain and (code >= 0 or is_utf8(name, length)):
                 kind = PLAIN
-                parsed.inputs[index], parsed.months[index] = input_, number
-                parsed.codes[index] = code if code >= 0 else add(names, name, length, tag)
-        parsed.kinds[index] = kind
+                inputs[index], numbers[index] = input_, number
+                codes[index] = code if code >= 0 else add(names, name, length, tag)
+        kinds[index] = kind
         next_offsets[partitions[index]] = offsets[index] + 1
     return partitions.shape[0]
 
@@ -99,7 +101,7 @@ def _read_key(address: Whole, end: Whole) -> tuple[Whole, Whole, Whole]:
 
 @inlined
 def _read_value(
-    address: Whole, end: Whole, type_text: Bytes, type_ends: Integers, parsed: ParsedArrays, index: Whole
+    address: Whole, end: Whole, type_text: Bytes, type_ends: Integers, totals: Integers, counts: Counts
 ) -> bool:
     """Read the sums of a value, and say whether it has the plain form and any events."""
     if eight_at(address, end) != _HEAD or eight_at(address + 8, end) != _MORE_HEAD:
@@ -118,9 +120,9 @@ def _read_value(
         at = skip(at, end, _CLOSE)
         if at == FAILED or count > _MOST_COUNT:
             return False
-        if parsed.totals[index, slot] != 0 or parsed.counts[index, slot] != 0:
+        if totals[slot] != 0 or counts[slot] != 0:
             return False
-        parsed.totals[index, slot], parsed.counts[index, slot] = total, count
+        totals[slot], counts[slot] = total, count
         has_events |= count > 0
         following = byte_at(at, end)
         at += 1

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from billing.runtime.native.compiled import inlined
 from billing.runtime.native.memory import load8, load64
 from exporter.kernel.arrays import Bytes, Integers, Whole
+from exporter.kernel.inlining import inlined
+from exporter.kernel.names import is_same
 
 # 10^18 - 1 fits into 63 bits.
 _MOST_DIGITS = 18
@@ -84,19 +85,12 @@ def read_type(address: Whole, end: Whole, text: Bytes, ends: Integers, hint: Who
     """
     if byte_at(address, end) != _QUOTE:
         return 0, FAILED
-    slots = ends.shape[0]
-    for number in range(slots):
-        slot = (hint + number) % slots
+    slots, slot = ends.shape[0], hint
+    for _ in range(slots):
+        slot = slot if slot < slots else 0
         start = ends[slot - 1] if slot > 0 else 0
         length = ends[slot] - start
-        if length > 0 and byte_at(address + 1 + length, end) == _QUOTE and _is_text(address + 1, text, start, length):
+        if length > 0 and byte_at(address + 1 + length, end) == _QUOTE and is_same(text, start, address + 1, length):
             return slot, address + length + 2
+        slot += 1
     return 0, FAILED
-
-
-@inlined
-def _is_text(address: Whole, text: Bytes, start: Whole, length: Whole) -> bool:
-    place = 0
-    while place < length and load8(address + place) == text[start + place]:
-        place += 1
-    return bool(place == length)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from billing.runtime.native.compiled import compiled, inlined
+from billing.runtime.native.compiled import compiled
 from exporter.kernel.arrays import StageArrays, Whole
+from exporter.kernel.inlining import inlined
 
 
 @inlined
@@ -16,11 +17,12 @@ def _place(number: Whole, code: Whole) -> Whole:
 @inlined
 def staged_row(staged: StageArrays, number: Whole, code: Whole) -> Whole:
     """Return the row of a customer and month among the staged ones, -1 if there is none."""
-    mask = staged.slots.shape[0] - 1
+    slots, codes, months, _, _, _, _ = staged
+    mask = slots.shape[0] - 1
     at = np.int64(_place(number, code)) & mask
-    while staged.slots[at] >= 0:
-        row = staged.slots[at]
-        if staged.codes[row] == code and staged.months[row] == number:
+    while slots[at] >= 0:
+        row = slots[at]
+        if codes[row] == code and months[row] == number:
             return np.int64(row)
         at = (at + 1) & mask
     return np.int64(-1)
@@ -29,22 +31,24 @@ def staged_row(staged: StageArrays, number: Whole, code: Whole) -> Whole:
 @inlined
 def new_staged_row(staged: StageArrays, number: Whole, code: Whole) -> Whole:
     """Return a row of zeros for a customer and month that has none. There must be room for it."""
-    row = staged.sizes[0]
-    staged.sizes[0] += 1
-    staged.codes[row], staged.months[row], staged.is_exact[row] = code, number, 0
-    staged.totals[row, :] = 0
-    staged.counts[row, :] = 0
+    _, codes, months, is_exact, totals, counts, sizes = staged
+    row = sizes[0]
+    sizes[0] += 1
+    codes[row], months[row], is_exact[row] = code, number, 0
+    totals[row, :] = 0
+    counts[row, :] = 0
     _enter(staged, row)
     return row
 
 
 @inlined
 def _enter(staged: StageArrays, row: Whole) -> None:
-    mask = staged.slots.shape[0] - 1
-    at = np.int64(_place(staged.months[row], staged.codes[row])) & mask
-    while staged.slots[at] >= 0:
+    slots, codes, months, _, _, _, _ = staged
+    mask = slots.shape[0] - 1
+    at = np.int64(_place(months[row], codes[row])) & mask
+    while slots[at] >= 0:
         at = (at + 1) & mask
-    staged.slots[at] = row
+    slots[at] = row
 
 
 @compiled

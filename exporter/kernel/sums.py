@@ -5,8 +5,9 @@ Sums of differences are told in two halves, since they may outgrow 64 bits: the 
 
 import numpy as np
 
-from billing.runtime.native.compiled import compiled, inlined
-from exporter.kernel.arrays import Integers, MonthArrays, ParsedArrays, StageArrays, Whole
+from billing.runtime.native.compiled import compiled
+from exporter.kernel.arrays import Codes, Counts, Integers, MonthArrays, ParsedArrays, StageArrays, Whole
+from exporter.kernel.inlining import inlined
 from exporter.kernel.staged import new_staged_row, staged_row
 
 UPPER, LOWER, COUNT = 0, 1, 2
@@ -16,16 +17,15 @@ _LOW = 0xFFFFFFFF
 
 
 @inlined
-def row_of(month: MonthArrays, code: Whole, owner: Whole) -> tuple[Whole, bool]:
-    """Return the row of a customer and partition, -1 if there is none; and whether all of the chain is in columns."""
+def row_of(row: Whole, nexts: Codes, owners: Codes, owner: Whole) -> tuple[Whole, bool]:
+    """Return the row of a partition in the chain from `row` on, -1 if there is none; and whether all is in columns."""
     found, is_plain = np.int64(-1), True
-    row: Whole = month.heads[code] if code < month.heads.shape[0] else -1
     while row >= 0:
-        if month.owners[row] < 0:
+        if owners[row] < 0:
             is_plain = False
-        elif month.owners[row] == owner:
-            found = row
-        row = month.nexts[row]
+        elif owners[row] == owner:
+            found = np.int64(row)
+        row = nexts[row]
     return found, is_plain
 
 
@@ -52,49 +52,52 @@ def put(
         month: where they are entered.
         differences: what the month gets more than it had, added to what is there.
     """
-    width = parsed.totals.shape[1]
+    _, inputs, _, codes, parsed_totals, parsed_counts = parsed
+    heads, present, nexts, owners, totals, counts, active, _ = month
+    width = parsed_totals.shape[1]
     for place in range(first, positions.shape[0]):
         position = positions[place]
-        code, owner, difference = parsed.codes[position], parsed.inputs[position], differences[groups[place]]
-        row, is_plain = row_of(month, code, owner)
-        if not is_plain or (month.heads[code] >= 0 and month.present[code] == 0):
+        code, owner, difference = codes[position], inputs[position], differences[groups[place]]
+        row, is_plain = row_of(heads[code] - 1, nexts, owners, owner)
+        if not is_plain or (heads[code] > 0 and present[code] == 0):
             return place
         if row < 0:
             row = _new_row(month, code, owner)
-        for slot in range(month.totals.shape[1]):
-            total = parsed.totals[position, slot] if slot < width else 0
-            count = np.int64(parsed.counts[position, slot]) if slot < width else 0
-            _differ(difference, slot, -1, month.totals[row, slot], month.counts[row, slot])
+        for slot in range(totals.shape[1]):
+            total = parsed_totals[position, slot] if slot < width else 0
+            count = np.int64(parsed_counts[position, slot]) if slot < width else 0
+            _differ(difference, slot, -1, totals[row, slot], counts[row, slot])
             _differ(difference, slot, 1, total, count)
-            before = _events_of(month, code, slot)
-            month.totals[row, slot], month.counts[row, slot] = total, count
-            month.active[slot] += np.int64(_events_of(month, code, slot) > 0) - np.int64(before > 0)
+            others = _events_of(heads[code] - 1, nexts, counts, slot) - counts[row, slot]
+            active[slot] += np.int64(others + count > 0) - np.int64(others + counts[row, slot] > 0)
+            totals[row, slot], counts[row, slot] = total, count
     return positions.shape[0]
 
 
 @inlined
 def _new_row(month: MonthArrays, code: Whole, owner: Whole) -> Whole:
     """Return a row of zeros for a customer; the first one keeps its place, which is the customer's."""
-    row = month.sizes[0]
-    month.sizes[0] += 1
-    month.owners[row] = owner
-    month.totals[row, :] = 0
-    month.counts[row, :] = 0
-    head = month.heads[code]
+    heads, present, nexts, owners, totals, counts, _, sizes = month
+    row = sizes[0]
+    sizes[0] += 1
+    owners[row] = owner
+    totals[row, :] = 0
+    counts[row, :] = 0
+    head = heads[code] - 1
     if head < 0:
-        month.heads[code], month.nexts[row], month.present[code] = row, -1, 1
-        month.sizes[1] += 1
+        heads[code], nexts[row], present[code] = row + 1, -1, 1
+        sizes[1] += 1
     else:
-        month.nexts[row], month.nexts[head] = month.nexts[head], row
+        nexts[row], nexts[head] = nexts[head], row
     return row
 
 
 @inlined
-def _events_of(month: MonthArrays, code: Whole, slot: Whole) -> Whole:
-    events, row = np.int64(0), month.heads[code]
+def _events_of(row: Whole, nexts: Codes, counts: Counts, slot: Whole) -> Whole:
+    events = np.int64(0)
     while row >= 0:
-        events += np.int64(month.counts[row, slot])
-        row = month.nexts[row]
+        events += np.int64(counts[row, slot])
+        row = nexts[row]
     return events
 
 
@@ -123,24 +126,28 @@ def stage(
         staged: where they are kept.
         difference: what these sums have more than those that they take the place of, added to what is there.
     """
-    width = parsed.totals.shape[1]
+    _, _, _, codes, parsed_totals, parsed_counts = parsed
+    heads, _, nexts, owners, shown_totals, shown_counts, _, _ = month
+    _, _, _, is_exact, totals, counts, _ = staged
+    width, shown_width = parsed_totals.shape[1], shown_totals.shape[1]
     for place in range(first, positions.shape[0]):
         position = positions[place]
-        code = parsed.codes[position]
+        code = codes[position]
         row = staged_row(staged, number, code)
-        shown, is_plain = row_of(month, code, owner)
-        if not is_plain or (row >= 0 and staged.is_exact[row] != 0):
+        head = heads[code] - 1 if code < heads.shape[0] else -1
+        shown, is_plain = row_of(head, nexts, owners, owner)
+        if not is_plain or (row >= 0 and is_exact[row] != 0):
             return place
         is_first = row < 0
         if is_first:
             row = new_staged_row(staged, number, code)
-        for slot in range(staged.totals.shape[1]):
-            total = parsed.totals[position, slot] if slot < width else 0
-            count = np.int64(parsed.counts[position, slot]) if slot < width else 0
+        for slot in range(totals.shape[1]):
+            total = parsed_totals[position, slot] if slot < width else 0
+            count = np.int64(parsed_counts[position, slot]) if slot < width else 0
             if not is_first:
-                _differ(difference, slot, -1, staged.totals[row, slot], staged.counts[row, slot])
-            elif shown >= 0 and slot < month.totals.shape[1]:
-                _differ(difference, slot, -1, month.totals[shown, slot], month.counts[shown, slot])
+                _differ(difference, slot, -1, totals[row, slot], counts[row, slot])
+            elif shown >= 0 and slot < shown_width:
+                _differ(difference, slot, -1, shown_totals[shown, slot], shown_counts[shown, slot])
             _differ(difference, slot, 1, total, count)
-            staged.totals[row, slot], staged.counts[row, slot] = total, count
+            totals[row, slot], counts[row, slot] = total, count
     return positions.shape[0]

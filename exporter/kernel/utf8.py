@@ -1,8 +1,8 @@
 """Whether bytes are UTF-8, as Python takes it: no overlong form, no surrogate, nothing above U+10FFFF."""
 
-from billing.runtime.native.compiled import inlined
 from billing.runtime.native.memory import load8
 from exporter.kernel.arrays import Whole
+from exporter.kernel.inlining import inlined
 
 
 @inlined

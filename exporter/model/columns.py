@@ -61,7 +61,7 @@ class MonthColumns:
 
     def sums(self, code: int) -> Sums | None:
         """Return what a customer has over all input partitions; None if nothing."""
-        return self._added_up(int(self._arrays.heads[code])) if self.has(code) else None
+        return self._added_up(self._head(code)) if self.has(code) else None
 
     def partial(self, code: int, partition: int) -> Sums | None:
         """Return what an input partition has for a customer; None if nothing is kept of that."""
@@ -106,7 +106,7 @@ class MonthColumns:
         """Replace what an input partition has for a customer; None takes it away. Return what there is more."""
         before = self.sums(code)
         self._replace(code, partition, sums or NO_SUMS)
-        after = self._added_up(int(self._arrays.heads[code]))
+        after = self._added_up(self._head(code))
         self._note(code, before, after)
         return minus(after, before or NO_SUMS)
 
@@ -124,7 +124,7 @@ class MonthColumns:
 
     def _piece(self, codes: Codes) -> Iterator[tuple[int, Sums]]:
         arrays = self._arrays
-        rows = arrays.heads[codes]
+        rows = arrays.heads[codes] - 1
         table = np.empty((len(codes), 2 * arrays.totals.shape[1]), np.int64)
         table[:, ::2], table[:, 1::2] = arrays.totals[rows], arrays.counts[rows]
         is_alone = (arrays.nexts[rows] == NONE) & (arrays.owners[rows] >= 0)
@@ -133,9 +133,12 @@ class MonthColumns:
         ):
             yield code, tuple(numbers) if alone else self._added_up(row)
 
+    def _head(self, code: int) -> int:
+        return int(self._arrays.heads[code]) - 1 if 0 <= code < len(self._arrays.heads) else NONE
+
     def _row(self, code: int, partition: int) -> int:
         arrays = self._arrays
-        row = int(arrays.heads[code]) if 0 <= code < len(arrays.heads) else NONE
+        row = self._head(code)
         while row != NONE and arrays.owners[row] not in (partition, ~partition):
             row = int(arrays.nexts[row])
         return row
@@ -164,10 +167,10 @@ class MonthColumns:
 
     def _append(self, code: int, partition: int) -> int:
         arrays = self._arrays
-        row, head = int(arrays.sizes[0]), int(arrays.heads[code])
+        row, head = int(arrays.sizes[0]), self._head(code)
         arrays.sizes[0] += 1
         if head == NONE:
-            arrays.heads[code], arrays.nexts[row] = row, NONE
+            arrays.heads[code], arrays.nexts[row] = row + 1, NONE
         else:
             arrays.nexts[row], arrays.nexts[head] = arrays.nexts[head], row
         arrays.owners[row] = partition
@@ -186,7 +189,7 @@ class MonthColumns:
 
     def _move_to_end(self, code: int) -> None:
         """Let a customer that has come back stand behind those that were there meanwhile."""
-        arrays, head = self._changing(1, code + 1, 0), int(self._arrays.heads[code])
+        arrays, head = self._changing(1, code + 1, 0), self._head(code)
         row = int(arrays.sizes[0])
         if head == row - 1:
             return
@@ -195,4 +198,4 @@ class MonthColumns:
             column[row] = column[head]
         if head in self._exact:
             self._exact[row] = self._exact.pop(head)
-        arrays.heads[code] = row
+        arrays.heads[code] = row + 1

@@ -1,8 +1,11 @@
-"""The arrays of a month: made, lengthened, copied."""
+"""The arrays of a month: made, lengthened, copied.
+
+They are made four times as long as what they hold: memory that was never touched is not taken, and copying is.
+"""
 
 import numpy as np
 
-from exporter.kernel.arrays import NONE, MonthArrays
+from exporter.kernel.arrays import MonthArrays
 from exporter.model.names import longer
 
 _FIRST_ROWS = 64
@@ -49,10 +52,10 @@ def with_room(arrays: MonthArrays, rows: int, customers: int, width: int) -> Mon
     if width > arrays.totals.shape[1]:
         arrays = _wider(arrays, width)
     if customers > len(arrays.heads):
-        arrays = _for_customers(arrays, customers + customers // 8 + _FIRST_ROWS)
+        arrays = _for_customers(arrays, customers + 3 * len(arrays.heads))
     used = int(arrays.sizes[0])
     if used + rows > len(arrays.nexts):
-        arrays = _with_rows(arrays, used, rows + used // 2)
+        arrays = _with_rows(arrays, used, rows + 3 * used)
     return arrays
 
 
@@ -66,11 +69,9 @@ def _wider(arrays: MonthArrays, width: int) -> MonthArrays:
 
 
 def _for_customers(arrays: MonthArrays, customers: int) -> MonthArrays:
-    heads = np.full(customers, NONE, np.int32)
-    heads[: len(arrays.heads)] = arrays.heads
-    return arrays._replace(
-        heads=heads, present=longer(arrays.present, len(arrays.present), customers - len(arrays.heads))
-    )
+    used = len(arrays.heads)
+    more = customers - used
+    return arrays._replace(heads=longer(arrays.heads, used, more), present=longer(arrays.present, used, more))
 
 
 def _with_rows(arrays: MonthArrays, used: int, more: int) -> MonthArrays:

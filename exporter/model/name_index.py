@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from exporter.kernel.arrays import Codes
-from exporter.kernel.order import name_keys, place_of, sort_ties
+from exporter.kernel.order import place_of
+from exporter.model.name_order import by_name
 from exporter.model.names import Names, as_bytes
 from exporter.model.ordered import MOST_CHANGES_AT_ONCE
 from exporter.model.run import Wanted
@@ -71,8 +72,11 @@ class NameIndex:
     def _sorted(self) -> tuple[Codes, Codes]:
         count, old = len(self._names), self._base
         if old is None or count - len(old) > max(MOST_CHANGES_AT_ONCE, len(old) // _RESORT_SHARE):
-            return _by_name(self._names, 0, count), np.zeros(0, np.int32)
-        return old, _by_name(self._names, len(old), count)
+            return self._by_name(0, count), np.zeros(0, np.int32)
+        return old, self._by_name(len(old), count)
+
+    def _by_name(self, first: int, end: int) -> Codes:
+        return by_name(self._names, np.arange(first, end, dtype=np.int32))
 
     def _names_in(self, codes: Codes, prefix: str, after: str, wanted: Wanted) -> Iterator[str]:
         arrays, size = self._names.arrays, _FIRST_PIECE
@@ -84,14 +88,3 @@ class NameIndex:
                 if name != after or not after:
                     yield name
             start, size = start + size, min(2 * size, _MOST_PIECE)
-
-
-def _by_name(names: Names, first: int, end: int) -> Codes:
-    """Return codes in the order of their names."""
-    codes = np.arange(first, end, dtype=np.int32)
-    keys = np.empty(len(codes), np.int64)
-    name_keys(names.arrays, codes, keys)
-    order = np.argsort(keys)
-    keys, codes = keys[order], codes[order]
-    sort_ties(keys, codes, names.arrays)
-    return codes

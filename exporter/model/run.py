@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from exporter.kernel.arrays import Codes, Integers
-from exporter.kernel.order import place_of, sort_ties
+from exporter.kernel.order import place_of
+from exporter.model.name_order import order_ties
 from exporter.model.names import Names, as_bytes
 
 # What is read of a run at first, and at most, at once: few ask for more than the first ten.
@@ -30,7 +31,7 @@ class Run:
         order = np.argsort(keys)
         self._names = names
         self._keys, self.codes = keys[order], codes[order]
-        sort_ties(self._keys, self.codes, names.arrays)
+        order_ties(names, self._keys, self.codes)
 
     def __len__(self) -> int:
         return len(self.codes)
