@@ -1,6 +1,7 @@
 """Money as integers of micros (10^-6 of the currency unit): parsed exactly, summed exactly, rounded once."""
 
 import re
+from functools import lru_cache
 
 from billing.currency import minor_digits
 
@@ -60,6 +61,7 @@ def format_micros(micros: int) -> str:
     return f"{'-' if micros < 0 else ''}{units}.{fraction:06d}"
 
 
+@lru_cache(maxsize=1_024)
 def micros_per_minor(currency: str) -> int:
     """Return the micros of a currency's minor unit: 10,000 for the cent of EUR, 1,000,000 for JPY, 1,000 for KWD."""
     return int(10 ** (FRACTION_DIGITS - minor_digits(currency)))

@@ -40,6 +40,7 @@ def to_milliseconds(timestamp: int) -> int:
     return timestamp if timestamp >= FIRST_MS_TIMESTAMP else timestamp * MS_PER_SECOND
 
 
+@lru_cache(maxsize=1_024)
 def format_timestamp(timestamp_ms: int) -> str:
     """Return an event time as RFC 3339 in UTC, ``2017-02-26T22:14:15Z``, with milliseconds only if it has any."""
     moment = datetime.fromtimestamp(timestamp_ms // MS_PER_SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")

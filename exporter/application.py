@@ -9,6 +9,7 @@ from billing.runtime.http_guard import watched
 from exporter.datasource.routes import ROUTES as DATASOURCE
 from exporter.metrics.endpoint import ROUTES as METRICS
 from exporter.metrics.endpoint import install as install_metrics
+from exporter.rest.answers import ANSWERS, Answers
 from exporter.rest.customers import ROUTES as CUSTOMERS
 from exporter.rest.front import ROUTES as FRONT
 from exporter.rest.invoices import ROUTES as INVOICES
@@ -55,6 +56,7 @@ def create_app(context: Context, resources: Iterable[Resource] = ()) -> web.Appl
     app[CONTEXT] = context
     app[POOL] = Pool()
     app[BROADCAST] = Broadcast(context, app[POOL].soon)
+    app[ANSWERS] = Answers()
     app[OPENAPI] = dump(openapi(context, ROUTES))
     install_metrics(app, context)
     add_routes(app, ROUTES)

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from structlog.processors import LogfmtRenderer
-from structlog.stdlib import BoundLogger, filter_by_level
+from structlog.stdlib import BoundLogger
 from structlog.typing import EventDict, WrappedLogger
 
 # Whatever would end the line or command the terminal it is shown on.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Between the line that logs and the standard library's logger there are three calls of structlog.
-_CALLER = 4
+# Between the line that logs and the standard library's logger there are four calls, three of them of structlog.
+_CALLER = 5
+# Of each method of a logger.
+_LEVELS = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()} | {"exception": logging.ERROR}
 _render_facts = LogfmtRenderer(bool_as_flag=False)
 
 
@@ -30,7 +32,16 @@ def get_logger(name: str) -> BoundLogger:
     Args:
         name: the module's `__name__`.
     """
-    return BoundLogger(logging.getLogger(name), [filter_by_level, _message_and_facts], {})
+    return _FilteringLogger(logging.getLogger(name), [_message_and_facts], {})
+
+
+class _FilteringLogger(BoundLogger):
+    """Looks at the level before anything is done with the facts."""
+
+    def _proxy_to_logger(self, method_name: str, event: str | None = None, *event_args: str, **event_kw: Any) -> Any:
+        if self._logger.isEnabledFor(_LEVELS[method_name]):
+            return super()._proxy_to_logger(method_name, event, *event_args, **event_kw)
+        return None
 
 
 def client_logger() -> logging.Logger:

@@ -126,8 +126,8 @@ class ReadModel:
         if not self._lock.acquire(blocking=False):
             raise NotNowError
         try:
-            with self.reading(at_once=True) as view:
-                yield view
+            self._check_known()
+            yield View(self.cube, self.intakes.values(), self.invoices, self.version, at_once=True)
         finally:
             self._lock.release()
 

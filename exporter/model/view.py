@@ -117,7 +117,9 @@ class View:
     @property
     def as_of_ms(self) -> int | None:
         """The newest event time counted, in milliseconds; None before the first event."""
-        return max((p.watermark_ms for p in self.progress().values() if p.watermark_ms >= 0), default=None)
+        shown = (intake.shown_progress for intake in self.intakes)
+        newest_ms = max((progress.watermark_ms for progress in shown if progress is not None), default=-1)
+        return newest_ms if newest_ms >= 0 else None
 
     def progress(self) -> dict[int, Progress]:
         """Return the progress of each input partition, in their order."""
@@ -190,6 +192,15 @@ class View:
     def customer(self, customer: str, month: str) -> Sums | None:
         """Return what a customer has in a month; None if nothing."""
         return self.customers(month).get(customer)
+
+    def newest_of(self, customer: str) -> tuple[str, Sums] | None:
+        """Return the newest month in which a customer has events, and what it has there; None if there is none."""
+        code = self.cube.all_names.find(customer)
+        for month in sorted(self.cube.months, reverse=True):
+            sums = self.cube.months[month].columns.sums(code)
+            if sums is not None:
+                return month, sums
+        return None
 
     def customer_months(self, customer: str) -> list[str]:
         """Return the months in which a customer has events, oldest first."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from exporter.model.view import View
+from exporter.rest.answers import ANSWERS
 from exporter.rest.documents import Documents
 from exporter.web.context import context_of
 from exporter.web.json_body import json_response
@@ -41,6 +42,28 @@ async def answering(
         return make(Documents(context, view))
 
     return await ask(request, question, at_once)
+
+
+async def answering_again(request: web.Request, make: Callable[[Documents], web.Response]) -> web.Response:
+    """Do the same with an answer that many ask for and that follows from the path and the state alone.
+
+    While nothing has changed, it is not made again, and nobody waits for the model.
+    """
+    asked, answers = request.rel_url.raw_path_qs, request.app[ANSWERS]
+    version = context_of(request).model.shown_version
+    if etag_of(version) not in request.headers.get("If-None-Match", ""):
+        found = answers.find(asked, version)
+        if found is not None:
+            return found
+    told: list[int] = []
+
+    def made(documents: Documents) -> web.Response:
+        told.append(documents.view.version)
+        return make(documents)
+
+    response = await answering(request, made)
+    answers.remember(asked, told[-1], response)
+    return response
 
 
 def etag_of(version: int) -> str:

@@ -9,7 +9,7 @@ from aiohttp import web
 from billing.sums import Sums, event_count
 from exporter.model.figures import only_slot
 from exporter.model.view import Sort, View, measure_of
-from exporter.rest.answer import answer, answering, state_headers
+from exporter.rest.answer import answer, answering, answering_again, state_headers
 from exporter.rest.csv_body import csv_bytes, wants_csv
 from exporter.rest.cursor import Cursor, Selection, decode, encode
 from exporter.rest.documents import Documents, require_month
@@ -41,15 +41,16 @@ async def one_customer(request: web.Request) -> web.Response:
     customer, asked = request.match_info["customer"], read_month(request)
 
     def answered(documents: Documents) -> web.Response:
-        view = documents.view
-        month = asked or max(view.customer_months(customer), default=None)
-        sums = None if month is None else view.customer(customer, month)
-        if month is None or sums is None:
+        if asked is None:
+            month, sums = documents.view.newest_of(customer) or ("", None)
+        else:
+            month, sums = asked, documents.view.customer(customer, asked)
+        if sums is None:
             when = f" in {month}" if month else ""
             raise ProblemError(404, "unknown_customer", f"customer {customer[:200]!r} has no events{when}")
         return answer(documents, documents.customer(customer, month, sums))
 
-    return await answering(request, answered)
+    return await answering_again(request, answered)
 
 
 async def list_customers(request: web.Request) -> web.Response:

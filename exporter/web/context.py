@@ -59,4 +59,4 @@ CONTEXT = web.AppKey("context", Context)
 
 def context_of(request: web.Request) -> Context:
     """Return what an endpoint works with."""
-    return request.config_dict[CONTEXT]
+    return request.app[CONTEXT]

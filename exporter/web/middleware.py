@@ -4,7 +4,8 @@ import ipaddress
 import re
 import socket
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
 from aiohttp import hdrs, web
 
@@ -74,7 +75,8 @@ async def check_host(request: web.Request, handler: Handler) -> web.StreamRespon
     return await handler(request)
 
 
-def is_allowed_host(host: str, allowed: Collection[str], listening: str) -> bool:
+@lru_cache(maxsize=64)
+def is_allowed_host(host: str, allowed: tuple[str, ...], listening: str) -> bool:
     """Say whether a Host header names this server.
 
     Args:

@@ -131,12 +131,12 @@ POOL = web.AppKey("pool", Pool)
 
 async def work(request: web.Request, what: Callable[[], Result]) -> Result:
     """Return what `what` returns, done by a thread: it may take long, but asks nothing of the model."""
-    return await request.config_dict[POOL].soon.run(what)
+    return await request.app[POOL].soon.run(what)
 
 
 async def ask(request: web.Request, question: Question[Answer], at_once: bool = True) -> Answer:
     """Return the answer to a question, see :meth:`Pool.ask`."""
-    return await request.config_dict[POOL].ask(request, question, at_once)
+    return await request.app[POOL].ask(request, question, at_once)
 
 
 def _fulfil(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], work: Callable[[], Any]) -> None:
