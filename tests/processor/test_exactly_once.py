@@ -68,9 +68,11 @@ def _origin(record: Record) -> tuple[bytes, bytes]:
     return headers["source-partition"], headers["source-offset"]
 
 
-@pytest.fixture
-def pipeline(kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipeline]:
-    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, kafka=SHORT_SESSION) as pipeline:
+@pytest.fixture(params=["native", pytest.param("through Python", marks=pytest.mark.slow("exactness through Python"))])
+def pipeline(request: pytest.FixtureRequest, kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipeline]:
+    """A pipeline whose processors read in one of the two ways."""
+    options = {"kafka": SHORT_SESSION, "native_reading": request.param == "native"}
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, **options) as pipeline:
         yield pipeline
 
 
