@@ -283,7 +283,18 @@ class Settings(BaseModel):
         True, "read records where the Kafka client has them; false: through Python, slower", "process"
     )
     hot_table_entries: int = setting(
-        500_000, "customer-months kept in memory per input partition between commits", "process", ge=0
+        1_000_000,
+        "sums kept in memory between commits by a processor, whatever its partitions: of customers and months, and of "
+        "hours. A million take some 200 MB",
+        "process",
+        ge=0,
+    )
+    state_buffer_bytes: int = setting(
+        134_217_728,
+        "memory in which a processor's State gathers writes, shared by the input partitions; its log on disk is about "
+        "as large",
+        "process",
+        ge=8_388_608,
     )
     processor_host: str = setting("0.0.0.0", "address on which the processor serves metrics and health", "process")
     processor_port: int = setting(

@@ -16,7 +16,7 @@ from billing.runtime.logs import get_logger
 from billing.runtime.part_server import part_served
 from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import stop_on_signals
-from billing.runtime.topic_check import widen_changelog
+from billing.runtime.topic_check import look_at, widen_changelog
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from billing.topics import LARGEST_RECORD_BYTES
@@ -25,6 +25,7 @@ from processor.failures import is_unpacking_refused, log_failure, sort_failure
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
 from processor.quix_adapter import BatchingApplication
+from processor.state_options import StateOptions, state_options
 from processor.subtotals_place import check_subtotals_place
 from processor.worker import BillingWorker
 
@@ -147,7 +148,9 @@ class Processor:
             widen_changelog(admin, settings)
             fast = swift(settings, largest_batch_bytes(admin, settings.input_topic))
             fetching = careful(settings) if self._careful else fast
-            application = make_application(settings, worker, fetching, self._pulse.beat)
+            partitions = look_at(admin, [settings.input_topic]).topics[settings.input_topic].partitions
+            state = state_options(settings.state_buffer_bytes, partitions)
+            application = make_application(settings, worker, state, fetching, self._pulse.beat)
             self._running = application, worker
             application.run()
         except Exception as error:
@@ -202,12 +205,14 @@ def make_worker(
 def make_application(
     settings: Settings,
     worker: BillingWorker,
+    state: StateOptions,
     fetching: Mapping[str, object] | None = None,
     on_poll: Callable[[], None] = lambda: None,
 ) -> BatchingApplication:
     """Return the Quix application around a worker; `on_poll` is called each time it asks for records.
 
-    Its topics must exist. `fetching` are the options of :mod:`billing.runtime.fetching`, the careful ones if not given.
+    Its topics must exist. `state` are the options of State's stores, `fetching` those of
+    :mod:`billing.runtime.fetching`, the careful ones if not given.
     """
     return BatchingApplication(
         worker,
@@ -221,6 +226,7 @@ def make_application(
         consumer_group=settings.consumer_group,
         commit_interval=settings.commit_interval_seconds,
         state_dir=settings.state_dir / settings.instance,
+        rocksdb_options=state,
         loglevel=None,
         consumer_extra_config={
             "client.id": f"qb-{settings.instance}",

@@ -30,15 +30,16 @@ from processor.kernel.table import KEY_MONTH
 from processor.reading import Reading
 from processor.sums_table import SumsTable
 
-# With less in memory no commit comes early.
-_LEAST_FULL = 100_000
-
 
 class Store(Protocol):
     """The State of one input partition, in the transaction that is open."""
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
+        ...
+
+    def get_committed(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Return the values of keys, or None, as they were before the open transaction."""
         ...
 
     def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
@@ -60,18 +61,15 @@ class PartitionBook:
         progress: how far its State counts; None if State is empty.
         rules: what a fold keeps to.
         types: what sums are packed with.
-        hot_entries: how many records' sums may stay in memory between commits; past that all are read again from State.
     """
 
-    def __init__(
-        self, partition: int, progress: Progress | None, rules: FoldRules, types: TypeTable, hot_entries: int
-    ) -> None:
+    def __init__(self, partition: int, progress: Progress | None, rules: FoldRules, types: TypeTable) -> None:
         self.partition = partition
         self.progress = progress or Progress(time_zone=rules.calendar.zone.key)
         self._types = types
+        self._rules = rules
         self._table = SumsTable(rules)
         self._encoder = ChangesEncoder(partition, rules.calendar, types)
-        self._hot_entries = hot_entries
         # How many rows, and which blocks of hours, hold what State holds.
         self._known_rows = 0
         self._known_blocks: set[int] = set()
@@ -82,11 +80,6 @@ class PartitionBook:
     def is_dirty(self) -> bool:
         """Whether records were counted since the last :meth:`write`."""
         return bool(self._record_times_ms)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there is so much in memory that it is time for a commit."""
-        return len(self._table) > max(self._hot_entries, _LEAST_FULL)
 
     @property
     def hot_entries(self) -> int:
@@ -131,8 +124,13 @@ class PartitionBook:
         self._table.customers.written()
         self._table.hours.written()
         self._record_times_ms = []
-        if self.hot_entries > self._hot_entries:
-            self._forget()
+
+    def forget(self) -> None:
+        """Hold nothing in memory: all was written, and is read again from State. Do so between two commits alone."""
+        self._table = SumsTable(self._rules)
+        self._known_rows = 0
+        self._known_blocks.clear()
+        self._holds_all = False
 
     def _changes(self, instance: str, now_ms: int) -> Iterator[Changes]:
         yield from self._encoder.customers(self._table.customers)
@@ -152,8 +150,8 @@ class PartitionBook:
         new, self._known_rows = range(self._known_rows, len(customers)), len(customers)
         if self._holds_all or not new:
             return
-        for row, key in zip(new, self._encoder.customer_keys(customers, new), strict=True):
-            data = store.get(key)
+        keys = self._encoder.customer_keys(customers, new)
+        for row, data in zip(new, store.get_committed(keys), strict=True):
             if data is not None:
                 sums = self._types.pack(decode_sums(data))
                 self._learn_types()
@@ -167,9 +165,8 @@ class PartitionBook:
         self._known_blocks |= new
         if self._holds_all:
             return
-        for block_start_ms in sorted(new):
-            block = HourBlockKey(self.partition, block_start_ms)
-            data = store.get(encode_key(block))
+        blocks = [HourBlockKey(self.partition, block_start_ms) for block_start_ms in sorted(new)]
+        for block, data in zip(blocks, store.get_committed([encode_key(block) for block in blocks]), strict=True):
             for second, types in ({} if data is None else decode_hours(data)).items():
                 sums = self._types.pack(types)
                 self._learn_types()
@@ -180,13 +177,6 @@ class PartitionBook:
         self._table.customers.make_room_for_types(len(self._types.names))
         self._table.hours.make_room_for_types(len(self._types.names))
         self._encoder.learn_types()
-
-    def _forget(self) -> None:
-        self._table.customers.clear()
-        self._table.hours.clear()
-        self._known_rows = 0
-        self._known_blocks.clear()
-        self._holds_all = False
 
 
 def _count_reasons(counts: Mapping[str, int], reasons: list[Reason]) -> Mapping[str, int]:

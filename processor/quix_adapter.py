@@ -45,6 +45,7 @@ with warnings.catch_warnings(record=True):
     from quixstreams.models.messagecontext import MessageContext
     from quixstreams.processing import ProcessingContext
     from quixstreams.state.exceptions import InvalidStoreChangelogOffset, StateRecoveryOffsetOutOfRange
+    from quixstreams.state.rocksdb.options import RocksDBOptions
 
 __all__ = [
     "BatchingApplication",
@@ -52,6 +53,7 @@ __all__ = [
     "InvalidStoreChangelogOffset",
     "KafkaConsumerException",
     "KafkaProducerDeliveryError",
+    "RocksDBOptions",
     "StateRecoveryOffsetOutOfRange",
     "Topic",
 ]

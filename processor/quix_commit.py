@@ -101,6 +101,11 @@ class _TransactionStore:
         data: bytes | None = self.transaction.get_bytes(key=key, prefix=b"")
         return data
 
+    def get_committed(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        family = self.transaction._partition.get_or_create_column_family("default")
+        found: Sequence[bytes | None] = family.get(list(keys)) if keys else []
+        return found
+
     def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         if not keys:
             return

@@ -91,13 +91,6 @@ class SumsRows:
         """Note that nothing has changed since now."""
         clear_dirty(self.arrays)
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self.arrays.counters[:] = 0
-        for array in (self.arrays.slots, self.arrays.sums, self.arrays.flags):
-            array[:] = 0
-        self.wide.clear()
-
 
 @dataclass(frozen=True, slots=True)
 class Added:

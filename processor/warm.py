@@ -26,6 +26,10 @@ class _EmptyStore:
     def get(self, _: bytes) -> None:
         """Return nothing."""
 
+    def get_committed(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return nothing for each."""
+        return [None] * len(keys)
+
     def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         """Keep nothing."""
 
@@ -33,7 +37,7 @@ class _EmptyStore:
 def compile_kernels() -> None:
     """Call each kernel once, as the processor calls it."""
     rules = FoldRules(EventRules(), month_calendar("UTC"), 0)
-    book = PartitionBook(0, None, rules, TypeTable(rules.events.types), hot_entries=0)
+    book = PartitionBook(0, None, rules, TypeTable(rules.events.types))
     reader = EventReader(rules.events)
     values = [*_VALUES, *(b"1488142855,customer %d,1" % number for number in range(_MANY))]
     records = JoinedValues(values)

@@ -19,6 +19,9 @@ from processor.takeover import Takeover, check_takeover, check_zone
 
 logger = get_logger(__name__)
 
+# With fewer sums in memory than that no commit comes early.
+LEAST_EARLY_ENTRIES = 100_000
+
 
 class BillingWorker:
     """Counts the records of the input partitions it is given. See :class:`processor.quix_commit.BatchWorker`.
@@ -74,15 +77,13 @@ class BillingWorker:
         progress = read_progress(store, takeover.partition)
         check_takeover(self._settings.input_topic, takeover, progress, self._settings.start_from_retained)
         check_zone(self._settings.input_topic, takeover.partition, progress, self._settings.time_zone)
-        self._books[takeover.partition] = PartitionBook(
-            takeover.partition, progress, self._rules, self._types, self._settings.hot_table_entries
-        )
+        self._books[takeover.partition] = PartitionBook(takeover.partition, progress, self._rules, self._types)
         logger.info("partition taken over", partition=takeover.partition, next_offset=takeover.committed_offset)
 
     @property
     def wants_commit(self) -> bool:
         """Whether so much is in memory that a commit should not wait until it is due."""
-        return any(book.is_full for book in self._books.values())
+        return self._hot_entries() > max(self._settings.hot_table_entries, LEAST_EARLY_ENTRIES)
 
     def count(self, records: PartitionRecords) -> None:
         """Read records and add them to the sums of their partition, in memory."""
@@ -116,6 +117,7 @@ class BillingWorker:
         for record in self._rejected:
             produce_rejected(output.produce, self._settings.rejected_topic, record)
         self._rejected = []
+        self._keep_within_memory()
 
     def after_commit(self, seconds: float) -> None:
         """Count what is committed now."""
@@ -131,3 +133,13 @@ class BillingWorker:
         self._uncommitted = Uncommitted()
         if partitions:
             logger.info("partitions released", partitions=sorted(partitions))
+
+    def _hot_entries(self) -> int:
+        return sum(book.hot_entries for book in self._books.values())
+
+    def _keep_within_memory(self) -> None:
+        """Let the largest books forget, until the rest have no more sums in memory than they may."""
+        for book in sorted(self._books.values(), key=lambda book: book.hot_entries, reverse=True):
+            if self._hot_entries() <= self._settings.hot_table_entries:
+                break
+            book.forget()

@@ -12,5 +12,8 @@ class MemoryStore(dict[bytes, bytes]):
         self.reads += 1
         return super().get(key)
 
+    def get_committed(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.get(key) for key in keys]
+
     def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         self.update(zip(keys, values, strict=True))
