@@ -139,17 +139,16 @@ def close(settings: Settings, month: str, before: Sequence[str] = ()) -> Figures
     told = ("bootstrap_servers", "output", "input_topic", "subtotals_topic", "invoices_topic")
     environment = {**os.environ, **{f"QB_{name.upper()}": str(getattr(settings, name)) for name in told}}
     began = time.monotonic()
-    process = subprocess.Popen(
+    said = []
+    with subprocess.Popen(
         [*before, sys.executable, "-m", "qb", "invoice", "--month", month, "--now"],
         env=environment, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    peak = PeakMemory(process.pid)
-    assert process.stderr is not None
-    said = []
-    for line in process.stderr:
-        print(f"  {line}", end="", flush=True)
-        said.append(line)
-    process.wait()
+    ) as process:  # fmt: skip
+        peak = PeakMemory(process.pid)
+        assert process.stderr is not None
+        for line in process.stderr:
+            print(f"  {line}", end="", flush=True)
+            said.append(line)
     seconds = time.monotonic() - began
     if process.returncode:
         raise SystemExit(f"qb invoice failed with exit code {process.returncode}")

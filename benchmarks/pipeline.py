@@ -11,7 +11,7 @@ from benchmarks.child import Child, Part
 from benchmarks.pace import ticks
 from benchmarks.runs import wait_for
 from benchmarks.shapes import PLAIN, EventMaker
-from benchmarks.stage import Stage
+from benchmarks.stage import Stage, as_variables
 from benchmarks.truth import NAME_DIGITS, Truth, check_subtotals
 from billing.event import DEFAULT_TYPES
 
@@ -48,7 +48,7 @@ def pipeline(stage: Stage, rate: int, seconds: float, **settings: object) -> Ite
     name = stage.new_name("pipeline")
     topic = f"{name}.incoming"
     environment = stage.environment(name, topic, PLAIN.partitions)
-    environment |= {f"QB_{key.upper()}": str(value) for key, value in settings.items()}
+    environment |= as_variables(settings)
     logs = [stage.log(f"{name}-{what}") for what in ("process", "export", "pace")]
     with (
         Part("process", stage.worker_cores, logs[0], environment, "QB_PROCESSOR_PORT") as processor,

@@ -9,7 +9,7 @@ from benchmarks.figures import Plot, number
 _WIDTH = 640
 _LEFT, _RIGHT = 190, 90
 _BAR, _GAP, _TOP = 22, 10, 46
-_HEIGHT = 300
+_PANEL = 120
 _COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83280", "#4a5568")
 
 
@@ -37,24 +37,28 @@ def _bars(plot: Plot) -> tuple[int, list[str]]:
 
 
 def _lines(plot: Plot) -> tuple[int, list[str]]:
-    points = [point for line in plot.lines.values() for point in line]
-    across = _logarithmic([x for x, _ in points], 60, _WIDTH - _RIGHT - 80)
-    up = _logarithmic([y for _, y in points], _HEIGHT - 40, _TOP + 10)
-    body = [f'<text x="{_WIDTH // 2}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(plot.axis)}</text>']
-    body += [_tick(across(x), x) for x in sorted({x for x, _ in points})]
+    """Draw each line in a panel of its own: what they run over differs."""
+    body, height = [], _TOP
     for colour, (name, line) in zip(_COLOURS * len(plot.lines), plot.lines.items(), strict=False):
-        path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in line)
-        body.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        for x, y in line:
-            body.append(f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="3" fill="{colour}"/>')
-            body.append(f'<text x="{across(x):.1f}" y="{up(y) - 7:.1f}" text-anchor="middle">{number(y)}</text>')
-        x, y = across(line[-1][0]) + 40, up(line[-1][1]) + 4
-        body.append(f'<text x="{x:.0f}" y="{y:.0f}" fill="{colour}">{escape(name)}</text>')
-    return _HEIGHT, body
+        body += _panel(name, line, colour, height)
+        height += _PANEL
+    body.append(f'<text x="{_WIDTH // 2}" y="{height + 8}" text-anchor="middle">{escape(plot.axis)}</text>')
+    return height + 20, body
 
 
-def _tick(x: float, value: float) -> str:
-    return f'<text x="{x:.1f}" y="{_HEIGHT - 24}" text-anchor="middle">{number(value)}</text>'
+def _panel(name: str, line: Sequence[tuple[float, float]], colour: str, top: int) -> list[str]:
+    across = _logarithmic([x for x, _ in line], _LEFT, _WIDTH - _RIGHT)
+    up = _logarithmic([y for _, y in line], top + _PANEL - 40, top + 20)
+    path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in line)
+    body = [
+        f'<text x="{_LEFT - 60}" y="{top + _PANEL // 2}" text-anchor="end" fill="{colour}">{escape(name)}</text>',
+        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>',
+    ]
+    for x, y in line:
+        body.append(f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="3" fill="{colour}"/>')
+        body.append(f'<text x="{across(x):.1f}" y="{up(y) - 8:.1f}" text-anchor="middle">{number(y)}</text>')
+        body.append(f'<text x="{across(x):.1f}" y="{top + _PANEL - 18}" text-anchor="middle">{number(x)}</text>')
+    return body
 
 
 def _logarithmic(values: Sequence[float], start: float, end: float) -> Callable[[float], float]:

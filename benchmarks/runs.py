@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.child import Child, ChildError, Part
 from benchmarks.rate import Rate, Samples
-from benchmarks.stage import COMMIT_SECONDS, Filled, Stage
+from benchmarks.stage import Filled, Stage, as_variables
 from benchmarks.truth import check_subtotals
 
 POLL_SECONDS = 0.02
@@ -30,8 +30,10 @@ class Run:
     environment: dict[str, str]
 
 
-def run_processor(stage: Stage, filled: Filled, commit_seconds: float = COMMIT_SECONDS) -> Run:
+def run_processor(stage: Stage, filled: Filled, **settings: object) -> Run:
     """Let ``qb process`` count a topic on the worker's core, check its totals, delete its State; return what that took.
+
+    Settings that the stage has not, or has otherwise, go by name.
 
     Raises:
         InexactError: its totals are not those of the events.
@@ -39,7 +41,7 @@ def run_processor(stage: Stage, filled: Filled, commit_seconds: float = COMMIT_S
     """
     name = stage.new_name("run")
     environment = stage.environment(name, filled.topic, filled.shape.partitions)
-    environment["QB_COMMIT_INTERVAL_SECONDS"] = str(commit_seconds)
+    environment |= as_variables(settings)
     with Part("process", stage.worker_cores, stage.log(name), environment, "QB_PROCESSOR_PORT") as part:
         samples = watch(stage, filled, name, [part])
         peak_mib = part.memory_mib()

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +126,11 @@ class Stage:
         if sum(ends) != events:
             raise RuntimeError(f"{topic} holds {sum(ends)} records, not {events}")
         return Filled(shape, topic, events, maker.truth)
+
+
+def as_variables(settings: Mapping[str, object]) -> dict[str, str]:
+    """Return settings by name as variables."""
+    return {f"QB_{name.upper()}": str(value) for name, value in settings.items()}
 
 
 def settings_of(environment: dict[str, str]) -> Settings:

@@ -25,12 +25,14 @@ def against_bare(stage: Stage) -> Outcome:
     """The processor, exactly-once, against bare*: a Python consumer that does nothing with what it reads."""
     filled = stage.filled(PLAIN)
     bare, run = bare_rate(stage, filled), run_processor(stage, filled)
-    rates = {"bare*": bare, "processor": run.rate}
+    fallback = run_processor(stage, filled, native_reading=False).rate
+    rates = {"bare*": bare, "processor": run.rate, "through Python": fallback}
     details = f"{describe(rates)}; memory at most {run.peak_mib:.0f} MiB, State {run.state_mib:.1f} MiB."
     ratio = run.rate.events_per_second / bare.events_per_second
     cpu = run.rate.cpu_micros_per_event
     figures = [
         Figure("processor", "bare*", ratio, at_least(1.0)),
+        Figure("the same, native_reading: false", "bare*", fallback.events_per_second / bare.events_per_second),
         Figure("CPU per event, all in", "", cpu, unit="us"),
         Figure("CPU per event", "bare*", cpu / bare.cpu_micros_per_event),
     ]

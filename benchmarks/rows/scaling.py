@@ -83,17 +83,18 @@ def curve(stage: Stage) -> Outcome:
     }
     points = {name: [_point(stage, name, shape, events) for shape in shapes] for name, shapes in curves.items()}
     figures = [Figure(f"{name} {_ends(line)}", "the first", _growth(line)) for name, line in points.items()]
-    lines = {
-        name: [(float(point.number), point.run.rate.events_per_second) for point in line]
-        for name, line in points.items()
-    }
+    lines = {}
+    for name, line in points.items():
+        lines[f"{name}: events/s"] = [(float(point.number), point.run.rate.events_per_second) for point in line]
+        lines[f"{name}: MiB"] = [(float(point.number), point.run.peak_mib) for point in line]
     told = " ".join(f"{name}: {'; '.join(map(_told, line))}." for name, line in points.items())
     details = f"A commit each {_CURVE_COMMIT_SECONDS} s. {told}"
-    return Outcome(figures, details, Plot("events/s", lines, "customers, months, partitions"))
+    return Outcome(figures, details, Plot("events/s and memory", lines, "customers, months, partitions"))
 
 
 def _point(stage: Stage, name: str, shape: Shape, events: int) -> Point:
-    return Point(getattr(shape, name), run_processor(stage, stage.filled(shape, events), _CURVE_COMMIT_SECONDS))
+    filled = stage.filled(shape, events)
+    return Point(getattr(shape, name), run_processor(stage, filled, commit_interval_seconds=_CURVE_COMMIT_SECONDS))
 
 
 def _steps(first: int, last: int, stage: Stage) -> list[int]:
