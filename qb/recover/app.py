@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException
 
 from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.settings import Settings
-from qb.recover.applying import apply_offsets, delete_state
+from qb.recover.applying import apply_offsets
 from qb.recover.conclusion import Conclusion, conclude
 from qb.recover.facts import Facts, Names
 from qb.recover.group import Group
@@ -43,9 +43,8 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> int:
         print_report(facts, names, findings, conclusion)
     applied = None
     if arguments.apply and conclusion.offsets:
-        applied = apply_offsets(conclusion, lambda: read_facts(settings, group), names, group)
-        if arguments.delete_state:
-            delete_state(facts.state_folders)
+        folders = facts.state_folders if arguments.delete_state else ()
+        applied = apply_offsets(conclusion, lambda: read_facts(settings, group), names, group, folders)
     if arguments.json:
         print(render_json(facts, names, findings, conclusion, applied))
     elif arguments.apply:

@@ -27,20 +27,25 @@ class Offsets(Protocol):
         ...
 
 
-def apply_offsets(conclusion: Conclusion, read: Callable[[], Facts], names: Names, group: Offsets) -> dict[int, int]:
+def apply_offsets(
+    conclusion: Conclusion, read: Callable[[], Facts], names: Names, group: Offsets, folders: Sequence[Path] = ()
+) -> dict[int, int]:
     """Set the offsets of a conclusion and return what the group has afterwards.
 
     1. Everything is read again: what was shown must still be so, and the group must have no members.
-    2. The offsets are set, all in one request.
-    3. They are read back.
+    2. Folders of State are deleted. A processor that starts now finds the offsets still wrong and stops.
+    3. The offsets are set, all in one request.
+    4. They are read back.
 
     Args:
         conclusion: what was shown.
         read: reads the facts anew.
         names: what they are of.
         group: whose offsets are set.
+        folders: folders of State to delete; the next start makes them from the changelog.
 
     Raises:
+        OperatorError: a folder can't be deleted; nothing was set.
         NotAppliedError: nothing was set, or the group does not say what was set.
         KafkaException: the broker refuses.
     """
@@ -52,15 +57,16 @@ def apply_offsets(conclusion: Conclusion, read: Callable[[], Facts], names: Name
         )
     if conclude(judge_all(facts, names), facts, names).offsets != conclusion.offsets:
         raise NotAppliedError("nothing was set: what was found has changed meanwhile; look at it again")
-    group.set_offsets(conclusion.offsets)  # 2.
-    now = dict(group.offsets())  # 3.
+    delete_state(folders)  # 2.
+    group.set_offsets(conclusion.offsets)  # 3.
+    now = dict(group.offsets())  # 4.
     if different := {p: now.get(p) for p, offset in conclusion.offsets.items() if now.get(p) != offset}:
         raise NotAppliedError(f"the group {names.group} does not have what was set, but {different}; run it again")
     return now
 
 
 def delete_state(folders: Sequence[Path]) -> None:
-    """Delete folders of State of this machine; the next start makes them from the changelog.
+    """Delete folders of State of this machine.
 
     Raises:
         OperatorError: a folder can't be deleted.

@@ -17,9 +17,9 @@ from billing.subtotal import (
 )
 from billing.topics import changelog_topic
 from qb.audit.sources import Topics, WholeTopic, read_until
-from qb.recover.conclusion import numbered_group, numbered_topic
 from qb.recover.facts import Counted, Facts, Names, PartitionFacts, Unreadable
 from qb.recover.group import Group
+from qb.recover.remedies import numbered_group, numbered_topic
 
 _PROGRESS = encode_key(ProgressKey(0)).removesuffix(b"0")
 

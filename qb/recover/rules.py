@@ -1,16 +1,11 @@
-"""What the facts say of one input partition. Pure: it asks nobody.
-
-Whether the input is the one that was counted is told by its records, whatever the topic is called now: the record just
-below the next offset was the last one counted, so it is there, unless the log begins behind it, and its record time
-lies within those of the newest commit, which the progress record names. A log that begins exactly at the next offset
-has lost its witness, but no event that could be skipped either.
-"""
+"""What the facts say of one input partition. Pure: it asks nobody."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from billing.subtotal import Progress
 from qb.recover.facts import Facts, Names, PartitionFacts, Unreadable
+from qb.recover.known_input import why_other_input
 
 
 class Kind(StrEnum):
@@ -58,8 +53,7 @@ def judge(one: PartitionFacts, facts: Facts, names: Names) -> Finding:
         _unreadable(one)
         or _never_counted(one, facts)
         or _other_zone(progress, names)
-        or _other_input(one, progress, facts)
-        or _input_deleted(one, progress)
+        or _input(one, progress, facts)
         or _changelog_lost(one, facts)
         or _totals_lost(one)
         or _right(one)
@@ -100,35 +94,19 @@ def _other_zone(progress: Progress | None, names: Names) -> Judgement:
     return Kind.OTHER_ZONE, f"it is counted by the months and hours of {progress.time_zone}, not {names.time_zone}"
 
 
-def _other_input(one: PartitionFacts, progress: Progress | None, facts: Facts) -> Judgement:
+def _input(one: PartitionFacts, progress: Progress | None, facts: Facts) -> Judgement:
     if progress is None:
         return None
-    counted = f"it was counted up to offset {progress.next_offset}"
-    if facts.topic_id is None or one.log is None:
-        return Kind.OTHER_INPUT, f"{counted}, but the input has no such partition now"
-    last = progress.next_offset - 1
-    if one.log.end < progress.next_offset:
-        return Kind.OTHER_INPUT, f"{counted}, but the input ends at {one.log.end}"
-    if one.log.start > last:
-        return None
-    if one.last_record_ms is None:
-        return Kind.OTHER_INPUT, f"{counted}, but the input has no record at offset {last}"
-    if not progress.oldest_record_ms <= one.last_record_ms <= progress.newest_record_ms:
-        return Kind.OTHER_INPUT, (
-            f"{counted}, but the record at offset {last} is not the one that was counted: its record time is "
-            f"{one.last_record_ms} ms, the newest commit's records were from {progress.oldest_record_ms} to "
-            f"{progress.newest_record_ms} ms"
+    counted = f"it was counted up to offset {progress.next_offset}, but"
+    if facts.topic_id is None:
+        return Kind.OTHER_INPUT, f"{counted} there is no such topic now"
+    if why := why_other_input(one, progress):
+        return Kind.OTHER_INPUT, f"{counted} {why}"
+    if one.log is not None and one.log.start > progress.next_offset:
+        return Kind.INPUT_DELETED, (
+            f"{counted} the input now begins at {one.log.start}: the records between were deleted before they were read"
         )
     return None
-
-
-def _input_deleted(one: PartitionFacts, progress: Progress | None) -> Judgement:
-    if progress is None or one.log is None or one.log.start <= progress.next_offset:
-        return None
-    return Kind.INPUT_DELETED, (
-        f"it was counted up to offset {progress.next_offset}, but the input now begins at {one.log.start}: the records "
-        "between were deleted before they were read"
-    )
 
 
 def _changelog_lost(one: PartitionFacts, facts: Facts) -> Judgement:

@@ -47,12 +47,25 @@ def test_what_was_shown_is_set_and_read_back() -> None:
     ],
     ids=["members", "right by now", "counted on", "changelog deleted"],
 )
-def test_nothing_is_set_if_it_is_otherwise_by_now(later: Facts, said: str) -> None:
-    """Everything is read again right before."""
+def test_nothing_is_set_if_it_is_otherwise_by_now(later: Facts, said: str, tmp_path: Path) -> None:
+    """Everything is read again right before; State stays, too."""
     group = MemoryGroup()
     with pytest.raises(NotAppliedError, match=f"nothing was set.*{said}"):
-        apply_offsets(SHOWN, lambda: later, NAMES, group)
+        apply_offsets(SHOWN, lambda: later, NAMES, group, [tmp_path])
     assert group.now == {0: 70}
+    assert tmp_path.exists()
+
+
+def test_state_goes_before_the_offsets_are_set(tmp_path: Path) -> None:
+    """A processor that starts in between finds the offsets as wrong as before; if a folder stays, nothing is set."""
+    folder, group = tmp_path / "a", MemoryGroup()
+    folder.mkdir()
+    apply_offsets(SHOWN, lambda: LOST, NAMES, group, [folder])
+    assert not folder.exists()
+    untouched = MemoryGroup()
+    with pytest.raises(OperatorError, match="can't be deleted"):
+        apply_offsets(SHOWN, lambda: LOST, NAMES, untouched, [folder])
+    assert untouched.now == {0: 70}
 
 
 def test_offsets_that_did_not_arrive_are_told() -> None:

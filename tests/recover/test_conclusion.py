@@ -8,8 +8,9 @@ import pytest
 
 from billing.runtime.partition_bounds import Bounds
 from qb.cli import make_parser
-from qb.recover.conclusion import Conclusion, conclude, numbered_group, numbered_topic
+from qb.recover.conclusion import Conclusion, conclude
 from qb.recover.facts import Facts, PartitionFacts
+from qb.recover.remedies import numbered_group, numbered_topic
 from qb.recover.report import print_report, render_json
 from qb.recover.rules import Kind, judge_all
 from tests.prometheus.test_rules import runbook_anchors

@@ -37,8 +37,9 @@ CASES = [
     ("torn, then deleted", partition(published=counted(80), committed=None), Kind.COUNT_AGAIN, "lost its newest"),
     # The input.
     ("fewer records", partition(log=Bounds(0, 69), last_record_ms=None), Kind.OTHER_INPUT, "ends at 69"),
-    ("more records, later ones", partition(last_record_ms=6_001), Kind.OTHER_INPUT, "is not the one that was counted"),
-    ("more records, older ones", partition(last_record_ms=4_999), Kind.OTHER_INPUT, "is not the one that was counted"),
+    ("more, later records", partition(last_record_ms=6_001), Kind.OTHER_INPUT, "1970-01-01T00:00:06.001+00:00"),
+    ("more, older records", partition(last_record_ms=4_999), Kind.OTHER_INPUT, "is not the one that was counted"),
+    ("a made-up time", partition(last_record_ms=2**63 - 1), Kind.OTHER_INPUT, f"time is {2**63 - 1} ms"),
     ("a marker in its place", partition(last_record_ms=None), Kind.OTHER_INPUT, "no record at offset 69"),
     ("no such partition", partition(log=None), Kind.OTHER_INPUT, "no such partition"),
     ("other input, changelog gone", partition(state=None, last_record_ms=9_000), Kind.OTHER_INPUT, ""),
