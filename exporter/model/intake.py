@@ -17,7 +17,7 @@ from billing.subtotal import CustomerMonthKey, HourBlockKey, HourKey, Progress, 
 from billing.sums import Sums, event_count, total_micros
 from exporter.kernel.arrays import Integers, ParsedArrays
 from exporter.model.cube import Cube
-from exporter.model.stage import Stage
+from exporter.model.staged_sums import StagedSums
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Intake:
 
     partition: int
     cube: Cube
-    customers: Stage
+    customers: StagedSums
     books: Books = field(default_factory=Books)
     hours: dict[int, Sums | None] = field(default_factory=dict)
     staged_progress: Progress | None = None

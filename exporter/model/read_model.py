@@ -29,7 +29,7 @@ from exporter.model.ordered import NotNowError, Ordered
 from exporter.model.parsing import Parser
 from exporter.model.rate import Rate
 from exporter.model.received import JoinedRecords, Received, chunks
-from exporter.model.stage import Stage
+from exporter.model.staged_sums import StagedSums
 from exporter.model.state import NotKnownError, State
 from exporter.model.view import Sort, View
 
@@ -257,7 +257,7 @@ class ReadModel:
         partitions = received.partitions()
         for partition in partitions:
             if partition not in self.intakes:
-                self.intakes[partition] = Intake(partition, self.cube, Stage(partition))
+                self.intakes[partition] = Intake(partition, self.cube, StagedSums(partition))
         if self._state is State.READY:
             Staging(self.intakes, received, self._clock(), self._show).run()
         else:

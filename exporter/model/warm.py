@@ -10,7 +10,7 @@ from exporter.model.cube import Cube
 from exporter.model.invoices import IssuedInvoices
 from exporter.model.parsing import Parser
 from exporter.model.received import JoinedRecords
-from exporter.model.stage import Stage
+from exporter.model.staged_sums import StagedSums
 from exporter.model.view import Sort, View
 
 _MONTH = "2000-01"
@@ -20,12 +20,12 @@ _CUSTOMERS = 2_000
 
 def compile_kernels() -> None:
     """Let a cube of its own take in and answer a little of everything."""
-    cube, stage = Cube(TypeTable(("MISC",))), Stage(0)
+    cube, staged = Cube(TypeTable(("MISC",))), StagedSums(0)
     view = View(cube, [], IssuedInvoices(), 0)
     parsed = Parser(cube).parse(JoinedRecords([_record(number) for number in range(_CUSTOMERS)]))
-    stage.put_parsed(np.arange(_CUSTOMERS), parsed, 0, None)
-    stage.put(0, 0, (1, 1), None)
-    _show(cube, stage)
+    staged.put_parsed(np.arange(_CUSTOMERS), parsed, 0, None)
+    staged.put(0, 0, (1, 1), None)
+    _show(cube, staged)
     for _ in range(2):
         after = next(view.ranked(_MONTH, Sort.TOTAL))
         next(view.ranked(_MONTH, Sort.TOTAL, after=(_CUSTOMERS, after)))
@@ -34,8 +34,8 @@ def compile_kernels() -> None:
     view.is_customer("c1")
 
 
-def _show(cube: Cube, stage: Stage) -> None:
-    for number, what, positions in stage.take():
+def _show(cube: Cube, staged: StagedSums) -> None:
+    for number, what, positions in staged.take():
         if isinstance(what, ParsedArrays) and isinstance(positions, np.ndarray):
             cube.put_parsed(number, positions, what)
 

@@ -16,7 +16,7 @@ from exporter.model.packing import Differences, fits, pack, sums_at, unpack
 _FIRST_ROWS = 64
 
 
-class Stage:
+class StagedSums:
     """The newest sums of each customer and month, in the order in which these came. It is not thread-safe.
 
     Args:
