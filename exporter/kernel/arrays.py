@@ -43,7 +43,7 @@ class MonthArrays(NamedTuple):
         totals: row, slot of a type -> micros.
         counts: row, slot of a type -> events.
         active: slot of a type -> how many customers have events of it.
-        sizes: how many rows there are, and how many customers are present.
+        sizes: how many rows there are, how many customers are present, and what all their codes are below.
     """
 
     heads: Codes

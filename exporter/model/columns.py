@@ -46,6 +46,11 @@ class MonthColumns:
         """The columns as kernels take them. Read them, do not change them."""
         return self._arrays
 
+    @property
+    def customers(self) -> int:
+        """What the codes of all customers are below."""
+        return int(self._arrays.sizes[2])
+
     def still(self) -> "MonthColumns":
         """Return the sums of now; they do not change any more. It costs nothing until one of the two changes."""
         self._is_lent = True
@@ -70,7 +75,7 @@ class MonthColumns:
 
     def codes(self) -> Codes:
         """Return the customers that have anything, in the order in which they came."""
-        codes = np.flatnonzero(self._arrays.present).astype(np.int32)
+        codes = np.flatnonzero(self._arrays.present[: self.customers]).astype(np.int32)
         ordered: Codes = codes[np.argsort(self._arrays.heads[codes])]
         return ordered
 

@@ -21,16 +21,16 @@ def no_rows(width: int) -> MonthArrays:
         totals=np.zeros((_FIRST_ROWS, width), np.int64),
         counts=np.zeros((_FIRST_ROWS, width), np.uint32),
         active=np.zeros(width, np.int64),
-        sizes=np.zeros(2, np.int64),
+        sizes=np.zeros(3, np.int64),
     )
 
 
 def copied(arrays: MonthArrays) -> MonthArrays:
     """Return arrays of the same content that share nothing with these."""
-    rows = int(arrays.sizes[0])
+    rows, _, customers = arrays.sizes.tolist()
     return MonthArrays(
-        heads=arrays.heads.copy(),
-        present=arrays.present.copy(),
+        heads=longer(arrays.heads, customers, 0),
+        present=longer(arrays.present, customers, 0),
         nexts=longer(arrays.nexts, rows, 0),
         owners=longer(arrays.owners, rows, 0),
         totals=longer(arrays.totals, rows, 0),
@@ -53,6 +53,7 @@ def with_room(arrays: MonthArrays, rows: int, customers: int, width: int) -> Mon
         arrays = _wider(arrays, width)
     if customers > len(arrays.heads):
         arrays = _for_customers(arrays, customers + 3 * len(arrays.heads))
+    arrays.sizes[2] = max(arrays.sizes[2], customers)
     used = int(arrays.sizes[0])
     if used + rows > len(arrays.nexts):
         arrays = _with_rows(arrays, used, rows + 3 * used)

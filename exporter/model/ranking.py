@@ -129,7 +129,7 @@ class Ranking:
     def _sort_anew(self, lock: AbstractContextManager[Any]) -> None:
         with lock:
             begun = self._begin_anew()
-            count = len(self._columns.arrays.heads)
+            count = self._columns.customers
         codes, keys, large = _joined([self._measured(first, count, lock) for first in range(0, count, _PIECE)])
         run = Run(self._names, codes, keys)
         with lock:
