@@ -12,17 +12,8 @@ from numpy.typing import NDArray
 
 from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, decode_event
 from billing.runtime.native.block import Integers, joined
-from processor.kernel.parse import (
-    MICROS,
-    MS,
-    NAME,
-    NAME_LENGTH,
-    ROW_NUMBERS,
-    SLOT,
-    hash_names,
-    parse_records,
-    type_rows,
-)
+from processor.kernel.parse import hash_names, parse_records
+from processor.kernel.rows import MICROS, MS, NAME, NAME_LENGTH, ROW_NUMBERS, SLOT, type_rows
 
 
 class Records(Protocol):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from billing.sums import Sums
 from processor.fold import FoldRules
 from processor.kernel.calendar import calendar_arrays
-from processor.kernel.parse import MICROS, NAME_LENGTH, SLOT
+from processor.kernel.rows import MICROS, NAME_LENGTH, SLOT
 from processor.kernel.table import (
     DIRTY_ROWS,
     KEY_MONTH,
@@ -24,7 +24,7 @@ from processor.kernel.table import (
     TableArrays,
     add_events,
     clear_dirty,
-    find_hour,
+    hour_row,
     mark_dirty,
     new_table,
     with_room,
@@ -147,7 +147,7 @@ class SumsTable:
     def hour_row(self, start_ms: int) -> int:
         """Return the row of an hour by its start; a new one has no sums."""
         self.hours.make_room(1, 0)
-        return int(find_hour(self.hours.arrays, start_ms))
+        return int(hour_row(self.hours.arrays, start_ms))
 
     def by_customer(self) -> Iterator[tuple[tuple[str, str], Sums]]:
         """Yield (month, customer) and sums."""

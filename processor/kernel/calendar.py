@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from billing.local_time import MS_PER_HOUR
 from billing.period import MonthCalendar
 from billing.runtime.native.compiled import inlined
-from billing.runtime.native.memory import Whole
+from billing.runtime.native.memory import Whole, address_of, load32, load64
 
 # The length of a bucket, as a power of two of milliseconds: some 19 hours. Few hold more than one cut.
 BUCKET_BITS = 26
@@ -51,18 +51,48 @@ def calendar_arrays(calendar: MonthCalendar) -> CalendarArrays:
     )
 
 
+class CalendarPlaces(NamedTuple):
+    """Where a calendar's arrays lie, and the last bucket."""
+
+    buckets: Whole
+    last_bucket: Whole
+    cuts: Whole
+    months: Whole
+    hour_edges: Whole
+    offsets: Whole
+
+
 @inlined
-def cut_of(arrays: CalendarArrays, instant_ms: Whole) -> Whole:
+def calendar_places(arrays: CalendarArrays) -> CalendarPlaces:
+    """Return where a calendar's arrays lie: to read them there costs a load and nothing else."""
+    return CalendarPlaces(
+        address_of(arrays.buckets),
+        arrays.buckets.shape[0] - 1,
+        address_of(arrays.cuts),
+        address_of(arrays.months),
+        address_of(arrays.hour_edges),
+        address_of(arrays.offsets),
+    )
+
+
+@inlined
+def cut_of(places: CalendarPlaces, instant_ms: Whole) -> Whole:
     """Return the position of the cut in force at an instant of 1970 to 2199."""
-    bucket = max(0, min(instant_ms >> BUCKET_BITS, arrays.buckets.shape[0] - 1))
-    cut = np.int64(arrays.buckets[bucket])
-    while arrays.cuts[cut + 1] <= instant_ms:
+    bucket = max(0, min(instant_ms >> BUCKET_BITS, places.last_bucket))
+    cut = np.int64(load32(places.buckets + 4 * bucket))
+    while np.int64(load64(places.cuts + 8 * (cut + 1))) <= instant_ms:
         cut += 1
     return cut
 
 
 @inlined
-def hour_start(arrays: CalendarArrays, cut: Whole, instant_ms: Whole) -> Whole:
+def month_of(places: CalendarPlaces, cut: Whole) -> Whole:
+    """Return the index of the month from a cut on."""
+    return np.int64(load64(places.months + 8 * cut))
+
+
+@inlined
+def hour_start(places: CalendarPlaces, cut: Whole, instant_ms: Whole) -> Whole:
     """Return where the hour that holds an instant begins: :meth:`billing.local_time.LocalTime.hour_start_ms`."""
-    start = instant_ms - (instant_ms + arrays.offsets[cut]) % MS_PER_HOUR
-    return max(start, arrays.hour_edges[cut])
+    offset, edge = np.int64(load64(places.offsets + 8 * cut)), np.int64(load64(places.hour_edges + 8 * cut))
+    return max(instant_ms - (instant_ms + offset) % MS_PER_HOUR, edge)

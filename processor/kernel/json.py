@@ -1,17 +1,16 @@
 """An event as a flat JSON object: the known fields in any order, each once, without escapes."""
 
-from typing import Any
-
 import numpy as np
 
 from billing.runtime.native.compiled import inlined
-from billing.runtime.native.memory import Whole, load8
+from billing.runtime.native.memory import Whole, load8, store64
 from processor.kernel.csv import slot_of
-from processor.kernel.text import FAILED, amount, digits, name, type_words
+from processor.kernel.rows import ID, ID_LENGTH, MICROS, MS, NAME, NAME_LENGTH, SLOT, TypePlaces
+from processor.kernel.text import FAILED, amount, digits, name, type_word
 
 _QUOTE, _COLON, _COMMA, _OPEN, _CLOSE, _ZERO = 34, 58, 44, 123, 125, 48
 
-# The names of the fields as the low bytes of a word, as `type_words` gives them: upper case.
+# The names of the fields as the low bytes of a word, and the bytes behind them.
 _TIMESTAMP, _CUSTOMER, _AMOUNT, _TYPE, _ID = (
     (np.uint64(int.from_bytes(field[:8], "little")), np.uint64(int.from_bytes(field[8:], "little")))
     for field in (b"timestamp", b"customer", b"amount", b"type", b"id")
@@ -33,9 +32,10 @@ def skip_space(at: Whole, end: Whole) -> Whole:
 
 
 @inlined
-def parse_json(at: Whole, end: Whole, row: Any, types: Any) -> bool:
-    """Fill in a row with what an object says that begins here; False leaves it to the exact path."""
-    row[2], row[6], row[7] = types[0, 2], 0, 0
+def parse_json(at: Whole, end: Whole, row: Whole, types: TypePlaces) -> bool:
+    """Fill in the row at an address with what an object says that begins here; False leaves it to the exact path."""
+    store64(row + 8 * SLOT, slot_of(0, 0, types))
+    store64(row + 8 * ID_LENGTH, 0)
     seen = 0
     at += 1
     while True:
@@ -85,33 +85,38 @@ def _field_words(at: Whole, end: Whole) -> tuple[Whole, Whole, Whole]:
 
 
 @inlined
-def _value(at: Whole, end: Whole, first: Whole, second: Whole, row: Any, types: Any) -> tuple[Whole, Whole]:
+def _value(at: Whole, end: Whole, first: Whole, second: Whole, row: Whole, types: TypePlaces) -> tuple[Whole, Whole]:
     """Read the value of a field into the row; return where it ends, and the field's bit."""
     if at >= end:
         return FAILED, 0
     quoted = load8(at) == _QUOTE
     start = at + 1 if quoted else at
     if first == _TIMESTAMP[0] and second == _TIMESTAMP[1]:
-        at, row[0] = digits(start, end)
+        at, time = digits(start, end)
+        store64(row + 8 * MS, time)
         return _number_end(start, at, end, quoted), _SEEN_TIMESTAMP
     if second != np.uint64(0):
         return FAILED, 0
     if first == _AMOUNT[0]:
-        at, row[1] = amount(start, end, quoted)
+        at, micros = amount(start, end, quoted)
+        store64(row + 8 * MICROS, micros)
         return _number_end(start, at, end, quoted), _SEEN_AMOUNT
     if not quoted:
         return FAILED, 0
     if first == _CUSTOMER[0]:
         at = name(start, end, _QUOTE, False)
-        row[3], row[4] = start, at - start
+        store64(row + 8 * NAME, start)
+        store64(row + 8 * NAME_LENGTH, at - start)
         return (at + 1 if at > start else FAILED), _SEEN_CUSTOMER
     if first == _TYPE[0]:
-        at, one, two = type_words(start, end, _QUOTE)
-        row[2] = slot_of(one, two, types)
-        return (at + 1 if start <= at < end and row[2] >= 0 else FAILED), _SEEN_TYPE
+        at, word = type_word(start, end, _QUOTE)
+        slot = slot_of(word, at - start, types)
+        store64(row + 8 * SLOT, slot)
+        return (at + 1 if start <= at < end and slot >= 0 else FAILED), _SEEN_TYPE
     if first == _ID[0]:
         at = name(start, end, _QUOTE, True)
-        row[6], row[7] = start, at - start
+        store64(row + 8 * ID, start)
+        store64(row + 8 * ID_LENGTH, at - start)
         return (FAILED if at == FAILED else at + 1), _SEEN_ID
     return FAILED, 0
 

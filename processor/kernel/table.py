@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.runtime.native.compiled import compiled, inlined
-from billing.runtime.native.memory import Whole, folded_product, load8
-from processor.kernel.calendar import CalendarArrays, cut_of, hour_start
-from processor.kernel.parse import HASH, MICROS, MS, NAME, NAME_LENGTH, NO_EVENT, SLOT
+from billing.runtime.native.memory import Whole, address_of, folded_product, load8, load64, store8, store32, store64
+from processor.kernel.calendar import CalendarArrays, calendar_places, cut_of, hour_start, month_of
+from processor.kernel.rows import HASH, MICROS, MS, NAME, NAME_LENGTH, NO_EVENT, ROW_NUMBERS, SLOT
 from processor.kernel.text import same_bytes
 
 DIRTY, WIDE = 1, 2
@@ -26,6 +26,8 @@ WIDE_CUSTOMER, WIDE_HOUR = 1, 2
 
 _MONTH_KEY = np.uint64(0x9E3779B97F4A7C15)
 _SLOT_KEY = np.uint64(0xD6E8FEB86659FD93)
+_KEY_BYTES = 4 * 8
+_ACCEPTED_BYTES = 3 * 8
 _ROW_BITS = 32
 _ROW_MASK = (1 << _ROW_BITS) - 1
 
@@ -87,6 +89,36 @@ def _longer(array: NDArray[Any], length: int) -> NDArray[Any]:
     return longer
 
 
+class TablePlaces(NamedTuple):
+    """Where a table's arrays lie, the last slot, and the bytes of a row of sums."""
+
+    slots: Whole
+    last_slot: Whole
+    keys: Whole
+    names: Whole
+    sums: Whole
+    sums_bytes: Whole
+    flags: Whole
+    dirty: Whole
+    counters: Whole
+
+
+@inlined
+def table_places(table: TableArrays) -> TablePlaces:
+    """Return where a table's arrays lie: to read and write them there costs a load or a store and nothing else."""
+    return TablePlaces(
+        address_of(table.slots),
+        table.slots.shape[0] - 1,
+        address_of(table.keys),
+        address_of(table.names),
+        address_of(table.sums),
+        8 * table.sums.shape[1],
+        address_of(table.flags),
+        address_of(table.dirty),
+        address_of(table.counters),
+    )
+
+
 @compiled
 def fill_slots(table: TableArrays) -> None:
     """Enter all rows into empty slots."""
@@ -99,44 +131,47 @@ def fill_slots(table: TableArrays) -> None:
         table.slots[slot] = _entry(found, row)
 
 
-@compiled
-def find_customer(table: TableArrays, name: Whole, length: Whole, name_hash: Whole, month: Whole) -> Whole:
+@inlined
+def find_customer(table: TablePlaces, name: Whole, length: Whole, name_hash: Whole, month: Whole) -> Whole:
     """Return the row of a customer and month. A new one is added with sums of 0: there must be room for it."""
-    mask = table.slots.shape[0] - 1
     found = folded_product(np.uint64(name_hash) ^ (np.uint64(month) * _MONTH_KEY), _SLOT_KEY)
-    slot = np.int64(found & np.uint64(mask))
-    tag = np.int64(found >> np.uint64(_ROW_BITS))
-    base = table.names.ctypes.data
+    slot = np.int64(found & np.uint64(table.last_slot))
+    tag = found >> np.uint64(_ROW_BITS)
     while True:
-        entry = table.slots[slot]
-        if entry == 0:
+        entry = load64(table.slots + 8 * slot)
+        if entry == np.uint64(0):
             return _add_row(table, slot, found, name, length, month)
-        if (entry >> _ROW_BITS) & _ROW_MASK == tag:
-            row = (entry & _ROW_MASK) - 1
-            key = table.keys[row]
+        if entry >> np.uint64(_ROW_BITS) == tag:
+            row = np.int64(entry & np.uint64(_ROW_MASK)) - 1
+            key = table.keys + _KEY_BYTES * row
             if (
-                key[KEY_MONTH] == month
-                and key[KEY_NAME_LENGTH] == length
-                and same_bytes(base + key[KEY_NAME], name, length)
+                np.int64(load64(key + 8 * KEY_MONTH)) == month
+                and np.int64(load64(key + 8 * KEY_NAME_LENGTH)) == length
+                and same_bytes(table.names + np.int64(load64(key + 8 * KEY_NAME)), name, length)
             ):
                 return row
-        slot = (slot + 1) & mask
+        slot = (slot + 1) & table.last_slot
+
+
+@inlined
+def find_hour(table: TablePlaces, start_ms: Whole) -> Whole:
+    """Return the row of an hour by its start. A new one is added with sums of 0: there must be room for it."""
+    found = folded_product(np.uint64(start_ms) ^ _MONTH_KEY, _SLOT_KEY)
+    slot = np.int64(found & np.uint64(table.last_slot))
+    while True:
+        entry = load64(table.slots + 8 * slot)
+        if entry == np.uint64(0):
+            return _add_row(table, slot, found, 0, 0, start_ms)
+        row = np.int64(entry & np.uint64(_ROW_MASK)) - 1
+        if np.int64(load64(table.keys + _KEY_BYTES * row + 8 * KEY_MONTH)) == start_ms:
+            return row
+        slot = (slot + 1) & table.last_slot
 
 
 @compiled
-def find_hour(table: TableArrays, start_ms: Whole) -> Whole:
+def hour_row(table: TableArrays, start_ms: Whole) -> Whole:
     """Return the row of an hour by its start. A new one is added with sums of 0: there must be room for it."""
-    mask = table.slots.shape[0] - 1
-    found = folded_product(np.uint64(start_ms) ^ _MONTH_KEY, _SLOT_KEY)
-    slot = np.int64(found & np.uint64(mask))
-    while True:
-        entry = table.slots[slot]
-        if entry == 0:
-            return _add_row(table, slot, found, 0, 0, start_ms)
-        row = (entry & _ROW_MASK) - 1
-        if table.keys[row, KEY_MONTH] == start_ms:
-            return row
-        slot = (slot + 1) & mask
+    return find_hour(table_places(table), start_ms)
 
 
 @inlined
@@ -145,38 +180,49 @@ def _entry(found: Whole, row: Whole) -> Whole:
 
 
 @inlined
-def _add_row(table: TableArrays, slot: Whole, found: Whole, name: Whole, length: Whole, month: Whole) -> Whole:
-    row, start = table.counters[ROWS], table.counters[NAME_BYTES]
-    table.counters[ROWS] = row + 1
-    table.counters[NAME_BYTES] = start + length
-    table.slots[slot] = _entry(found, row)
-    key = table.keys[row]
-    key[KEY_HASH], key[KEY_NAME], key[KEY_NAME_LENGTH], key[KEY_MONTH] = np.int64(found), start, length, month
+def _add_row(table: TablePlaces, slot: Whole, found: Whole, name: Whole, length: Whole, month: Whole) -> Whole:
+    row, start = np.int64(load64(table.counters + 8 * ROWS)), np.int64(load64(table.counters + 8 * NAME_BYTES))
+    store64(table.counters + 8 * ROWS, row + 1)
+    store64(table.counters + 8 * NAME_BYTES, start + length)
+    store64(table.slots + 8 * slot, _entry(found, row))
+    key = table.keys + _KEY_BYTES * row
+    store64(key + 8 * KEY_HASH, np.int64(found))
+    store64(key + 8 * KEY_NAME, start)
+    store64(key + 8 * KEY_NAME_LENGTH, length)
+    store64(key + 8 * KEY_MONTH, month)
     for place in range(length):
-        table.names[start + place] = load8(name + place)
+        store8(table.names + start + place, np.int64(load8(name + place)))
     return row
 
 
 @inlined
-def _add(table: TableArrays, row: Whole, slot: Whole, micros: Whole) -> bool:
+def _add(table: TablePlaces, row: Whole, slot: Whole, micros: Whole) -> bool:
     """Add an event to a row; False if its sum has no room for it, and nothing was added."""
-    before = table.sums[row, 2 * slot]
+    total = table.sums + row * table.sums_bytes + 16 * slot
+    before = np.int64(load64(total))
     after = before + micros
-    if table.flags[row] & WIDE or ((before ^ after) & (micros ^ after)) < 0:
+    if load8(table.flags + row) & WIDE or ((before ^ after) & (micros ^ after)) < 0:
         return False
-    table.sums[row, 2 * slot] = after
-    table.sums[row, 2 * slot + 1] += 1
-    mark_dirty(table, row)
+    store64(total, after)
+    store64(total + 8, np.int64(load64(total + 8)) + 1)
+    _mark_dirty(table, row)
     return True
+
+
+@inlined
+def _mark_dirty(table: TablePlaces, row: Whole) -> None:
+    flags = np.int64(load8(table.flags + row))
+    if not flags & DIRTY:
+        store8(table.flags + row, flags | DIRTY)
+        count = np.int64(load64(table.counters + 8 * DIRTY_ROWS))
+        store32(table.dirty + 4 * count, row)
+        store64(table.counters + 8 * DIRTY_ROWS, count + 1)
 
 
 @compiled
 def mark_dirty(table: TableArrays, row: Whole) -> None:
     """Note that a row has changed."""
-    if not table.flags[row] & DIRTY:
-        table.flags[row] |= DIRTY
-        table.dirty[table.counters[DIRTY_ROWS]] = row
-        table.counters[DIRTY_ROWS] += 1
+    _mark_dirty(table_places(table), row)
 
 
 @compiled
@@ -215,25 +261,33 @@ def add_events(
     """
     left = 0
     watermark_ms, late = counters[WATERMARK_MS], counters[LATE]
+    event, all_sums, times = address_of(rows), address_of(accepted), calendar_places(calendar)
+    by_customer, by_hour = table_places(customers), table_places(hours)
     for index in range(rows.shape[0]):
-        event = rows[index]
-        slot = event[SLOT]
-        if slot == NO_EVENT:
-            continue
-        ms, micros = event[MS], event[MICROS]
-        late += ms < watermark_ms - out_of_orderness_ms
-        watermark_ms = max(watermark_ms, ms)
-        accepted[slot, 0] += micros >> 32
-        accepted[slot, 1] += micros & 0xFFFFFFFF
-        accepted[slot, 2] += 1
-        cut = cut_of(calendar, ms)
-        row = find_customer(customers, event[NAME], event[NAME_LENGTH], event[HASH], calendar.months[cut])
-        if not _add(customers, row, slot, micros):
-            wide[left, 0], wide[left, 1], wide[left, 2] = index, WIDE_CUSTOMER, row
-            left += 1
-        row = find_hour(hours, hour_start(calendar, cut, ms))
-        if not _add(hours, row, slot, micros):
-            wide[left, 0], wide[left, 1], wide[left, 2] = index, WIDE_HOUR, row
-            left += 1
+        slot = np.int64(load64(event + 8 * SLOT))
+        if slot != NO_EVENT:
+            ms, micros = np.int64(load64(event + 8 * MS)), np.int64(load64(event + 8 * MICROS))
+            late += ms < watermark_ms - out_of_orderness_ms
+            watermark_ms = max(watermark_ms, ms)
+            _add_to_all(all_sums + _ACCEPTED_BYTES * slot, micros)
+            cut = cut_of(times, ms)
+            name, length = np.int64(load64(event + 8 * NAME)), np.int64(load64(event + 8 * NAME_LENGTH))
+            row = find_customer(by_customer, name, length, load64(event + 8 * HASH), month_of(times, cut))
+            if not _add(by_customer, row, slot, micros):
+                wide[left, 0], wide[left, 1], wide[left, 2] = index, WIDE_CUSTOMER, row
+                left += 1
+            row = find_hour(by_hour, hour_start(times, cut, ms))
+            if not _add(by_hour, row, slot, micros):
+                wide[left, 0], wide[left, 1], wide[left, 2] = index, WIDE_HOUR, row
+                left += 1
+        event += 8 * ROW_NUMBERS
     counters[WATERMARK_MS], counters[LATE] = watermark_ms, late
     return left
+
+
+@inlined
+def _add_to_all(sums: Whole, micros: Whole) -> None:
+    """Add an event to the sums over all, whose micros are in two halves: they outgrow no word in one call."""
+    store64(sums, np.int64(load64(sums)) + (micros >> 32))
+    store64(sums + 8, np.int64(load64(sums + 8)) + (micros & 0xFFFFFFFF))
+    store64(sums + 16, np.int64(load64(sums + 16)) + 1)

@@ -9,7 +9,7 @@ import numpy as np
 from billing.event import MAX_CUSTOMER_CHARACTERS, MAX_ID_CHARACTERS
 from billing.money import FRACTION_DIGITS, MAX_UNIT_DIGITS
 from billing.runtime.native.compiled import inlined
-from billing.runtime.native.memory import Whole, folded_product, load8, load64
+from billing.runtime.native.memory import Whole, folded_product, load8, load64, trailing_zeros
 
 FAILED = np.int64(-1)
 
@@ -22,6 +22,8 @@ _HIGH_NIBBLES = np.uint64(0xF0F0F0F0F0F0F0F0)
 _OVERFLOWING = np.uint64(0x0606060606060606)
 _PAIRS, _FOURS = np.uint64(0x000000FF000000FF), np.uint64(0x000F424000000064)
 _MUL_TENS, _MUL_ONES = np.uint64(10), np.uint64(0x0000271000000001)
+_ONES, _HIGH_BITS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_TENS = np.array([10**power for power in range(FRACTION_DIGITS + 1)], np.int64)
 _KEY_A, _KEY_B = np.uint64(0xA0761D6478BD642F), np.uint64(0xE7037ED1A0B428DB)
 
 
@@ -53,7 +55,7 @@ def digits(at: Whole, end: Whole) -> tuple[Whole, Whole]:
 
 
 @inlined
-def amount(at: Whole, end: Whole, plus_allowed: bool) -> tuple[Whole, Whole]:
+def amount(at: Whole, end: Whole, plus_allowed: Whole) -> tuple[Whole, Whole]:
     """Return where an amount ends, and its micros: up to twelve digits, and up to six behind a point."""
     negative = False
     if at < end:
@@ -72,28 +74,27 @@ def amount(at: Whole, end: Whole, plus_allowed: bool) -> tuple[Whole, Whole]:
             return FAILED, micros
     if at == start:
         return FAILED, micros
-    fraction = 0
     if at < end and load8(at) == 46:
         at += 1
+        start = at
         while at < end:
             digit = np.int64(load8(at)) - 48
             if digit < 0 or digit > 9:
                 break
             micros = micros * 10 + digit
             at += 1
-            fraction += 1
-            if fraction > FRACTION_DIGITS:
+            if at - start > FRACTION_DIGITS:
                 return FAILED, micros
-        if fraction == 0:
+        if at == start:
             return FAILED, micros
-    while fraction < FRACTION_DIGITS:
-        micros *= 10
-        fraction += 1
+        micros *= _TENS[FRACTION_DIGITS - (at - start)]
+    else:
+        micros *= _TENS[FRACTION_DIGITS]
     return at, (-micros if negative else micros)
 
 
 @inlined
-def name(at: Whole, end: Whole, stop: Whole, spaces_at_ends: bool) -> Whole:
+def name(at: Whole, end: Whole, stop: Whole, spaces_at_ends: Whole) -> Whole:
     """Return where a text ends that a byte `stop` follows or, for a comma, the end; at most 200 bytes long.
 
     It holds valid UTF-8 without control characters, separators of lines, quotes or, for a quote as `stop`, backslashes.
@@ -106,29 +107,54 @@ def name(at: Whole, end: Whole, stop: Whole, spaces_at_ends: bool) -> Whole:
     """
     start = at
     last = min(end, at + SHORT_NAME_BYTES + 1)
-    space = False
+    behind_space = FAILED
     while at < last:
+        if at + 8 <= end:
+            special = _special(load64(at), stop)
+            if special == np.uint64(0):
+                at += 8
+                continue
+            at += trailing_zeros(special) >> 3
         byte = np.int64(load8(at))
         if byte == stop:
             break
-        first = at == start
         if byte < 128:
             if byte < 32 or byte == 127 or byte == 34 or (stop == 34 and byte == 92):
                 return FAILED
-            space = byte == 32
             at += 1
-        else:
-            at, point = _character(at, end, byte)
-            if at < 0 or point < 0xA0 or point == 0x2028 or point == 0x2029:
-                return FAILED
-            space = _is_space(point)
-        if first and space and not spaces_at_ends:
+            continue
+        first = at == start
+        at, point = _character(at, end, byte)
+        if at < 0 or point < 0xA0 or point == 0x2028 or point == 0x2029:
             return FAILED
-    if at - start > SHORT_NAME_BYTES or (space and not spaces_at_ends):
+        if _is_space(point):
+            behind_space = at
+            if first and not spaces_at_ends:
+                return FAILED
+    if at - start > SHORT_NAME_BYTES or (at >= end and stop != 44):
         return FAILED
-    if at == end and stop != 44:
+    if at > start and not spaces_at_ends and (load8(start) == 32 or load8(at - 1) == 32 or behind_space == at):
         return FAILED
     return at
+
+
+@inlined
+def _special(word: Whole, stop: Whole) -> Whole:
+    """Return a word whose lowest bit that is set tells the first byte that is not an ordinary one of ASCII, 0 for none.
+
+    Ordinary are printable characters but for quote, backslash and the byte `stop`.
+    """
+    stopped = _zeros(word ^ (_ONES * np.uint64(stop)))
+    quoted = _zeros(word ^ (_ONES * np.uint64(34))) | _zeros(word ^ (_ONES * np.uint64(92)))
+    deleted = _zeros(word ^ (_ONES * np.uint64(127)))
+    control = (word - _ONES * np.uint64(32)) & ~word & _HIGH_BITS
+    return stopped | quoted | deleted | control | (word & _HIGH_BITS)
+
+
+@inlined
+def _zeros(word: Whole) -> Whole:
+    """Return a word whose lowest bit that is set tells the first byte that is zero, 0 for none."""
+    return (word - _ONES) & ~word & _HIGH_BITS
 
 
 @inlined
@@ -161,24 +187,32 @@ def _is_space(point: Whole) -> bool:
 
 
 @inlined
-def type_words(at: Whole, end: Whole, stop: Whole) -> tuple[Whole, Whole, Whole]:
-    """Return where a type's name ends, and it in upper case as two words; names of more than 16 bytes are unusual."""
-    first, second, start = np.uint64(0), np.uint64(0), at
-    while at < end:
-        byte = np.uint64(load8(at))
-        if byte == np.uint64(stop):
-            break
-        place = at - start
-        if place == 16 or byte < np.uint64(32) or byte >= np.uint64(128):
-            return FAILED, first, second
-        if np.uint64(97) <= byte <= np.uint64(122):
-            byte -= np.uint64(32)
-        if place < 8:
-            first |= byte << np.uint64(8 * place)
-        else:
-            second |= byte << np.uint64(8 * (place - 8))
-        at += 1
-    return at, first, second
+def type_word(at: Whole, end: Whole, stop: Whole) -> tuple[Whole, Whole]:
+    """Return where a type's name ends, and it in upper case as a word; one of more than eight bytes is unusual.
+
+    At least six bytes of the record must lie before the name.
+    """
+    left = end - at
+    if left >= 8:
+        word = load64(at)
+    elif left >= 2:
+        word = load64(end - 8) >> np.uint64(8 * (8 - left))
+    else:
+        word = np.uint64(load8(at)) if left == 1 else np.uint64(0)
+    length = min(left, trailing_zeros(_zeros(word ^ (_ONES * np.uint64(stop)))) >> 3)
+    if length == 8 and left > 8 and load8(at + 8) != stop:
+        return FAILED, word
+    if length < 8:
+        word &= (np.uint64(1) << np.uint64(8 * length)) - np.uint64(1)
+        # A zero in it would be taken for its end.
+        if trailing_zeros(_zeros(word)) >> 3 < length:
+            return FAILED, word
+    elif _zeros(word) != np.uint64(0):
+        return FAILED, word
+    letters = word & ~_HIGH_BITS
+    lower = (letters + _ONES * np.uint64(128 - 97)) ^ (letters + _ONES * np.uint64(127 - 122))
+    word ^= (lower & ~word & _HIGH_BITS) >> np.uint64(2)
+    return (FAILED if word & _HIGH_BITS else at + length), word
 
 
 @inlined
@@ -186,27 +220,31 @@ def hash_of(at: Whole, length: Whole, seed: Whole) -> Whole:
     """Return a hash of bytes. Who does not know the seed cannot make names that collide."""
     end = at + length
     mixed = folded_product(np.uint64(seed) ^ _KEY_A, np.uint64(length) ^ _KEY_B)
-    while at + 8 <= end:
+    while at + 8 < end:
         mixed = folded_product(load64(at) ^ _KEY_A, mixed ^ _KEY_B)
         at += 8
+    return folded_product(_last(at, end, length) ^ _KEY_A, mixed ^ _KEY_B)
+
+
+@inlined
+def _last(at: Whole, end: Whole, length: Whole) -> Whole:
+    """Return the last eight bytes of a text, some of them once more; all of a shorter one."""
+    if length >= 8:
+        return load64(end - 8)
     tail, place = np.uint64(0), np.uint64(0)
     while at < end:
         tail |= np.uint64(load8(at)) << place
         place += np.uint64(8)
         at += 1
-    return folded_product(tail ^ _KEY_A, mixed ^ _KEY_B)
+    return tail
 
 
 @inlined
 def same_bytes(left: Whole, right: Whole, length: Whole) -> bool:
     """Whether two texts of the same length are the same."""
     place = np.int64(0)
-    while place + 8 <= length:
+    while place + 8 < length:
         if load64(left + place) != load64(right + place):
             return False
         place += 8
-    while place < length:
-        if load8(left + place) != load8(right + place):
-            return False
-        place += 1
-    return True
+    return bool(_last(left + place, left + length, length) == _last(right + place, right + length, length))

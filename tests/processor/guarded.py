@@ -11,7 +11,8 @@ from random import Random
 import numpy as np
 
 from billing.event import EventRules
-from processor.kernel.parse import ROW_NUMBERS, parse_records, type_rows
+from processor.kernel.parse import parse_records
+from processor.kernel.rows import ROW_NUMBERS, type_rows
 from tests.processor import fuzz
 from tests.processor.test_fold import NOW_MS, seeds
 

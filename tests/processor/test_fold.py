@@ -11,7 +11,7 @@ from billing.event import EventRejectedError, EventRules, Reason, decode_event
 from billing.period import MonthCalendar
 from billing.sums import NO_SUMS, TypeTable, plus, total_micros
 from processor.fold import FoldRules
-from processor.kernel.parse import MS, SLOT
+from processor.kernel.rows import MS, SLOT
 from tests.billing.test_events_page import ACCEPTED, REJECTED, payload_of
 from tests.processor import fuzz, mutations
 from tests.processor.counting import Counted, count, count_batches, read

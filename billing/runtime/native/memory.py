@@ -37,6 +37,54 @@ load64 = _load(64)
 """The 64 bits at an address, in the machine's order."""
 
 
+def _store(width: int) -> Callable[[Whole, Whole], None]:
+    """Return an intrinsic that writes the low bits of a number to an address."""
+
+    @intrinsic
+    def store(_: Any, address: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            pointer = builder.inttoptr(arguments[0], ir.IntType(width).as_pointer())
+            value = arguments[1] if width == 64 else builder.trunc(arguments[1], ir.IntType(width))
+            builder.store(value, pointer, align=1)
+            return context.get_dummy_value()
+
+        return types.none(types.int64, types.int64), generate
+
+    return cast(Callable[[Whole, Whole], None], store)
+
+
+store8, store32, store64 = _store(8), _store(32), _store(64)
+"""Write the low bits of a number to an address."""
+
+
+@intrinsic
+def _address_of(_: Any, array: Any) -> Any:
+    """The address of an array's first element."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = context.make_array(array)(context, builder, value=arguments[0])
+        return builder.ptrtoint(made.data, ir.IntType(64))
+
+    return types.int64(array), generate
+
+
+address_of = cast(Callable[[Any], Whole], _address_of)
+"""The address of an array's first element. The array must be kept for as long as it is used."""
+
+
+@intrinsic
+def _trailing_zeros(_: Any, word: Any) -> Any:
+    """The number of bits 0 below the lowest bit 1 of a word; 64 if there is none."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), generate
+
+
+trailing_zeros = cast(Callable[[Whole], Whole], _trailing_zeros)
+
+
 @intrinsic
 def _folded_product(_: Any, left: Any, right: Any) -> Any:
     """The 128 bits of a product of two unsigned 64-bit numbers, its upper half xored into its lower one."""
