@@ -4,6 +4,7 @@ A machine that does anything else meanwhile measures that too. Ratios within one
 """
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.list:
         print("\n".join(f"{name:12} {(row.__doc__ or '').splitlines()[0]}" for name, row in (ROWS | PEERS).items()))
         return 0
+    if shutil.which("taskset") is None:
+        parser.error("programs are pinned to cores by taskset (package util-linux, on Linux), which is not installed")
     names = parsed.rows or list(ROWS)
     sizes = Sizes(**{size.name: getattr(parsed, size.name) for size in fields(Sizes) if size.name in HELP})
     with set_up(sizes) as stage:

@@ -22,9 +22,18 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of the processor came to; its deployment's settings are there for who goes on from it."""
+    """What a run of the processor came to.
+
+    Args:
+        rate: of its events.
+        commit_micros: time of all commits, by its own metrics, per subtotal that they published.
+        peak_mib: the most memory that it held.
+        state_mib: size of its State when it had ended.
+        environment: the deployment's settings, for who goes on from it.
+    """
 
     rate: Rate
+    commit_micros: float
     peak_mib: float
     state_mib: float
     environment: dict[str, str]
@@ -45,11 +54,13 @@ def run_processor(stage: Stage, filled: Filled, **settings: object) -> Run:
     with Part("process", stage.worker_cores, stage.log(name), environment, "QB_PROCESSOR_PORT") as part:
         samples = watch(stage, filled, name, [part])
         peak_mib = part.memory_mib()
+        commit_seconds = part.metric("billing_processor_commit_duration_seconds_sum") or 0.0
+        published = part.metric("billing_processor_subtotals_published_total") or 1.0
     check_subtotals(stage.servers, environment["QB_SUBTOTALS_TOPIC"], filled.shape.partitions, filled.truth)
     state = Path(environment["QB_STATE_DIR"])
     state_mib = sum(path.stat().st_size for path in state.rglob("*") if path.is_file()) / _MIB
     shutil.rmtree(state, ignore_errors=True)
-    return Run(samples.rate(), peak_mib, state_mib, environment)
+    return Run(samples.rate(), commit_seconds * 1e6 / published, peak_mib, state_mib, environment)
 
 
 def watch(stage: Stage, filled: Filled, group: str, children: Sequence[Child]) -> Samples:

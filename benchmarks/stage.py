@@ -36,30 +36,42 @@ class Sizes:
         rough: whether a rate with too few commits counts from the program's start instead of failing: for tests.
     """
 
-    events: int = 12_000_000
+    events: int = 8_000_000
     customers: int = 1_000_000
     seconds: float = 10.0
     stock_seconds: float = 10.0
     close_customers: int = 100_000
-    curve_points: int = 4
+    curve_points: int = 3
     rough: bool = False
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A topic of events, and what they add up to."""
+    """A topic of events.
+
+    Args:
+        shape: of the events.
+        topic: its name.
+        events: how many it holds.
+        maker: has made them, and makes more of them.
+    """
 
     shape: Shape
     topic: str
     events: int
-    truth: Truth
+    maker: EventMaker
+
+    @property
+    def truth(self) -> Truth:
+        """What all events of the maker add up to."""
+        return self.maker.truth
 
 
 class Stage:
     """A broker and what runs around it.
 
     The worker has the first core; the broker, and whoever produces or watches, has the others. With one core they
-    share it. What one row leaves for another, if that runs too, are the settings of a deployment, in `kept`.
+    share it.
     """
 
     def __init__(self, servers: str, directory: Path, sizes: Sizes, cores: Sequence[int]) -> None:
@@ -69,7 +81,6 @@ class Stage:
         self.cores = list(cores)
         self._filled: dict[tuple[Shape, int], Filled] = {}
         self._names = 0
-        self.kept: dict[str, dict[str, str]] = {}
 
     @property
     def worker_cores(self) -> list[int]:
@@ -117,15 +128,20 @@ class Stage:
     def _fill(self, shape: Shape, events: int) -> Filled:
         topic = f"{self.new_name(shape.name)}.incoming"
         self.environment(topic.removesuffix(".incoming"), topic, shape.partitions)
-        maker, began = EventMaker(shape), time.monotonic()
-        with on_cores(self.cores), BulkProducer(self.servers, topic) as producer:
-            for chunk in maker.chunks(events):
-                producer.send(chunk.payloads, chunk.keys, chunk.partitions)
+        filled, began = Filled(shape, topic, events, EventMaker(shape)), time.monotonic()
+        send(self, filled, events)
         print(f"  {events:,} events of shape {shape.name} in {time.monotonic() - began:.1f} s", flush=True)
         ends = end_offsets(self.servers, topic, shape.partitions)
         if sum(ends) != events:
             raise RuntimeError(f"{topic} holds {sum(ends)} records, not {events}")
-        return Filled(shape, topic, events, maker.truth)
+        return filled
+
+
+def send(stage: Stage, filled: Filled, events: int) -> None:
+    """Send so many more events of a topic."""
+    with on_cores(stage.cores), BulkProducer(stage.servers, filled.topic) as producer:
+        for chunk in filled.maker.chunks(events):
+            producer.send(chunk.payloads, chunk.keys, chunk.partitions)
 
 
 def as_variables(settings: Mapping[str, object]) -> dict[str, str]:

@@ -2,34 +2,36 @@
 
 import shutil
 import time
-from pathlib import Path
+from dataclasses import replace
 
 from benchmarks.child import ChildError, Part
 from benchmarks.figures import Figure, Outcome, at_least, bars
 from benchmarks.reading import count_records
 from benchmarks.rows.processor import describe, plot_of
-from benchmarks.runs import PATIENCE_SECONDS, POLL_SECONDS, run_bare, run_processor
+from benchmarks.runs import PATIENCE_SECONDS, POLL_SECONDS, run_bare, run_processor, watch
 from benchmarks.shapes import PLAIN, Shape
-from benchmarks.stage import Stage
+from benchmarks.stage import Filled, Stage, send
 from benchmarks.truth import check_subtotals
 from billing.topics import changelog_topic
 
-SHORTEST_SECONDS = 1e-3
-MANY = "many"
+_SHORTEST_SECONDS = 1e-3
+# Of the events of a rate: each of them changes a subtotal of its own, which takes longer.
+_SHARE = 2
+# So many that nearly all customers have one.
+_EVENTS_PER_CUSTOMER = 3
 
 
 def many(stage: Stage) -> Shape:
     """Return events of many customers in random order."""
-    return Shape(MANY, customers=stage.sizes.customers, months=1)
+    return Shape("many", customers=stage.sizes.customers, months=1)
 
 
 def many_customers(stage: Stage) -> Outcome:
     """Many customers in random order against 1,000."""
-    runs = {
-        f"{shape.customers:,} customers": run_processor(stage, stage.filled(shape)) for shape in (PLAIN, many(stage))
-    }
+    shape = many(stage)
+    topics = stage.filled(PLAIN), stage.filled(shape, max(1, stage.sizes.events // _SHARE))
+    runs = {f"{filled.shape.customers:,} customers": run_processor(stage, filled) for filled in topics}
     few, more = runs.values()
-    stage.kept[MANY] = more.environment
     memory = "; ".join(f"{name}: {run.peak_mib:.0f} MiB, State {run.state_mib:.0f} MiB" for name, run in runs.items())
     rates = {name: run.rate for name, run in runs.items()}
     ratio = more.rate.events_per_second / few.rate.events_per_second
@@ -38,17 +40,18 @@ def many_customers(stage: Stage) -> Outcome:
 
 
 def restore(stage: Stage) -> Outcome:
-    """A lost State of many customers, read back from the changelog, against a bare read of it."""
-    filled = stage.filled(many(stage))
-    environment = stage.kept.pop(MANY, None) or run_processor(stage, filled).environment
+    """A lost State of many customers, read back from the changelog, against a bare read of it; then more events."""
+    filled = _all_made(stage.filled(many(stage), _EVENTS_PER_CUSTOMER * stage.sizes.customers))
+    environment = run_processor(stage, filled).environment
     group, partitions = environment["QB_CONSUMER_GROUP"], filled.shape.partitions
     topic = changelog_topic(group, filled.topic)
     records = count_records(stage.servers, topic, partitions)
     bare = run_bare(stage, topic, partitions, records).events_per_second
-    assert not Path(environment["QB_STATE_DIR"]).exists()
     with Part("process", stage.worker_cores, stage.log(group), environment, "QB_PROCESSOR_PORT") as part:
         seconds = _restored(part, partitions)
         peak_mib = part.memory_mib()
+        send(stage, filled, stage.sizes.customers)
+        watch(stage, _all_made(filled), group, [part])
     shutil.rmtree(environment["QB_STATE_DIR"], ignore_errors=True)
     check_subtotals(stage.servers, environment["QB_SUBTOTALS_TOPIC"], partitions, filled.truth)
     rates = {"bare*": bare, "restore": records / seconds}
@@ -58,6 +61,11 @@ def restore(stage: Stage) -> Outcome:
     return Outcome(
         [Figure("restore", "bare*", rates["restore"] / bare, at_least(0.3))], details, bars("records/s", rates)
     )
+
+
+def _all_made(filled: Filled) -> Filled:
+    """Return a topic with all events that its maker has made: another repetition may have added some."""
+    return replace(filled, events=filled.truth.accepted)
 
 
 def _restored(part: Part, partitions: int) -> float:
@@ -72,6 +80,6 @@ def _restored(part: Part, partitions: int) -> float:
         if recovering is not None and (began is None or (recovering and not seen)):
             began, seen = now, bool(recovering)
         if began is not None and not recovering and owned == partitions:
-            return max(now - began, SHORTEST_SECONDS)
+            return max(now - began, _SHORTEST_SECONDS)
         time.sleep(POLL_SECONDS)
     raise ChildError(f"State was not restored: {part.last_words()}")

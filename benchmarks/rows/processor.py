@@ -1,6 +1,6 @@
 """The processor against a bare consumer and a stock pipeline, and what its events' shape costs."""
 
-from benchmarks.figures import Figure, Outcome, Plot, at_least, bars
+from benchmarks.figures import Figure, Outcome, Plot, at_least, at_most, bars
 from benchmarks.rate import Rate
 from benchmarks.runs import run_bare, run_processor, run_stock
 from benchmarks.shapes import PLAIN, Form, Names, Shape
@@ -34,6 +34,7 @@ def against_bare(stage: Stage) -> Outcome:
         Figure("processor", "bare*", ratio, at_least(1.0)),
         Figure("the same, native_reading: false", "bare*", fallback.events_per_second / bare.events_per_second),
         Figure("CPU per event, all in", "", cpu, unit="us"),
+        Figure("time of a commit per subtotal published", "", run.commit_micros, at_most(5), "us"),
         Figure("CPU per event", "bare*", cpu / bare.cpu_micros_per_event),
     ]
     return Outcome(figures, details, plot_of(rates))

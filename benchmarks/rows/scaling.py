@@ -49,7 +49,7 @@ def _together(stage: Stage, number: int) -> Rate:
                 for instance, core in enumerate((stage.cores * number)[:number])
             ]
             wait_for(lambda: _owned(parts) == [partitions // number] * number, "partitions are shared out", parts)
-        filled = Filled(PLAIN, topic, stage.sizes.events, maker.truth)
+        filled = Filled(PLAIN, topic, stage.sizes.events, maker)
         rate = watch(stage, filled, name, parts).rate()
     check_subtotals(stage.servers, environment["QB_SUBTOTALS_TOPIC"], partitions, maker.truth)
     shutil.rmtree(environment["QB_STATE_DIR"], ignore_errors=True)

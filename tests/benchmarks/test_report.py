@@ -88,6 +88,16 @@ def test_a_row_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) 
     assert "no such row: nosuch; there are bare" in capsys.readouterr().err
 
 
+def test_without_taskset_a_line_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before anything starts."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit):
+        main(["scrape"])
+    assert "taskset (package util-linux" in capsys.readouterr().err
+
+
 def test_rows_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """Each with a line."""
     assert main(["--list"]) == 0
