@@ -21,6 +21,15 @@ class ChildError(Exception):
     """A program under measurement ended, or did not come to what was waited for: the message has its last words."""
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used so far, in user and kernel mode; 0 when it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+
+
 class Child:
     """A running program. Leaving it stops it.
 
@@ -83,11 +92,7 @@ class Child:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that it has used so far, in user and kernel mode; 0 when it has ended."""
-        try:
-            fields = Path(f"/proc/{self._process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+        return cpu_seconds(self._process.pid)
 
     def memory_mib(self, peak: bool = True) -> float:
         """Return its resident memory, the most there was or what there is; 0 when it has ended."""

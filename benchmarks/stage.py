@@ -11,6 +11,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.bulk_producer import BulkProducer
+from benchmarks.child import cpu_seconds
 from benchmarks.shapes import EventMaker, Shape
 from benchmarks.truth import Truth
 from billing.runtime.kafka import ensure_topics
@@ -74,11 +75,14 @@ class Stage:
     share it.
     """
 
-    def __init__(self, servers: str, directory: Path, sizes: Sizes, cores: Sequence[int]) -> None:
+    def __init__(
+        self, servers: str, directory: Path, sizes: Sizes, cores: Sequence[int], broker_pids: Sequence[int | None] = ()
+    ) -> None:
         self.servers = servers
         self.directory = directory
         self.sizes = sizes
         self.cores = list(cores)
+        self._broker_pids = [pid for pid in broker_pids if pid is not None]
         self._filled: dict[tuple[Shape, int], Filled] = {}
         self._names = 0
 
@@ -91,6 +95,10 @@ class Stage:
     def broker_cores(self) -> list[int]:
         """Where all else runs."""
         return self.cores[1:] or self.cores
+
+    def broker_cpu_seconds(self) -> float:
+        """Return the CPU time that the broker has used so far; 0 if it is somebody else's."""
+        return sum(map(cpu_seconds, self._broker_pids))
 
     def new_name(self, what: str) -> str:
         """Return a name that nobody else on this stage gets."""
@@ -181,4 +189,4 @@ def set_up(sizes: Sizes) -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="qb-bench-") as name:
         directory = Path(name)
         with on_cores(cores[1:] or cores), KafkaBroker(directory / "kafka", free_port()) as broker:
-            yield Stage(broker.bootstrap_servers, directory, sizes, cores)
+            yield Stage(broker.bootstrap_servers, directory, sizes, cores, broker.pids)
