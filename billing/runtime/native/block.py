@@ -126,8 +126,8 @@ class JoinedBlock(RecordBlock):
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self._messages = messages
-        self._values, values, value_lengths = joined([message.value() for message in messages])
-        self._keys, keys, key_lengths = joined([message.key() for message in messages])
+        self._values, values, value_lengths = joined_if_any([message.value() for message in messages])
+        self._keys, keys, key_lengths = joined_if_any([message.key() for message in messages])
         partitions = [message.partition() for message in messages]
         offsets = [message.offset() for message in messages]
         super().__init__(np.array([partitions, offsets, values, value_lengths, keys, key_lengths], np.int64))
@@ -151,7 +151,7 @@ class JoinedValues:
 
     def __init__(self, values: Sequence[bytes | None]) -> None:
         self._originals = values
-        self._buffer, self.values, self.value_lengths = joined(values)
+        self._buffer, self.values, self.value_lengths = joined_if_any(values)
 
     def __len__(self) -> int:
         return len(self._originals)
@@ -161,16 +161,22 @@ class JoinedValues:
         return self._originals[index]
 
 
-def joined(texts: Sequence[bytes | str | None]) -> tuple[bytes, Integers, Integers]:
-    """Return a buffer that holds some texts, and where in memory each lies, and how long it is (-1: there is none).
+def joined(texts: Sequence[bytes]) -> tuple[bytes, Integers, Integers]:
+    """Return a buffer that holds some texts, and where in memory each lies, and how long it is.
 
     The addresses hold for as long as the buffer.
     """
-    parts = [text.encode() if isinstance(text, str) else text for text in texts]
-    buffer = b"".join([part for part in parts if part])
-    lengths = np.array([-1 if part is None else len(part) for part in parts], np.int64)
-    held = np.maximum(lengths, 0)
-    return buffer, _address(buffer) + np.cumsum(held) - held, lengths
+    buffer = b"".join(texts)
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    return buffer, _address(buffer) + np.cumsum(lengths) - lengths, lengths
+
+
+def joined_if_any(texts: Sequence[bytes | str | None]) -> tuple[bytes, Integers, Integers]:
+    """Return the same of texts some of which there are not: their length is -1."""
+    missing = [index for index, text in enumerate(texts) if text is None]
+    buffer, addresses, lengths = joined([text.encode() if isinstance(text, str) else text or b"" for text in texts])
+    lengths[missing] = -1
+    return buffer, addresses, lengths
 
 
 def _address(buffer: bytes) -> int:
