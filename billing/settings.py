@@ -30,8 +30,8 @@ ENVIRONMENT_PREFIX = "QB_"
 NUMBERED = "*"
 CONFIG_VARIABLE = "QB_CONFIG"
 
-Part = Literal["generate", "process", "export", "invoice", "audit", "topics", "recover"]
-ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "topics", "recover")
+Part = Literal["generate", "process", "export", "invoice", "audit", "explain", "topics", "recover"]
+ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "explain", "topics", "recover")
 # Those that make events, count them or show what was counted.
 COUNTING: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit")
 
@@ -176,10 +176,10 @@ class Settings(BaseModel):
 
     # The business
     types: TypeNames = setting(
-        DEFAULT_TYPES, "event types, separated by commas", "generate", "process", "export", "audit"
+        DEFAULT_TYPES, "event types, separated by commas", "generate", "process", "export", "audit", "explain"
     )
     default_type: str = setting(
-        DEFAULT_TYPE, "type of an event that names none; one of `types`", "generate", "process", "audit"
+        DEFAULT_TYPE, "type of an event that names none; one of `types`", "generate", "process", "audit", "explain"
     )
     currency: str = setting("EUR", "the one currency, as an ISO 4217 code", "export", "invoice", pattern=r"^[A-Z]{3}$")
     time_zone: str = setting(
@@ -190,11 +190,19 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "audit",
+        "explain",
         "recover",
     )
     # At most ten years, so that no accepted event lies beyond the calendar.
     max_future_seconds: float = setting(
-        86_400, "how far in the future an event's time may lie", "generate", "process", "audit", ge=0, le=315_360_000
+        86_400,
+        "how far in the future an event's time may lie",
+        "generate",
+        "process",
+        "audit",
+        "explain",
+        ge=0,
+        le=315_360_000,
     )
     min_event_time: EventTime = setting(
         "2000-01-01",
@@ -202,6 +210,7 @@ class Settings(BaseModel):
         "generate",
         "process",
         "audit",
+        "explain",
     )
     max_event_bytes: int = setting(16_384, "size of the largest record accepted as an event", ge=64)
     out_of_orderness_seconds: float = setting(
@@ -217,6 +226,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "audit",
+        "explain",
         ge=0,
         le=1e9,
     )
@@ -228,6 +238,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "audit",
+        "explain",
         ge=0,
         lt=7_000_000_000_000,
     )
@@ -239,6 +250,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "audit",
+        "explain",
         ge=0,
     )
 
@@ -251,6 +263,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "audit",
+        "explain",
         ge=65_536,
         le=100_000_000,
     )
@@ -261,6 +274,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "audit",
+        "explain",
         "recover",
         ge=134_217_728,
         le=2_147_483_647,
@@ -280,7 +294,7 @@ class Settings(BaseModel):
         10_000, "largest number of records taken from the client at once", "process", ge=1, le=100_000
     )
     native_reading: bool = setting(
-        True, "read records where the Kafka client has them; false: through Python, slower", "process"
+        True, "read records where the Kafka client has them; false: through Python, slower", "process", "explain"
     )
     hot_table_entries: int = setting(
         1_000_000,

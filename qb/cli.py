@@ -69,6 +69,13 @@ COMMANDS = (
         "--json": {"action": "store_true", "help": "print the findings as JSON"},
         "--all": {"action": "store_true", "help": "name every difference, not only a hundred of each check"},
     }),
+    Command("explain", "list the events that make up a number, and say whether they are it", "qb.explain.app", {
+        "subject": {"metavar": "CUSTOMER-OR-NUMBER", "help": "a customer, or an invoice number without anything else"},
+        "month": {"metavar": "YYYY-MM", "nargs": "?", "help": "the customer's month"},
+        "type": {"metavar": "TYPE", "nargs": "?", "help": "one event type of it; all if none is named"},
+        "--json": {"action": "store_true", "help": "print one JSON object"},
+        "--csv": {"action": "store_true", "help": "print the records as CSV, and the conclusion to standard error"},
+    }),
     Command("topics", "check the topics' settings, make missing topics, correct wrong settings", "qb.topics.app", {
         "--check": {"action": "store_true", "help": "show each setting beside what it must be, as without any flag"},
         "--create": {"action": "store_true", "help": "make the topics that do not exist"},

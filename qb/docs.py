@@ -84,8 +84,9 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 def _flag_rows() -> Iterator[str]:
     for command in COMMANDS:
         for flag, options in command.arguments.items():
-            value = f" {options['metavar']}" if "metavar" in options else ""
-            yield f"| `qb {command.name}` | `{flag}{value}` | {options['help'] % options} |\n"
+            value = str(options.get("metavar", ""))
+            shown = f"{flag} {value}".strip() if flag.startswith("-") else value
+            yield f"| `qb {command.name}` | `{shown}` | {options['help'] % options} |\n"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import sys
 
 import exporter.model.warm
 import processor.warm
+import qb.explain.matching
 from billing.runtime.native.compiled import CACHE_FOLDER
 
 
@@ -12,6 +13,7 @@ def main() -> int:
     """Compile, drop what was compiled from former sources, and say where the kernels are kept."""
     processor.warm.compile_kernels()
     exporter.model.warm.compile_kernels()
+    qb.explain.matching.compile_kernels()
     if CACHE_FOLDER is None:
         print("no folder for compiled kernels can be written: each start compiles them anew", file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 """Reads a topic whole and then live, as :mod:`billing.runtime.topic_reader` does, without an object for each record."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -26,25 +27,37 @@ class BlockReader:
         partitions: how many partitions it has.
         most_records: how many are returned at once.
         natively: whether to try to read records where the client has them.
+        start_offsets: partition -> offset to begin at; the others begin with their first record.
+        fetching: librdkafka options in place of the usual ones, as :mod:`billing.runtime.fetching` has them.
     """
 
     def __init__(
-        self, settings: Settings, topic: str, partitions: int, most_records: int = 10_000, natively: bool = True
+        self,
+        settings: Settings,
+        topic: str,
+        partitions: int,
+        most_records: int = 10_000,
+        natively: bool = True,
+        start_offsets: Mapping[int, int] | None = None,
+        fetching: Mapping[str, object] | None = None,
     ) -> None:
         self.topic = topic
-        config = reader_config(settings)
+        config = {**reader_config(settings), **(fetching or {})}
         self._consumer = Consumer(config)
         self._source = record_source(
             self._consumer, self._consumer, str(config["client.id"]), topic, most_records, natively
         )
         self._fault: KafkaError | None = None
+        self.fault_place: tuple[int, int] | None = None
+        """Partition and offset at which reading ended with an error."""
         # Who knows the leaders asks them at once; who does not tries again after half a second.
         with suppress(KafkaException):
             self._consumer.list_topics(topic, timeout=_METADATA_SECONDS)
         self._behind = set(range(partitions))
         self._next_offsets = dict.fromkeys(range(partitions), 0)
+        starts = start_offsets or {}
         self._source.forward(range(partitions))
-        self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(partitions)])
+        self._consumer.assign([TopicPartition(topic, p, starts.get(p, OFFSET_BEGINNING)) for p in range(partitions)])
 
     def __enter__(self) -> "BlockReader":
         return self
@@ -91,8 +104,8 @@ class BlockReader:
         if found.error.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(found.partition)
             self._next_offsets[found.partition] = max(found.offset, self._next_offsets[found.partition])
-        elif not is_passing(found.error):
-            self._fault = self._fault or found.error
+        elif not is_passing(found.error) and self._fault is None:
+            self._fault, self.fault_place = found.error, (found.partition, found.offset)
 
 
 def _ends(block: RecordBlock) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import OFFSET_END, KafkaError, KafkaException, Producer
 
 from billing.runtime import block_reader
 from billing.runtime.block_reader import BlockReader
@@ -136,3 +136,15 @@ def test_it_ends_at_once(settings: Settings, natively: bool) -> None:
     reader.close()
     reader.close()
     assert time.monotonic() - started < WAIT_SECONDS / 2
+
+
+@both_ways
+def test_it_begins_where_it_is_told(settings: Settings, natively: bool) -> None:
+    """A partition from an offset on, another from its end, the others from their first record."""
+    produce(settings, range(90))
+    starts = {0: 7, 1: OFFSET_END}
+    with BlockReader(settings, settings.subtotals_topic, PARTITIONS, 300, natively, starts) as reader:
+        seen: Seen = {}
+        read_blocks(reader, seen)
+    everything = whole(settings)[0]
+    assert seen == {0: everything[0][7:], 2: everything[2]}

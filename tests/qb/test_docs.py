@@ -22,8 +22,9 @@ def test_the_page_has_every_setting_and_flag() -> None:
     for name in Settings.model_fields:
         assert f"| `{name}` |" in page
     for command in COMMANDS:
-        for flag in command.arguments:
-            assert f"| `qb {command.name}` | `{flag}" in page
+        for flag, options in command.arguments.items():
+            shown = flag if flag.startswith("-") else options["metavar"]
+            assert f"| `qb {command.name}` | `{shown}" in page
 
 
 def test_the_page_says_what_is_allowed() -> None:

@@ -1,0 +1,71 @@
+"""`qb explain`: lists the events that make up a number, adds them, and says whether they are it.
+
+Exit codes: 0 they are it, 1 they are not or it cannot be told, 130 it was stopped.
+"""
+
+import argparse
+import sys
+
+from confluent_kafka import KafkaException
+
+from billing.period import month_calendar
+from billing.runtime.kafka import KafkaUnavailableError
+from billing.runtime.signals import StopFlag, stop_on_signals
+from billing.settings import Settings
+from qb.explain.conclusion import Conclusion, Kind, conclude
+from qb.explain.output import CsvOutput, JsonOutput, Output, TextOutput
+from qb.explain.question import Question, parse_question
+from qb.explain.reading_display import ReadingDisplay, StoppedError
+from qb.explain.scope import Sums, figures
+from qb.explain.sources import Sources
+
+EXIT_IS_IT = 0
+EXIT_IS_NOT_IT = 1
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Explain what is asked, print it and return the exit code.
+
+    Raises:
+        OperatorError: the words make no question, a topic can't be read, or there is no such invoice.
+        KeyboardInterrupt: it was stopped, and has said so.
+    """
+    question = parse_question(arguments.subject, arguments.month, arguments.type, settings.types)
+    try:
+        with stop_on_signals() as stop:
+            conclusion = explain(settings, question, _output(arguments), stop)
+    except StoppedError as stopped:
+        sys.stdout.flush()
+        print(f"qb: {stopped}", file=sys.stderr)
+        raise KeyboardInterrupt from stopped
+    except KafkaException as error:
+        raise KafkaUnavailableError(f"{settings.bootstrap_servers}: {error.args[0].str()}; try again") from error
+    return EXIT_IS_IT if conclusion.kind is Kind.IS_IT else EXIT_IS_NOT_IT
+
+
+def explain(settings: Settings, question: Question, output: Output, stop: StopFlag) -> Conclusion:
+    """Explain what is asked; each record goes to the output as it is found.
+
+    Raises:
+        OperatorError: a topic can't be read, or there is no such invoice.
+        StoppedError: somebody asked to stop.
+        KafkaException: the broker refuses.
+    """
+    with ReadingDisplay(stop) as display:
+        sources = Sources(settings, month_calendar(settings.time_zone), display)
+        asked, sums = sources.ask(question), Sums()
+        output.begin(asked)
+        sys.stdout.flush()
+        for one in sources.listed(asked):
+            sums.add(one)
+            output.add(one)
+    compared = list(figures(asked.told, sums.found))
+    conclusion = conclude(asked, compared, sources.deleted())
+    output.end(asked, compared, sums.rejected, conclusion)
+    return conclusion
+
+
+def _output(arguments: argparse.Namespace) -> Output:
+    if arguments.json:
+        return JsonOutput()
+    return CsvOutput() if arguments.csv else TextOutput()
