@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from billing.runtime.native.compiled import compiled, inlined
 from billing.runtime.native.memory import Whole, load8
-from processor.kernel.parse import MS, NAME, NAME_LENGTH, NO_EVENT, SLOT
+from processor.kernel.rows import MS, NAME, NAME_LENGTH, NO_EVENT, SLOT
 from processor.kernel.text import same_bytes
 
 _QUOTE, _BACKSLASH = 34, 92

@@ -10,5 +10,5 @@ these offsets must add up to it, to the micro.
    listed as it is found and added to the sums. So memory grows with months and types, not with events; what was
    rejected of the customer in step 2 takes a few bytes each.
 
-What became of a record is its :class:`~qb.explain.listed.Fate`: whatever is not counted is in none of the sums.
+What became of a record is its :class:`~billing.listed_record.Fate`: whatever is not counted is in none of the sums.
 """

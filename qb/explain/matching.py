@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.event import EventRejectedError, EventRules, decode_event
-from billing.named_customer import Guess, guess_event, may_name
+from billing.listed_record import Listed, RecordLister
+from billing.named_customer import may_name
 from billing.period import MonthCalendar
 from billing.runtime.native.block import JoinedValues, RecordBlock, joined
 from processor.kernel.select import keys_between, rows_of_customer, values_naming
 from processor.reading import EventReader, Reading
-from qb.explain.listed import Listed, listed_event, listed_rejection
 from qb.explain.rejected_places import RejectedPlaces, note_place
 from qb.explain.scope import Scope
 
@@ -56,8 +56,9 @@ class CustomerFinder:
         self._customer, self._name = customer, customer.encode()
         self._months = months
         self._reader = EventReader(rules)
+        self._lister = RecordLister(rules, customer, months.calendar)
         # The buffer is kept, for its address is.
-        self._buffer, addresses, lengths = joined([customer])
+        self._buffer, addresses, lengths = joined([self._name])
         self._place, self._length = int(addresses[0]), int(lengths[0])
         self._found = np.empty(0, np.int64)
 
@@ -99,7 +100,8 @@ class CustomerFinder:
         named = [one.index for one in reading.rejections if may_name(block.value(one.index), self._name)]
         for index in sorted([*self._positions(reading), *named]):
             partition, offset = int(block.partitions[index]), int(block.offsets[index])
-            one = self._listed(partition, offset, block.value(index), now_ms, places)
+            rejected_as = places.reason_at(partition, offset)
+            one = self._lister.listed(partition, offset, block.value(index), now_ms, rejected_as)
             if one is not None:
                 yield one
 
@@ -114,24 +116,6 @@ class CustomerFinder:
             self._found = np.empty(records, np.int64)
         return self._found
 
-    def _listed(
-        self, partition: int, offset: int, value: bytes | None, now_ms: int, places: RejectedPlaces
-    ) -> Listed | None:
-        try:
-            event = decode_event(value, self._rules, now_ms)
-        except EventRejectedError as error:
-            guess = guess_event(value)
-            if guess.customer != self._customer:
-                return None
-            return listed_rejection(partition, offset, self._month(guess), guess, error)
-        month = self._months.calendar.month_of(event.timestamp_ms)
-        return listed_event(partition, offset, month, event, places.reason_at(partition, offset))
-
-    def _month(self, guess: Guess) -> str:
-        calendar = self._months.calendar
-        known = guess.timestamp_ms is not None and guess.timestamp_ms >= calendar.starts_ms[0]
-        return calendar.month_of(guess.timestamp_ms) if known and guess.timestamp_ms is not None else ""
-
 
 class KeyFinder:
     """Finds the records whose keys begin with one text and end with another.
@@ -143,7 +127,7 @@ class KeyFinder:
 
     def __init__(self, beginning: str, ending: str = "") -> None:
         # The buffer is kept, for its addresses are.
-        self._buffer, addresses, lengths = joined([beginning, ending])
+        self._buffer, addresses, lengths = joined([beginning.encode(), ending.encode()])
         self._addresses: list[int] = addresses.tolist()
         self._lengths: list[int] = lengths.tolist()
 

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, TextIO
 
+from billing.listed_record import Fate, Listed
 from billing.money import format_micros
 from billing.period import format_timestamp
 from qb.explain.conclusion import Conclusion
-from qb.explain.listed import Fate, Listed
 from qb.explain.scope import Amount, Asked, Figure
 
 COLUMNS = ("partition", "offset", "time", "month", "amount", "type", "id", "fate", "reason", "detail")

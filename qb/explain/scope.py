@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from billing.invoice import Invoice
-from qb.explain.listed import Fate, Listed
+from billing.listed_record import Fate, Listed
 
 # Micros and number of events.
 Amount = tuple[int, int]

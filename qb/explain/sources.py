@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from billing.errors import OperatorError
 from billing.invoice import Invoice
+from billing.listed_record import Listed
 from billing.period import MonthCalendar
 from billing.settings import Settings
 from billing.subtotal import RecordError
 from qb.explain.input import InputScan
-from qb.explain.listed import Listed
 from qb.explain.matching import CustomerFinder, KeyFinder, months_of
 from qb.explain.question import InvoiceQuestion, MonthQuestion, Question
 from qb.explain.reading_display import ReadingDisplay

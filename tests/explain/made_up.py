@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from billing.event import BillableEvent
-from billing.runtime.native.block import Headers, RecordBlock, joined
+from billing.runtime.native.block import Headers, RecordBlock, joined_if_any
 
 
 class MadeUpBlock(RecordBlock):
@@ -27,8 +27,8 @@ class MadeUpBlock(RecordBlock):
         keys: Sequence[bytes | None] | None = None,
     ) -> None:
         self._headers = headers or {}
-        self._values, places, lengths = joined(values)
-        self._keys, key_places, key_lengths = joined(keys or [None] * len(values))
+        self._values, places, lengths = joined_if_any(values)
+        self._keys, key_places, key_lengths = joined_if_any(keys or [None] * len(values))
         columns = [partitions, offsets, places, lengths, key_places, key_lengths]
         super().__init__(np.array(columns, np.int64).reshape(6, len(values)))
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from billing.event import BillableEvent, EventRejectedError, EventRules, decode_event
 from billing.invoice import Invoice, make_invoice, not_billed
+from billing.listed_record import Fate, Listed
 from billing.period import month_calendar
 from qb.explain.conclusion import Kind, conclude
-from qb.explain.listed import Fate, Listed
 from qb.explain.matching import CustomerFinder, months_of
 from qb.explain.rejected_places import RejectedPlaces
 from qb.explain.scope import Amount, Asked, Place, Scope, Sums, ask_invoice, figures

@@ -10,10 +10,10 @@ from billing.errors import OperatorError
 from billing.event import DEFAULT_TYPES
 from billing.invoice import make_invoice
 from billing.ledger import encode_invoice
+from billing.listed_record import Fate, Listed
 from billing.runtime.signals import Stop
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key, encode_progress, encode_sums
 from qb.explain.conclusion import Conclusion, Kind, conclude
-from qb.explain.listed import Fate, Listed
 from qb.explain.output import COLUMNS, CsvOutput, JsonOutput, Output, TextOutput
 from qb.explain.question import InvoiceQuestion, MonthQuestion, Question, parse_question
 from qb.explain.reading_display import STALL_SECONDS, ReadingDisplay, StoppedError
