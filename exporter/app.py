@@ -19,6 +19,7 @@ from billing.settings import Settings
 from exporter.application import create_app
 from exporter.feeds.background import Background, Job
 from exporter.feeds.input_ends import InputEndsPoller
+from exporter.feeds.input_pages import KafkaInputPages
 from exporter.feeds.kafka import TOPICS, KafkaFeed
 from exporter.feeds.standalone import StandaloneFeed
 from exporter.model.input_ends import InputEnds
@@ -103,7 +104,9 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         yield
         await asyncio.to_thread(background.stop)
 
-    return create_app(Context(settings, model, newest_ends, own, delay, standalone, tuple(more_checks)), [feeds])
+    pages = None if standalone else KafkaInputPages(settings)
+    context = Context(settings, model, newest_ends, own, delay, standalone, tuple(more_checks), pages)
+    return create_app(context, [feeds])
 
 
 @asynccontextmanager

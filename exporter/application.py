@@ -11,6 +11,8 @@ from exporter.metrics.endpoint import ROUTES as METRICS
 from exporter.metrics.endpoint import install as install_metrics
 from exporter.rest.answers import ANSWERS, Answers
 from exporter.rest.customers import ROUTES as CUSTOMERS
+from exporter.rest.events import READERS, make_readers
+from exporter.rest.events import ROUTES as EVENTS
 from exporter.rest.front import ROUTES as FRONT
 from exporter.rest.invoices import ROUTES as INVOICES
 from exporter.rest.live import BROADCAST, Broadcast
@@ -35,7 +37,7 @@ OPENAPI = web.AppKey("openapi", bytes)
 
 ROUTES: tuple[Route, ...] = (
     *FRONT, *PAGE, *RUNBOOK,
-    *CUSTOMERS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS, *DATASOURCE, *METRICS, *HEALTH,
+    *CUSTOMERS, *EVENTS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS, *DATASOURCE, *METRICS, *HEALTH,
     Route("GET", "/openapi.json", endpoint_of(OPENAPI), "This description.", strict=False, errors=()),
 )  # fmt: skip
 
@@ -55,6 +57,7 @@ def create_app(context: Context, resources: Iterable[Resource] = ()) -> web.Appl
     )
     app[CONTEXT] = context
     app[POOL] = Pool()
+    app[READERS] = make_readers()
     app[BROADCAST] = Broadcast(context, app[POOL].soon)
     app[ANSWERS] = Answers()
     app[OPENAPI] = dump(openapi(context, ROUTES))
@@ -73,3 +76,4 @@ async def _end_streams(app: web.Application) -> None:
 
 async def _end_pool(app: web.Application) -> None:
     await asyncio.to_thread(app[POOL].stop)
+    await asyncio.to_thread(app[READERS].stop)

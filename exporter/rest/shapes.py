@@ -5,6 +5,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from billing.invoice import InvoiceKind
+from billing.listed_record import Fate
 from exporter.model.view import MonthStatus
 from exporter.web.shapes import Cents, Money, MonthName, Rounded, Time, closed
 
@@ -60,6 +61,52 @@ class Customers(TypedDict):
     next: str | None
     month: MonthName | None
     as_of: Time | None
+
+
+@closed
+class Event(TypedDict):
+    """A record of the input that names the customer, and what became of it."""
+
+    partition: int
+    offset: int
+    time: Time | None
+    month: MonthName | None
+    amount: Money | None
+    type: str | None
+    id: str | None
+    fate: Fate
+    reason: str | None
+
+
+@closed
+class EventSum(TypedDict):
+    """What events add up to."""
+
+    total: Money
+    count: int
+
+
+@closed
+class InputRead(TypedDict):
+    """How far the input is read: offsets behind, and all up to which the number counts."""
+
+    records: int
+    of: int
+
+
+@closed
+class Events(TypedDict):
+    """A page of a customer's events."""
+
+    customer: str
+    month: MonthName
+    type: str | None
+    events: list[Event]
+    next: str | None
+    read: InputRead
+    told: EventSum
+    found: EventSum
+    is_it: bool | None
 
 
 @closed

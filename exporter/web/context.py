@@ -11,6 +11,7 @@ from billing.period import MonthCalendar, month_calendar
 from billing.runtime.part_server import HealthCheck
 from billing.settings import Settings
 from exporter.model.input_ends import InputEnds
+from exporter.model.input_pages import InputPages
 from exporter.model.read_model import ReadModel
 from exporter.model.visible_delay import VisibleDelay
 from exporter.web.own_metrics import OwnMetrics
@@ -28,6 +29,7 @@ class Context:
         delay: how long events take to become visible.
         standalone: whether the data set is made up.
         more_checks: what its health depends on besides the model and the input; quick.
+        input_pages: reads customers' events from the input; None if there is none.
     """
 
     settings: Settings
@@ -37,6 +39,7 @@ class Context:
     delay: VisibleDelay
     standalone: bool = False
     more_checks: tuple[Callable[[], HealthCheck], ...] = ()
+    input_pages: InputPages | None = None
 
     @cached_property
     def calendar(self) -> MonthCalendar:

@@ -91,7 +91,16 @@ def test_a_bug_tells_nothing(route: Route, monkeypatch: pytest.MonkeyPatch, capl
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the secret inside")
 
-    for name in ("months", "newest_month", "customers", "customer_months", "named", "hour_range", "month_sums"):
+    for name in (
+        "months",
+        "newest_month",
+        "customers",
+        "customer_months",
+        "named",
+        "hour_range",
+        "month_sums",
+        "next_offsets",
+    ):
         monkeypatch.setattr(View, name, broken)
     monkeypatch.setattr(View, "as_of_ms", property(broken))
     with world.served() as client, caplog.at_level(logging.ERROR, "exporter"):

@@ -10,6 +10,7 @@ from exporter.application import ROUTES
 from exporter.web.openapi import openapi_path
 from exporter.web.routes import JSON
 from tests.exporter.client import Client
+from tests.exporter.input_log import MadeUpPages
 from tests.exporter.world import CHARLIE_MS, charlie, two_months
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -26,6 +27,7 @@ POSTS: dict[str, Any] = {
 }
 GETS = [
     "/", "/customers", "/customers?format=json&type=CALL", "/customers/Charlie", "/types", "/types/MISC", "/months",
+    "/customers/Charlie/events",
     "/invoices", "/invoices?customer=Bob", "/invoices/Bob/2017-01", "/invoices/Charlie/2017-02", "/api/v1/overview",
     "/api/v1/overview?month=2017-01", "/api/v1/subtotals", "/api/v1/subtotals?customer=*", "/api/v1/hours",
     "/api/v1/months", "/api/v1/customers", "/api/v1/annotations", "/healthz", "/readyz", "/openapi.json",
@@ -34,7 +36,7 @@ GETS = [
 
 @pytest.fixture(scope="module", name="served")
 def served_fixture() -> Any:
-    with two_months().served() as client:
+    with two_months(input_pages=MadeUpPages([])).served() as client:
         yield client, client.ok("/openapi.json")
 
 
@@ -91,7 +93,8 @@ def test_every_json_route_is_tried() -> None:
     """A new route needs a line above."""
     tried = {("GET", path.partition("?")[0]) for path in GETS} | {("POST", path) for path in POSTS}
     tried |= {
-        ("GET", "/customers/{customer}"), ("GET", "/types/{type}"), ("GET", "/invoices/{customer}/{month}"),
+        ("GET", "/customers/{customer}"), ("GET", "/customers/{customer}/events"),
+        ("GET", "/types/{type}"), ("GET", "/invoices/{customer}/{month}"),
     }  # fmt: skip
     routes = {(route.method, route.path) for route in ROUTES if route.media_type == JSON}
     assert routes <= tried

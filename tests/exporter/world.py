@@ -36,6 +36,7 @@ from billing.subtotal import (
 )
 from exporter.application import create_app
 from exporter.model.input_ends import InputEnds
+from exporter.model.input_pages import InputPages
 from exporter.model.read_model import ReadModel
 from exporter.model.visible_delay import VisibleDelay
 from exporter.web.context import Context
@@ -130,9 +131,10 @@ class World:
     Args:
         settings: of the deployment, besides the defaults.
         standalone: whether the data counts as made up.
+        input_pages: reads customers' events.
     """
 
-    def __init__(self, standalone: bool = False, **settings: Any) -> None:
+    def __init__(self, standalone: bool = False, input_pages: InputPages | None = None, **settings: Any) -> None:
         self.settings = Settings(**settings)
         self.clock = ManualClock()
         self.committed = CommittedSums(self.settings.time_zone)
@@ -140,8 +142,9 @@ class World:
         self.ends = InputEnds(True, "a broker answers", {})
         own = OwnMetrics(CollectorRegistry())
         self.context = Context(
-            self.settings, self.model, lambda: self.ends, own, VisibleDelay(own.observe_delay), standalone
-        )
+            self.settings, self.model, lambda: self.ends, own, VisibleDelay(own.observe_delay), standalone,
+            input_pages=input_pages,
+        )  # fmt: skip
         self._ledger_offset = 0
         self._billed: dict[CustomerMonthKey, dict[str, tuple[int, int]]] = {}
         self._carried: dict[str, dict[str, int]] = {}
