@@ -1,6 +1,8 @@
-"""Runs a batch worker inside a Quix Streams application, exactly-once. With `quix_commit.py` all that knows Quix.
+"""Runs a batch worker inside a Quix Streams application, exactly-once.
 
-Quix hands one message at a time through Python. Four subclasses change that and nothing else; Quix keeps doing the
+With `quix_commit.py`, `quix_recovery.py` and `quix_restore.py` all that knows Quix.
+
+Quix hands one message at a time through Python. Five subclasses change that and nothing else; Quix keeps doing the
 assignment, State, changelogs, recovery and the transactions:
 
 * :class:`BatchingConsumer` takes what is waiting in one call, natively where it can, and gives one Row per input
@@ -9,6 +11,7 @@ assignment, State, changelogs, recovery and the transactions:
   that what the worker writes and produces is atomic with the offsets.
 * :class:`processor.quix_commit.DirectProducer` hands records to the client without a look for delivery reports after
   each, and ends the transactions.
+* :class:`processor.quix_recovery.BulkRecovery` reads a lost State back from its changelog in bulk.
 * :class:`BatchingApplication` wires these together, starts partitions without a committed offset at their beginning,
   and shows each partition's State and committed offset to the worker before its first batch.
 
@@ -33,6 +36,7 @@ from billing.runtime.native.source import RecordSource, StrayRecordError, record
 from billing.runtime.partition_bounds import Bounds, find_records_with
 from processor.positions import Positions
 from processor.quix_commit import BatchingContext, BatchWorker, DirectProducer, leaving_after
+from processor.quix_recovery import BulkRecovery
 from processor.takeover import Takeover
 
 # Quix imports the HTTP client of its cloud, which insists on showing a warning of its own future.
@@ -94,7 +98,8 @@ class BatchingConsumer(InternalConsumer):
         self._take_over = take_over
         self._batch_messages = batch_messages
         self._natively = natively
-        self._client_id = str(options["extra_config"]["client.id"])
+        self.client_id = str(options["extra_config"]["client.id"])
+        """By what name the client knows itself."""
         self._source: RecordSource | None = None
         self._block: RecordBlock | None = None
         self._rows: deque[Row] = deque()
@@ -122,7 +127,7 @@ class BatchingConsumer(InternalConsumer):
 
         super().subscribe(topics, noticing(on_assign), noticing(on_revoke), noticing(on_lost))
         self._source = record_source(
-            self, self._consumer, self._client_id, self._input, self._batch_messages, self._natively
+            self, self._consumer, self.client_id, self._input, self._batch_messages, self._natively
         )
 
     def forward(self, partitions: Iterable[int]) -> None:
@@ -232,6 +237,13 @@ class BatchingApplication(Application):
             auto_recover_from_source_offset_out_of_range=False,
             processing_guarantee="exactly-once",
             **options,
+        )
+        self._state_manager._recovery_manager = BulkRecovery(
+            self._reader.client_id,
+            natively,
+            consumer=self._consumer,
+            topic_manager=self._topic_manager,
+            broker_availability_timeout=self._broker_availability_timeout,
         )
         self._worker = worker
         self._reader_options = reader_options

@@ -9,6 +9,8 @@ from billing.event import EventRules
 from billing.period import month_calendar
 from billing.runtime.native.block import JoinedValues, destroy_all, message_destroyer, read_messages
 from billing.runtime.native.client import native_library
+from billing.runtime.native.copying import copies, first_bytes
+from billing.runtime.native.headers import header_functions, header_starts
 from billing.runtime.native.producing import BulkProducer
 from billing.sums import TypeTable
 from processor.book import PartitionBook
@@ -43,9 +45,11 @@ def compile_kernels() -> None:
     records = JoinedValues(values)
     book.count(reader.read(records, now_ms=1_490_000_000_000), len(values), 0, 0)
     deque(book.write(_EmptyStore(), "warm", 0), maxlen=0)
-    library = native_library()
+    library, none = native_library(), np.empty(0, np.int64)
+    copies(none, none)
+    first_bytes(none, none)
     if library is not None:
-        none = np.empty(0, np.int64)
+        header_starts(none, header_functions(library))
         destroy_all(none, message_destroyer(library))
         read_messages(none, 0, np.empty((6, 0), np.int64), none)
         BulkProducer(library, 0, None).produce("topic", 0, [], [])

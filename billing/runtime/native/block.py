@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from billing.runtime.native.client import Library
 from billing.runtime.native.compiled import compiled
+from billing.runtime.native.copying import copies, first_bytes
+from billing.runtime.native.headers import header_functions, header_starts
 from billing.runtime.native.memory import load32, load64
 
 Integers = NDArray[np.int64]
@@ -47,6 +49,13 @@ class RecordBlock:
 
     def headers(self, index: int) -> Headers:
         """Return a record's headers."""
+        raise NotImplementedError
+
+    def header_starts(self, positions: Integers) -> Integers:
+        """Return where, among the records at some positions, headers differ from those of the one before.
+
+        The first one is always among them; one that is not surely like the one before may be.
+        """
         raise NotImplementedError
 
     def timestamp_ms(self, index: int) -> int:
@@ -101,6 +110,22 @@ class PartitionRecords:
         """Return a record's headers."""
         return self._block.headers(self._position(index))
 
+    def header_starts(self) -> Integers:
+        """Return which records have other headers than the one before; see :meth:`RecordBlock.header_starts`."""
+        return self._block.header_starts(np.arange(len(self._block))[self._selection])
+
+    def copied_keys(self) -> list[bytes | None]:
+        """Return all keys, copied."""
+        return copies(self._block.keys[self._selection], self._block.key_lengths[self._selection])
+
+    def copied_values(self) -> list[bytes | None]:
+        """Return all values, copied."""
+        return copies(self.values, self.value_lengths)
+
+    def first_bytes(self) -> NDArray[np.int16]:
+        """Return the first byte of each value, -1 where there is none."""
+        return first_bytes(self.values, self.value_lengths)
+
     def timestamp_ms(self, index: int) -> int:
         """Return a record's time in milliseconds, -1 if it has none."""
         return self._block.timestamp_ms(self._position(index))
@@ -135,6 +160,11 @@ class JoinedBlock(RecordBlock):
     def headers(self, index: int) -> Headers:
         """Return a record's headers."""
         return list(self._messages[index].headers() or ())
+
+    def header_starts(self, positions: Integers) -> Integers:
+        """Return where, among the records at some positions, headers differ from those of the one before."""
+        headers = [self._messages[position].headers() for position in positions.tolist()]
+        return np.flatnonzero([True, *(left != right for left, right in pairwise(headers))][: len(headers)])
 
     def timestamp_ms(self, index: int) -> int:
         """Return a record's time in milliseconds, -1 if it has none."""
@@ -210,6 +240,10 @@ class NativeBlock(RecordBlock):
             content = None if value.value is None else ctypes.string_at(value, size.value)
             found.append(((name.value or b"").decode("utf-8", "replace"), content))
         return found
+
+    def header_starts(self, positions: Integers) -> Integers:
+        """Return where, among the records at some positions, headers differ from those of the one before."""
+        return header_starts(self._pointers[positions], header_functions(self._library))
 
     def timestamp_ms(self, index: int) -> int:
         """Return a record's time in milliseconds, -1 if it has none."""
