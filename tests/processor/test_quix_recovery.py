@@ -193,11 +193,11 @@ def test_state_is_what_quix_restores(kafka: Kafka, topic_prefix: str, tmp_path: 
     """Column families, keys, values and the changelog's offset, read in either way; also when it goes on later."""
     topic = f"{topic_prefix}changelog"
     write(kafka.bootstrap_servers, topic, CHANGELOGS[changelog])
-    expected = restored(kafka, topic, tmp_path / "quix", quix)
+    expected, opened_again = (restored(kafka, topic, tmp_path / "quix", quix) for _ in range(2))
     for natively in (True, False):
         folder = tmp_path / f"bulk-{natively}"
         assert restored(kafka, topic, folder, bulk(natively)) == expected
-        assert restored(kafka, topic, folder, bulk(natively)) == expected, "with nothing left to do"
+        assert restored(kafka, topic, folder, bulk(natively)) == opened_again, "with nothing left to do"
     assert any(expected[0]["default"]) == (changelog not in ("aborted alone",))
 
 
