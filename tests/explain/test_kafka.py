@@ -134,6 +134,28 @@ def test_a_month_is_what_the_exporter_answers(counted: Pipeline) -> None:
         assert all(one["id"] for one in events)
 
 
+def test_the_exporter_lists_the_same_events(counted: Pipeline) -> None:
+    """Page by page, with the same sum and the same conclusion."""
+    answered(counted, "Zoe", LATE_MONTH)
+    events: list[dict[str, Any]] = []
+    url = f"http://127.0.0.1:{counted.settings.exporter_port}/customers/Zoe/events"
+    query = f"month={LATE_MONTH}&limit=40"
+    for _ in range(30):
+        with urlopen(f"{url}?{query}", timeout=30) as answer:
+            page = json.load(answer)
+        events += page["events"]
+        query = f"cursor={page['next']}&limit=40"
+        if page["next"] is None:
+            break
+    document = explained(counted, "Zoe", LATE_MONTH)
+
+    def places(listed: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+        return sorted((one["partition"], one["offset"], one["amount"] or "", one["fate"]) for one in listed)
+
+    assert page["is_it"] is True
+    assert places(events) == places(document["events"])
+
+
 def test_one_type_is_a_part_of_it(counted: Pipeline) -> None:
     """The events of that type, read natively or through Python."""
     told = answered(counted, "Zoe", LATE_MONTH)["types"]["CALL"]

@@ -147,6 +147,10 @@ def test_a_customers_month(tab: Tab) -> None:
         assert tab.text("#customer-invoice-note") == "Draft: what it would say now"
         assert tab.text("#customer-invoice .sum").split("\n") == ["Total", "€60.00"]
         assert tab.texts("#customer-issued tbody th") == ["2017-01-000002"]
+        assert tab.js("document.querySelector('#customer-events').getAttribute('href')") == (
+            "customers/Bob/events?month=2017-02"
+        )
+        assert tab.text("#customer-events") == "The events behind it, as JSON"
         tab.click("#customer-months tbody tr:last-child a")
         tab.until("document.querySelector('#customer-invoice-title').innerText === 'Invoice 2017-01-000002'")
         assert tab.text("#customer-invoice-note") == "Issued 2 Feb 2017, 00:00"

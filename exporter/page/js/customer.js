@@ -72,7 +72,8 @@ export class CustomerView {
           element("p", { class: "hero-total" }, element("data", { id: "customer-total" }, "–")),
           element("p", { class: "hero-change", id: "customer-note" }, "Looking up…"))),
       element("div", { class: "columns", id: "customer-parts", hidden: true },
-        part("customer-types", "By type"), part("customer-months", "Months"),
+        part("customer-types", "By type", element("p", { class: "note" }, element("a", { id: "customer-events", hidden: true }, "The events behind it, as JSON"))),
+        part("customer-months", "Months"),
         part("customer-invoice", "Invoice"), part("customer-issued", "Invoices issued")));
   }
 
@@ -93,6 +94,7 @@ export class CustomerView {
         : `There is no customer of this name. Names are told apart letter by letter: “${customer}”.`);
     }
     if (!months.length) return;
+    fillEvents(found);
     fillTypes(found);
     fillMonths(found);
     fillInvoice(found);
@@ -104,10 +106,10 @@ export class CustomerView {
   }
 }
 
-function part(id, title) {
+function part(id, title, ...more) {
   return element("section", { class: "card", "aria-labelledby": `${id}-title` },
     element("div", { class: "card-head" }, element("h2", { id: `${id}-title` }, title), element("p", { class: "note", id: `${id}-note` })),
-    element("div", { id }));
+    element("div", { id }), ...more);
 }
 
 /** Return months, newest first, with exact totals, counts and types. */
@@ -122,6 +124,12 @@ function byMonth(rows) {
   }
   const found = [...months.values()].map((one) => ({ ...one, total: formatMicros(one.micros) }));
   return found.sort((a, b) => (a.month < b.month ? 1 : -1));
+}
+
+function fillEvents({ customer, shown, month, doc }) {
+  const link = byId("customer-events");
+  link.hidden = !shown || doc.standalone;
+  setAttribute(link, "href", `customers/${encodeURIComponent(customer)}/events?month=${month}`);
 }
 
 function fillTypes({ shown, doc, month }) {
