@@ -79,11 +79,12 @@ class MonthColumns:
         ordered: Codes = codes[np.argsort(self._arrays.heads[codes])]
         return ordered
 
-    def items(self) -> Iterator[tuple[int, Sums]]:
-        """Yield them with their sums."""
+    def pieces(self) -> Iterator[tuple[Codes, list[Sums]]]:
+        """Yield them with their sums, some at a time."""
         codes = self.codes()
         for start in range(0, len(codes), _PIECE):
-            yield from self._piece(codes[start : start + _PIECE])
+            piece = codes[start : start + _PIECE]
+            yield piece, self._sums_of(piece)
 
     def put_parsed(self, positions: Integers, parsed: ParsedArrays, customers: int) -> dict[int, Sums]:
         """Replace what input partitions have for customers by what was read.
@@ -127,16 +128,16 @@ class MonthColumns:
             return self._exact[row]
         return pack(self._arrays.totals[row].tolist(), self._arrays.counts[row].tolist())
 
-    def _piece(self, codes: Codes) -> Iterator[tuple[int, Sums]]:
+    def _sums_of(self, codes: Codes) -> list[Sums]:
         arrays = self._arrays
         rows = arrays.heads[codes] - 1
         table = np.empty((len(codes), 2 * arrays.totals.shape[1]), np.int64)
         table[:, ::2], table[:, 1::2] = arrays.totals[rows], arrays.counts[rows]
         is_alone = (arrays.nexts[rows] == NONE) & (arrays.owners[rows] >= 0)
-        for code, row, alone, numbers in zip(
-            codes.tolist(), rows.tolist(), is_alone.tolist(), table.tolist(), strict=True
-        ):
-            yield code, tuple(numbers) if alone else self._added_up(row)
+        sums = [*map(tuple, table.tolist())]
+        for place in np.flatnonzero(~is_alone).tolist():
+            sums[place] = self._added_up(int(rows[place]))
+        return sums
 
     def _head(self, code: int) -> int:
         return int(self._arrays.heads[code]) - 1 if 0 <= code < len(self._arrays.heads) else NONE

@@ -92,7 +92,8 @@ class _Items(ItemsView[str, Sums]):
         self._columns = columns
 
     def __iter__(self) -> Iterator[tuple[str, Sums]]:
-        return ((self._names.text(code), sums) for code, sums in self._columns.items())
+        for codes, sums in self._columns.pieces():
+            yield from zip(self._names.texts(codes), sums, strict=True)
 
 
 def texts(names: Names, codes: Codes) -> Iterator[str]:
