@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from billing.runtime.block_reader import BlockReader
 from billing.runtime.kafka import KafkaUnavailableError, ensure_topics
 from billing.runtime.logs import get_logger
+from billing.runtime.memory import give_back_memory
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.topic_reader import TopicReader
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from exporter.model.read_model import ReadModel
+from exporter.model.state import State
 from exporter.model.warm import compile_kernels
 
 logger = get_logger(__name__)
@@ -72,7 +74,10 @@ class KafkaFeed:
                 block.release()
                 self._model.apply_invoices(invoices.poll(_BATCH_RECORDS, 0.0))
                 if subtotals.caught_up and invoices.caught_up:
+                    was_ready = self._model.state is State.READY
                     self._model.caught_up()
+                    if self._model.state is State.READY and not was_ready:
+                        give_back_memory()
                 else:
                     read = sum(subtotals.next_offsets.values()) + sum(invoices.next_offsets.values())
                     self._model.catching_up(read, ends)

@@ -1,0 +1,24 @@
+"""Memory that was freed is given back, where the C library can."""
+
+import ctypes
+
+import pytest
+
+from billing.runtime.memory import give_back_memory
+
+
+def test_it_is_given_back_where_that_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the one function of glibc; elsewhere nothing happens."""
+    asked: list[int] = []
+
+    class Library:
+        def __init__(self, name: None) -> None:
+            assert name is None
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    give_back_memory()
+    monkeypatch.setattr(Library, "malloc_trim", lambda _, kept: asked.append(kept), raising=False)
+    give_back_memory()
+    assert asked == [0]
+    monkeypatch.undo()
+    give_back_memory()
