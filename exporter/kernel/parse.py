@@ -6,6 +6,7 @@ Any other record is left to :mod:`exporter.model.decoding`, which also says what
 import numpy as np
 
 from billing.runtime.native.compiled import compiled
+from billing.runtime.native.memory import prefetch
 from exporter.kernel.arrays import Bytes, Counts, Integers, NameArrays, ParsedArrays, Whole
 from exporter.kernel.inlining import inlined
 from exporter.kernel.names import add, find, has_room, hashed
@@ -24,6 +25,8 @@ _HEAD, _MORE_HEAD = (np.uint64(int.from_bytes(text, "little")) for text in (b'{"
 _BAR, _COLON, _COMMA, _OPEN, _CLOSE, _END = (ord(character) for character in "|:,[]}")
 _MOST_INPUTS = 1_000_000
 _MOST_COUNT = 2**32 - 1
+# So many records later, what was asked of the memory is there.
+_AHEAD = 8
 
 
 @compiled
@@ -56,16 +59,20 @@ def parse(
     """
     partitions, offsets, values, value_lengths, keys, key_lengths = block
     kinds, inputs, numbers, codes, totals, counts = parsed
-    for index in range(first, partitions.shape[0]):
+    ahead = np.empty((_AHEAD, 4), np.int64)
+    for following in range(first, partitions.shape[0] + _AHEAD):
+        index = following - _AHEAD
+        input_, month, name, tag = ahead[following % _AHEAD]
+        if following < partitions.shape[0]:
+            _look_ahead(keys[following], key_lengths[following], names, seed, ahead[following % _AHEAD])
+        if index < first:
+            continue
         if offsets[index] < next_offsets[partitions[index]]:
             kinds[index] = OLD
             continue
-        key_end = keys[index] + key_lengths[index]
-        input_, month, name = _read_key(keys[index], key_end)
         kind = REST
         if name != FAILED:
-            number, length = _number_of(months, month), key_end - name
-            tag = hashed(name, length, seed)
+            number, length = _number_of(months, month), keys[index] + key_lengths[index] - name
             code = find(names, name, length, tag)
             if number < 0 or (code < 0 and not has_room(names, length)):
                 return index
@@ -78,6 +85,17 @@ def parse(
         kinds[index] = kind
         next_offsets[partitions[index]] = offsets[index] + 1
     return partitions.shape[0]
+
+
+@inlined
+def _look_ahead(address: Whole, length: Whole, names: NameArrays, seed: Whole, ahead: Integers) -> None:
+    """Read a key, and ask for the place where its name's code should be: memory is slow, and others come first."""
+    slots = names[2]
+    end = address + length
+    input_, month, name = _read_key(address, end)
+    tag = hashed(name, end - name, seed) if name != FAILED else np.int64(0)
+    prefetch(np.int64(slots.ctypes.data) + slots.itemsize * (tag & (slots.shape[0] - 1)))
+    ahead[0], ahead[1], ahead[2], ahead[3] = input_, month, name, tag
 
 
 @inlined

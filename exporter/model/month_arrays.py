@@ -1,6 +1,6 @@
 """The arrays of a month: made, lengthened, copied.
 
-They are made four times as long as what they hold: memory that was never touched is not taken, and copying is.
+They are made eight times as long as what they hold: memory that was never touched is not taken, and copying is.
 """
 
 import numpy as np
@@ -52,11 +52,11 @@ def with_room(arrays: MonthArrays, rows: int, customers: int, width: int) -> Mon
     if width > arrays.totals.shape[1]:
         arrays = _wider(arrays, width)
     if customers > len(arrays.heads):
-        arrays = _for_customers(arrays, customers + 3 * len(arrays.heads))
+        arrays = _for_customers(arrays, customers + 7 * len(arrays.heads))
     arrays.sizes[2] = max(arrays.sizes[2], customers)
     used = int(arrays.sizes[0])
     if used + rows > len(arrays.nexts):
-        arrays = _with_rows(arrays, used, rows + 3 * used)
+        arrays = _with_rows(arrays, used, rows + 7 * used)
     return arrays
 
 

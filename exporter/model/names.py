@@ -71,9 +71,9 @@ class Names:
         count = int(sizes[0])
         used = int(starts[count])
         if used + length > len(text):
-            text = longer(text, used, 3 * len(text) + length)
+            text = longer(text, used, 7 * len(text) + length)
         if count + 1 >= len(starts):
-            starts = longer(starts, count + 1, 3 * len(starts))
+            starts = longer(starts, count + 1, 7 * len(starts))
         if 4 * (count + 1) > 3 * len(slots):
             old, slots = slots, np.full(2 * len(slots), NONE, np.int64)
             rehash(old, slots)

@@ -25,7 +25,7 @@ Measure = Callable[[Sums], int | None]
 _RESORT_SHARE = 8
 _MOST_ROUNDS = 1_000
 # So many customers are measured under one hold of the lock: some 10 ms.
-_PIECE = 500_000
+_PIECE = 1_000_000
 
 
 class Ranking:
