@@ -235,3 +235,9 @@ def test_the_log_says_who_acts(
     assert "the text" in lines[0][1]
     assert ("exc_info" in lines[-1][1]) is traceback
     assert ("docs/runbook.md#processor-fault" in lines[0][1]) is traceback
+
+
+def test_a_member_fenced_by_its_own_return_is_no_operators_business() -> None:
+    """A broker that comes back lets the processor join again amid a commit, which is then told that it was fenced."""
+    error = KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID))
+    assert sort_failure(error, SETTINGS).told is None
