@@ -29,8 +29,9 @@ logger = get_logger(__name__)
 MOST_RECORDS = 10_000
 # How long one call waits for more records.
 _WAIT_SECONDS = 0.05
-# How often it is asked whether the end is reached while nothing comes. Quix counts how often it gets no answer.
-_ASK_SECONDS = 1.0
+# How often it is asked whether the end is reached while nothing comes, and for how long there may be no answer.
+_ASK_SECONDS = 0.1
+_PATIENCE_SECONDS = 60
 
 
 class BulkRecovery(RecoveryManager):
@@ -42,6 +43,8 @@ class BulkRecovery(RecoveryManager):
         most_records: how many are taken at once.
         options: what Quix's recovery takes.
     """
+
+    MAX_INVALID_OFFSET_ATTEMPTS = round(_PATIENCE_SECONDS / _ASK_SECONDS)
 
     def __init__(self, client_id: str, natively: bool, most_records: int = MOST_RECORDS, **options: Any) -> None:
         super().__init__(**options)
