@@ -187,9 +187,11 @@ def default_replication(admin: AdminClient) -> int | None:
     """Return how many replicas the brokers give a topic by default, None if they do not say.
 
     Raises:
-        KafkaException: no broker answers.
+        KafkaException: no broker answers, or the cluster knows of none at the moment.
     """
     brokers = admin.list_topics(timeout=ANSWER_SECONDS).brokers
+    if not brokers:  # each is held to be dead: it starts, or had no time to say that it lives
+        raise KafkaException(KafkaError(KafkaError.BROKER_NOT_AVAILABLE))
     broker = ConfigResource(ResourceType.BROKER, str(min(brokers)))
     (answer,) = admin.describe_configs([broker], request_timeout=ANSWER_SECONDS).values()
     try:

@@ -3,13 +3,14 @@
 import time
 from concurrent.futures import Future
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from billing.runtime.client_errors import KafkaRefusesError
-from billing.runtime.kafka import KafkaUnavailableError, make_missing_topics, patiently
+from billing.runtime.kafka import KafkaUnavailableError, is_passing, make_missing_topics, patiently
+from billing.runtime.topic_check import default_replication
 from billing.settings import Settings
 from billing.topic_rules import Role
 
@@ -104,3 +105,20 @@ def test_any_question_is_asked_again() -> None:
         return answer
 
     assert patiently(ask, "ask", "here", time.monotonic() + DEADLINE_SECONDS) == 7
+
+
+class ClusterWithoutBrokers:
+    """A cluster that holds each of its brokers to be dead."""
+
+    brokers: ClassVar[dict[int, str]] = {}
+
+    def list_topics(self, timeout: float) -> "ClusterWithoutBrokers":
+        return self
+
+
+def test_a_cluster_that_knows_of_no_broker_is_asked_again() -> None:
+    """It is one that starts, or whose broker had no time to say that it lives."""
+    cluster: Any = ClusterWithoutBrokers()
+    with pytest.raises(KafkaException) as error:
+        default_replication(cluster)
+    assert is_passing(error.value.args[0])
