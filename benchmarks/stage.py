@@ -3,6 +3,7 @@
 import os
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,6 +85,8 @@ class Stage:
         self.cores = list(cores)
         self._broker_pids = [pid for pid in broker_pids if pid is not None]
         self._filled: dict[tuple[Shape, int], Filled] = {}
+        # Another stage may have the same broker.
+        self._token = uuid.uuid4().hex[:6]
         self._names = 0
 
     @property
@@ -101,9 +104,9 @@ class Stage:
         return sum(map(cpu_seconds, self._broker_pids))
 
     def new_name(self, what: str) -> str:
-        """Return a name that nobody else on this stage gets."""
+        """Return a name that nobody else gets."""
         self._names += 1
-        return f"{what}-{self._names}"
+        return f"{what}-{self._token}-{self._names}"
 
     def filled(self, shape: Shape, events: int | None = None) -> Filled:
         """Return a topic of so many events of a shape, filled at the first request."""

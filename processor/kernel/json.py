@@ -8,7 +8,7 @@ from processor.kernel.csv import slot_of
 from processor.kernel.rows import ID, ID_LENGTH, MICROS, MS, NAME, NAME_LENGTH, SLOT, TypePlaces
 from processor.kernel.text import FAILED, amount, digits, name, type_word
 
-_QUOTE, _COLON, _COMMA, _OPEN, _CLOSE, _ZERO = 34, 58, 44, 123, 125, 48
+_QUOTE, _COLON, _COMMA, _CLOSE, _ZERO = 34, 58, 44, 125, 48
 
 # The names of the fields as the low bytes of a word, and the bytes behind them.
 _TIMESTAMP, _CUSTOMER, _AMOUNT, _TYPE, _ID = (
