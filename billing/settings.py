@@ -179,7 +179,13 @@ class Settings(BaseModel):
         DEFAULT_TYPES, "event types, separated by commas", "generate", "process", "export", "audit", "explain"
     )
     default_type: str = setting(
-        DEFAULT_TYPE, "type of an event that names none; one of `types`", "generate", "process", "audit", "explain"
+        DEFAULT_TYPE,
+        "type of an event that names none; one of `types`",
+        "generate",
+        "process",
+        "export",
+        "audit",
+        "explain",
     )
     currency: str = setting("EUR", "the one currency, as an ISO 4217 code", "export", "invoice", pattern=r"^[A-Z]{3}$")
     time_zone: str = setting(
@@ -199,6 +205,7 @@ class Settings(BaseModel):
         "how far in the future an event's time may lie",
         "generate",
         "process",
+        "export",
         "audit",
         "explain",
         ge=0,
@@ -209,6 +216,7 @@ class Settings(BaseModel):
         "earliest event time that is accepted: a date (midnight in UTC) or an RFC 3339 time",
         "generate",
         "process",
+        "export",
         "audit",
         "explain",
     )

@@ -81,6 +81,35 @@ def test_another_source_of_any_kernel_is_another_folder(monkeypatch: pytest.Monk
     assert len(digests) == 1 + len(compiled.KERNELS)
 
 
+def test_the_end_waits_for_a_thread_that_compiles(tmp_path: Path) -> None:
+    """It would be cut off amid LLVM otherwise."""
+    program = """
+import atexit, os, threading
+open_ones = []
+# What is registered first runs last.
+atexit.register(lambda: os._exit(len(open_ones)))
+from exporter.model.warm import compile_kernels
+from numba.core.event import register, Listener
+
+class Notice(Listener):
+    def on_start(self, event):
+        open_ones.append(event)
+        began.set()
+    def on_end(self, event):
+        open_ones.pop()
+
+began = threading.Event()
+register("numba:compile", Notice())
+threading.Thread(target=compile_kernels, daemon=True).start()
+assert began.wait(60)
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", program], env=environment, timeout=100, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.timeout(300)
 def test_what_was_compiled_once_is_loaded_by_the_next_start(tmp_path: Path) -> None:
     """The second run of the command adds nothing and changes nothing."""

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 import llvmlite
 import numba
 from numba import njit
+from numba.core.compiler_lock import global_compiler_lock
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -93,6 +94,10 @@ CACHE_FOLDER = _choose()
 
 if CACHE_FOLDER is not None:
     vars(numba.config)["CACHE_DIR"] = str(CACHE_FOLDER)
+
+# A thread that compiles while Python ends would be cut off amid LLVM, which ends the process by a signal. So the end
+# waits for it, and lets nobody begin.
+atexit.register(global_compiler_lock.acquire)
 
 
 def compiled(function: Function) -> Function:
