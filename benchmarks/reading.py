@@ -4,12 +4,17 @@ from collections.abc import Iterator
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from billing.runtime.partition_bounds import PartitionBounds
+from billing.settings import load_settings
+
 _BATCH = 10_000
 _SILENT_ROUNDS = 300
 
 
 def read_all(servers: str, topic: str, partitions: int) -> Iterator[list[Message]]:
-    """Yield the committed records of a topic in batches, in order within a partition, up to its end.
+    """Yield the committed records of a topic in batches, in order within a partition, up to where it ends now.
+
+    A transaction may be committed for its group, and not yet for all partitions that it wrote to: that is waited for.
 
     Raises:
         KafkaException: the client has met an error, or the end does not come in half a minute of silence.
@@ -24,6 +29,8 @@ def read_all(servers: str, topic: str, partitions: int) -> Iterator[list[Message
             "fetch.queue.backoff.ms": 10,
         }
     )
+    # What is written, whether its transaction has ended or not.
+    ends = PartitionBounds(load_settings({"bootstrap_servers": servers}, {})).log_ends(topic, range(partitions))
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
     behind, silent = set(range(partitions)), 0
     try:
@@ -34,7 +41,8 @@ def read_all(servers: str, topic: str, partitions: int) -> Iterator[list[Message
             for message in failed:
                 if message.error().code() != KafkaError._PARTITION_EOF:
                     raise KafkaException(message.error())
-                behind.discard(message.partition())
+                if message.offset() >= ends[message.partition()]:
+                    behind.discard(message.partition())
             yield [message for message in messages if message.error() is None] if failed else messages
     finally:
         consumer.close()
