@@ -1,21 +1,17 @@
 """Reads a topic whole and then live, as :mod:`billing.runtime.topic_reader` does, without an object for each record."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from billing.runtime.kafka import is_passing, reader_config
 from billing.runtime.native.block import RecordBlock
-from billing.runtime.native.queue import PartitionError
 from billing.runtime.native.source import record_source
+from billing.runtime.reader_state import ReaderState
 from billing.settings import Settings
 
-_METADATA_SECONDS = 5.0
 
-
-class BlockReader:
+class BlockReader(ReaderState):
     """Reads all partitions of one topic from their first record on, committed records only.
 
     Use it as a context manager, or close it. It is not thread-safe. While it waits and while kernels read what it
@@ -41,42 +37,24 @@ class BlockReader:
         start_offsets: Mapping[int, int] | None = None,
         fetching: Mapping[str, object] | None = None,
     ) -> None:
-        self.topic = topic
-        config = {**reader_config(settings), **(fetching or {})}
-        self._consumer = Consumer(config)
-        self._source = record_source(
-            self._consumer, self._consumer, str(config["client.id"]), topic, most_records, natively
-        )
-        self._fault: KafkaError | None = None
-        self.fault_place: tuple[int, int] | None = None
-        """Partition and offset at which reading ended with an error."""
-        # Who knows the leaders asks them at once; who does not tries again after half a second.
-        with suppress(KafkaException):
-            self._consumer.list_topics(topic, timeout=_METADATA_SECONDS)
-        self._behind = set(range(partitions))
-        self._next_offsets = dict.fromkeys(range(partitions), 0)
-        starts = start_offsets or {}
+        super().__init__(settings, topic, partitions, fetching)
+        client_id = str(self._config["client.id"])
+        self._source = record_source(self._consumer, self._consumer, client_id, topic, most_records, natively)
         self._source.forward(range(partitions))
-        self._consumer.assign([TopicPartition(topic, p, starts.get(p, OFFSET_BEGINNING)) for p in range(partitions)])
+        self._assign(start_offsets)
 
-    def __enter__(self) -> "BlockReader":
-        return self
+    @contextmanager
+    def lent(self, timeout_seconds: float = 0.1) -> Iterator[RecordBlock]:
+        """Lend the records that are waiting; none if there are none in time. They are released at the end.
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether the end of each partition has been reached once. It never becomes false again."""
-        return not self._behind
-
-    @property
-    def next_offsets(self) -> dict[int, int]:
-        """The offset up to which, exclusive, all committed records have been read, by partition.
-
-        Markers of transactions take offsets too: they count once the end of the partition has been reached.
+        Raises:
+            KafkaException: as :meth:`poll` does.
         """
-        return dict(self._next_offsets)
+        block = self.poll(timeout_seconds)
+        try:
+            yield block
+        finally:
+            block.release()
 
     def poll(self, timeout_seconds: float = 0.1) -> RecordBlock:
         """Return the records that are waiting; none if there are none in time. Release them when they are done with.
@@ -84,28 +62,20 @@ class BlockReader:
         Raises:
             KafkaException: an error that trying again does not mend; records that came before it were returned.
         """
-        if self._fault is not None:
-            raise KafkaException(self._fault)
+        self._raise_fault()
         block, errors = self._source.take(timeout_seconds)
         for partition, offset in _ends(block):
             self._next_offsets[partition] = offset
-        for error in errors:
-            self._note(error)
-        if self._fault is not None and not len(block):
-            raise KafkaException(self._fault)
+        for found in errors:
+            self._note(found.partition, found.offset, found.error)
+        if not len(block):
+            self._raise_fault()
         return block
 
     def close(self) -> None:
         """Leave the broker. Closing twice is allowed."""
         self._source.close()
-        self._consumer.close()
-
-    def _note(self, found: PartitionError) -> None:
-        if found.error.code() == KafkaError._PARTITION_EOF:
-            self._behind.discard(found.partition)
-            self._next_offsets[found.partition] = max(found.offset, self._next_offsets[found.partition])
-        elif not is_passing(found.error) and self._fault is None:
-            self._fault, self.fault_place = found.error, (found.partition, found.offset)
+        super().close()
 
 
 def _ends(block: RecordBlock) -> list[tuple[int, int]]:

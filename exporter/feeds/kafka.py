@@ -69,9 +69,8 @@ class KafkaFeed:
             ends = _records_to_read(self._settings, partitions, stop)
             while not stop.is_set():
                 topics.raise_refusal()
-                block = subtotals.poll(_WAIT_SECONDS)
-                self._model.apply(block)
-                block.release()
+                with subtotals.lent(_WAIT_SECONDS) as block:
+                    self._model.apply(block)
                 self._model.apply_invoices(invoices.poll(_BATCH_RECORDS, 0.0))
                 if subtotals.caught_up and invoices.caught_up:
                     was_ready = self._model.state is State.READY

@@ -62,12 +62,9 @@ class InputScan:
             if self._careful_until is not None and self._clock() > self._careful_until:
                 self._careful_until = None
                 return
-            block = reader.poll()
-            try:
+            with reader.lent() as block:
                 if len(block):
                     yield block
-            finally:
-                block.release()
             for partition, offset in reader.next_offsets.items():
                 self._next_offsets[partition] = max(offset, self._next_offsets.get(partition, 0))
             self._display.note(reader.topic, self._next_offsets)

@@ -101,10 +101,7 @@ def blocks_until(reader: BlockReader, ends: Mapping[int, int], display: ReadingD
         KafkaException: the broker refuses.
     """
     while any(reader.next_offsets.get(partition, 0) < end for partition, end in ends.items()):
-        block = reader.poll()
-        try:
+        with reader.lent() as block:
             if len(block):
                 yield block
-        finally:
-            block.release()
         display.note(reader.topic, reader.next_offsets)

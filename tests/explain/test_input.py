@@ -1,6 +1,7 @@
 """The input is read up to the offsets asked for: careful for a while after a batch is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException
@@ -49,7 +50,11 @@ class FakeReader:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def poll(self) -> RecordBlock:
+    @contextmanager
+    def lent(self) -> Iterator[RecordBlock]:
+        yield self._poll()
+
+    def _poll(self) -> RecordBlock:
         step = self._readers.steps.pop(0)
         if isinstance(step, list):
             self.next_offsets |= {partition: offset + 1 for partition, offset in step}
