@@ -18,6 +18,7 @@ from broker.jar_download import ReportDownload
 from broker.java import find_java
 from broker.kafka_config import NodePorts
 from broker.kafka_jars import ensure_jars
+from broker.kafka_log import telling_lines
 from broker.node import KafkaNode, Launch
 from broker.ports import HOST, free_port, require_free
 from broker.readiness import wait_until_ready
@@ -216,7 +217,5 @@ def _require_running(nodes: list[KafkaNode]) -> None:
 
 
 def _last_words(node: KafkaNode) -> str:
-    """Return where to read on, and the log line that most likely tells why."""
-    tail = [line for line in node.log_tail(200) if line and not line[0].isspace()]
-    telling = [line for line in tail if " ERROR " in line or " FATAL " in line] or tail[-1:] or ["nothing"]
-    return f"it logged: {telling[-1]} (more in {node.log_file})"
+    """Return where to read on, and what the log most likely tells of the reason."""
+    return f"it logged: {telling_lines(node.log_tail(200))} (more in {node.log_file})"

@@ -1,9 +1,13 @@
 """TCP ports on this machine: is one free, and which ones are."""
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
 from collections.abc import Collection
 from functools import cache
+from pathlib import Path
 
 from broker.errors import BrokerError
 
@@ -13,6 +17,7 @@ _HOST_IPV6 = "::1"
 # elsewhere), so that a port found free is not taken by one of those before the broker listens on it.
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _TRIES = 1_000
+_claimed: set[int] = set()
 
 
 def is_free(port: int) -> bool:
@@ -41,15 +46,39 @@ def _can_bind(host: str, port: int) -> bool:
 def free_port(count: int = 1, avoid: Collection[int] = ()) -> int:
     """Return the first of `count` consecutive ports that are free now and not among `avoid`.
 
+    No other call returns one of them while this process lives, in whatever process of this user it is made: between
+    the answer and the moment when a broker listens there lie seconds, in which tests that run side by side would be
+    given the same port.
+
     Raises:
         BrokerError: no such ports were found.
     """
     for _ in range(_TRIES):
         first = random.randrange(_FIRST_PORT, _LAST_PORT - count)
         wanted = range(first, first + count)
-        if not any(port in avoid for port in wanted) and all(map(is_free, wanted)):
+        if not any(port in avoid for port in wanted) and all(map(is_free, wanted)) and all(map(_claim, wanted)):
             return first
     raise BrokerError(f"found no {count} free ports between {_FIRST_PORT} and {_LAST_PORT}; stop what listens there")
+
+
+def _claim(port: int) -> bool:
+    """Take `port` for this process until it ends; say whether it was still to be had."""
+    if port in _claimed:
+        return False
+    try:
+        # A byte of the file for each port: the kernel gives it back when the process ends, however it ends.
+        fcntl.lockf(_claims_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _claimed.add(port)
+    return True
+
+
+@cache
+def _claims_file() -> int:
+    """Return the file whose locked bytes are the ports that processes of this user have been given."""
+    path = Path(tempfile.gettempdir()) / f"queryable-billing-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def require_free(port: int) -> None:
