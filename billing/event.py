@@ -4,8 +4,11 @@ CSV is ``timestamp,customer,amount[,type[,id]]`` in UTF-8 with RFC 4180 quotes a
 object with the same field names. What is exact and unambiguous is accepted, however it is spelled; what is ambiguous
 is rejected: docs/events.md has the tables. Which of the two forms a record has, its first character decides; line
 ends around it are ignored. An empty type or id counts as absent. JSON may nest :data:`MAX_JSON_DEPTH` deep: a limit
-of its own, because Python's depends on its version and on who calls, and what is an event may depend on neither. The
-`id` is the sender's own reference; it is checked and not used for anything else.
+of its own, because Python's depends on its version and on who calls, and what is an event may depend on neither.
+
+The `id` is the sender's own name for an event of a customer: it counts once. As JSON a record may also take back what
+an id added, ``{"void": id, "customer": ...}``, or put another event in its place, ``{"replace": id, ...the event}``;
+either may have an id itself. docs/once.md has the rules.
 """
 
 import csv
@@ -33,7 +36,7 @@ _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _QUOTED = re.compile(r'"[^"]*"?')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-FIELDS = ("timestamp", "customer", "amount", "type", "id")
+FIELDS = ("timestamp", "customer", "amount", "type", "id", "void", "replace")
 _ONE_EVENT = "send one event per record"
 
 # 2000-01-01T00:00:00Z
@@ -41,7 +44,11 @@ DEFAULT_MIN_EVENT_MS = 946_684_800_000
 
 
 class Reason(StrEnum):
-    """Why an event cannot be billed: the value of the `reason` header in the rejected topic."""
+    """Why a record cannot be billed: the value of the `reason` header in the rejected topic.
+
+    Those of :data:`REASONS_OF_ORDER` depend on what came before; the others on the record alone. A duplicate is no
+    mistake: it is counted apart, and is in the rejected topic only where `keep_duplicates` asks for that.
+    """
 
     MALFORMED = "malformed"
     BAD_TIMESTAMP = "bad_timestamp"
@@ -51,6 +58,16 @@ class Reason(StrEnum):
     TOO_PRECISE = "too_precise"
     UNKNOWN_TYPE = "unknown_type"
     TOO_LARGE = "too_large"
+    ID_CONFLICT = "id_conflict"
+    TOO_OLD = "too_old_to_deduplicate"
+    UNKNOWN_ID = "unknown_id"
+    ALREADY_VOIDED = "already_voided"
+    DUPLICATE = "duplicate"
+
+
+REASONS_OF_ORDER = frozenset(
+    (Reason.ID_CONFLICT, Reason.TOO_OLD, Reason.UNKNOWN_ID, Reason.ALREADY_VOIDED, Reason.DUPLICATE)
+)
 
 
 class EventRejectedError(ValueError):
@@ -64,12 +81,25 @@ class EventRejectedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BillableEvent:
-    """One thing to bill: who, when (milliseconds), how much (micros; negative is a credit) and of which type."""
+    """One thing to bill: who, when (milliseconds), how much (micros; negative is a credit) and of which type.
+
+    `id` is empty where the sender gave none. `replaces` is the id of the customer's event that it takes the place of.
+    """
 
     timestamp_ms: int
     customer: str
     amount_micros: int
     type: str = DEFAULT_TYPE
+    id: str = ""
+    replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """Takes back exactly what a customer's id, `target`, added. `id` is its own, empty where the sender gave none."""
+
+    customer: str
+    target: str
     id: str = ""
 
 
@@ -126,7 +156,19 @@ def check_customer(customer: str) -> str:
 
 
 def decode_event(payload: bytes | None, rules: EventRules, now_ms: int) -> BillableEvent:
-    """Return the event that a record's value holds.
+    """Return the event that a record's value holds; as :func:`decode_record`, for those who bill no voids.
+
+    Raises:
+        EventRejectedError: it breaks a rule, or is a void.
+    """
+    event = decode_record(payload, rules, now_ms)
+    if isinstance(event, Void):
+        raise EventRejectedError(Reason.MALFORMED, "a void, which takes an event back and is none")
+    return event
+
+
+def decode_record(payload: bytes | None, rules: EventRules, now_ms: int) -> BillableEvent | Void:
+    """Return the event that a record's value holds, or the void.
 
     Args:
         payload: the record's value; None is a record without one.
@@ -197,15 +239,37 @@ def _split_quoted(line: str) -> list[str]:
     return rows[0]
 
 
-def _from_json(text: str, rules: EventRules, now_ms: int) -> BillableEvent:
+def _from_json(text: str, rules: EventRules, now_ms: int) -> BillableEvent | Void:
     fields = _load_json(text)
+    if _names(fields, "void"):
+        return _void(fields)
     return BillableEvent(
         timestamp_ms=_check_time(_json_timestamp(fields), rules, now_ms),
         customer=check_customer(_json_text(fields, "customer", Reason.BAD_CUSTOMER)),
         amount_micros=_json_amount(fields),
         type=rules.type_of(_json_text(fields, "type", Reason.UNKNOWN_TYPE)),
-        id=_check_id(_json_text(fields, "id", Reason.MALFORMED)),
+        id=_json_id(fields, "id"),
+        replaces=_json_id(fields, "replace"),
     )
+
+
+def _void(fields: Mapping[str, Any]) -> Void:
+    for name in ("replace", "timestamp", "amount", "type"):
+        if _names(fields, name):
+            raise EventRejectedError(
+                Reason.MALFORMED, f"{name} beside void, which takes back all of an event and has only customer and id"
+            )
+    customer = check_customer(_json_text(fields, "customer", Reason.BAD_CUSTOMER))
+    return Void(customer, _json_id(fields, "void"), _json_id(fields, "id"))
+
+
+def _names(fields: Mapping[str, Any], name: str) -> bool:
+    """Say whether a field is there and not empty."""
+    return fields.get(name) not in (None, "")
+
+
+def _json_id(fields: Mapping[str, Any], name: str) -> str:
+    return _check_id(_json_text(fields, name, Reason.MALFORMED), name)
 
 
 def _load_json(text: str) -> Mapping[str, Any]:
@@ -346,9 +410,11 @@ def _readable(timestamp_ms: int) -> str:
         return f"{timestamp_ms} ms"
 
 
-def _check_id(text: str) -> str:
+def _check_id(text: str, name: str = "id") -> str:
     if len(text) > MAX_ID_CHARACTERS:
-        raise EventRejectedError(Reason.MALFORMED, f"id has {len(text)} characters; {MAX_ID_CHARACTERS} are allowed")
+        raise EventRejectedError(
+            Reason.MALFORMED, f"{name} has {len(text)} characters; {MAX_ID_CHARACTERS} are allowed"
+        )
     if _CONTROL.search(text):
-        raise EventRejectedError(Reason.MALFORMED, f"id {text[:40]!r} has a control character")
+        raise EventRejectedError(Reason.MALFORMED, f"{name} {text[:40]!r} has a control character")
     return text

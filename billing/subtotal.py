@@ -17,8 +17,9 @@ sixth of the records and one that changes is still small; an hour stands in the 
 seconds from the block's start to its own. The customer comes last in its key and may hold any character.
 
 A value of another form gets another `v`, and so does progress when a partition's records get other keys or another
-meaning: it is at 3, since version 1 had a record for each hour, ``hour|{partition}|{start_ms}``, and version 2 had the
-hours of UTC. Whoever meets a version it does not know raises :class:`UnknownVersionError` instead of guessing.
+meaning: it is at 4, since version 1 had a record for each hour, ``hour|{partition}|{start_ms}``, version 2 had the
+hours of UTC, and version 3, which is still read, knew no ids. Whoever meets a version it does not know raises
+:class:`UnknownVersionError` instead of guessing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,7 +38,9 @@ VERSION = 1
 # Of blocks of hours.
 HOURS_VERSION = 2
 # Of progress, and so of all that is kept of an input partition.
-PROGRESS_VERSION = 3
+PROGRESS_VERSION = 4
+# The oldest that is still read: what it does not say is zero.
+_OLDEST_PROGRESS_VERSION = 3
 
 OLDER_VERSION_RUNBOOK = "docs/runbook.md#older-version"
 
@@ -116,9 +119,12 @@ class Progress:
     Args:
         next_offset: the offset after the last record counted: all below it is in the subtotals or rejected.
         watermark_ms: the highest event time accepted, in milliseconds; -1 before the first.
-        accepted: how many records were billed.
-        accepted_micros: the sum of their amounts.
-        rejected: how many records were rejected, by reason.
+        accepted: how many records were billed: events, voids and replacements.
+        accepted_micros: what they add up to, less what voids and replacements took back.
+        voids: how many of them took an event back.
+        replaces: how many of them were events that took the place of another.
+        duplicates: how many records repeated an id with the same content, and so changed nothing.
+        rejected: how many records were rejected, by reason; duplicates are not among them.
         late: how many accepted events lay more than `out_of_orderness` behind the watermark when they were read.
         oldest_record_ms: record time of the oldest record of the newest commit, in milliseconds.
         newest_record_ms: record time of the newest record of the newest commit, in milliseconds. The record time of the
@@ -139,6 +145,14 @@ class Progress:
     committed_ms: int = -1
     instance: str = ""
     time_zone: str = "UTC"
+    voids: int = 0
+    replaces: int = 0
+    duplicates: int = 0
+
+    @property
+    def events(self) -> int:
+        """How many events are billed: those accepted and not taken back. The counts of all subtotals add up to it."""
+        return self.accepted - 2 * self.voids - self.replaces
 
     @property
     def rejected_total(self) -> int:
@@ -147,8 +161,8 @@ class Progress:
 
     @property
     def consumed(self) -> int:
-        """All records counted: accepted and rejected."""
-        return self.accepted + self.rejected_total
+        """All records counted: accepted, rejected and duplicates."""
+        return self.accepted + self.rejected_total + self.duplicates
 
 
 def encode_key(key: SubtotalKey) -> bytes:
@@ -362,7 +376,7 @@ def decode_progress(data: bytes) -> Progress:
         UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
-    record = load_versioned(data, PROGRESS_VERSION)
+    record = load_versioned(data, *range(_OLDEST_PROGRESS_VERSION, PROGRESS_VERSION + 1))
     del record["v"]
     try:
         return Progress(**record)

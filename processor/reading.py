@@ -1,6 +1,6 @@
 """Reads records: the plain ones by a kernel, where they lie; each other by the rules themselves, one by one.
 
-The kernel takes only what it reads exactly as :func:`billing.event.decode_event` would. It never rejects a record.
+The kernel takes only what it reads exactly as :func:`billing.event.decode_record` would. It never rejects a record.
 """
 
 import secrets
@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, decode_event
+from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, Void, decode_record
 from billing.runtime.native.block import Integers, joined
 from processor.kernel.parse import hash_names, parse_records
 from processor.kernel.rows import MICROS, MS, NAME, NAME_LENGTH, ROW_NUMBERS, SLOT, type_rows
@@ -95,11 +95,15 @@ class EventReader:
         accepted, events, rejections = [], [], []
         for index in positions:
             try:
-                events.append(decode_event(records.value(index), self._rules, now_ms))
+                event = decode_record(records.value(index), self._rules, now_ms)
             except EventRejectedError as error:
                 rejections.append(Rejection(index, error.reason, error.detail))
+                continue
+            if isinstance(event, Void):
+                rejections.append(Rejection(index, Reason.UNKNOWN_ID, f"no event {event.target[:40]!r} is known"))
             else:
                 accepted.append(index)
+                events.append(event)
         if events:
             self._enter(np.array(accepted, np.int64), events, rows)
         return rejections

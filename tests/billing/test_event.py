@@ -9,7 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, decode_event
+from billing.event import (
+    BillableEvent,
+    EventRejectedError,
+    EventRules,
+    Reason,
+    Void,
+    decode_event,
+    decode_record,
+)
 from billing.money import MAX_AMOUNT_MICROS, format_micros
 from billing.period import format_timestamp
 
@@ -372,3 +380,50 @@ def test_any_bytes_are_an_event_or_rejected(payload: bytes) -> None:
         assert 1 <= len(result.customer.encode()) <= 800
         assert abs(result.amount_micros) <= MAX_AMOUNT_MICROS
         assert result.type in RULES.types
+
+
+@pytest.mark.parametrize(
+    ("payload", "event"),
+    [
+        ('{"void":"A1","customer":"Charlie"}', Void("Charlie", "A1")),
+        ('{"customer":"Charlie","id":"V1","void":"A1","note":"wrong"}', Void("Charlie", "A1", "V1")),
+        ('{"void":17,"customer":7,"id":18,"amount":null,"type":""}', Void("7", "17", "18")),
+        (as_json(replace="A1"), BillableEvent(1_488_142_855_000, "Charlie", 199_990_000, replaces="A1")),
+        (as_json(replace="A1", id="A2"), BillableEvent(1_488_142_855_000, "Charlie", 199_990_000, "MISC", "A2", "A1")),
+        (as_json(replace="", void=None), CHARLIE),
+    ],
+)
+def test_what_takes_back(payload: str, event: BillableEvent | Void) -> None:
+    """A void names a customer's id, a replacement stands beside all that an event has."""
+    assert decode_record(payload.encode(), RULES, NOW_MS) == event
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason", "detail"),
+    [
+        ('{"void":"A1"}', Reason.BAD_CUSTOMER, "customer is empty"),
+        ('{"void":"A1","customer":" C"}', Reason.BAD_CUSTOMER, "space"),
+        ('{"void":["A1"],"customer":"C"}', Reason.MALFORMED, "void is not a string"),
+        ('{"void":false,"customer":"C"}', Reason.MALFORMED, "void is not a string"),
+        (f'{{"void":"{"A" * 201}","customer":"C"}}', Reason.MALFORMED, "void has 201 characters"),
+        ('{"void":"A\\n","customer":"C"}', Reason.MALFORMED, "control character"),
+        ('{"void":"A1","void":"A2","customer":"C"}', Reason.MALFORMED, "more than once"),
+        ('{"void":"A1","customer":"C","amount":"5"}', Reason.MALFORMED, "amount beside void"),
+        ('{"void":"A1","customer":"C","timestamp":1488142855}', Reason.MALFORMED, "timestamp beside void"),
+        ('{"void":"A1","customer":"C","type":"DATA"}', Reason.MALFORMED, "type beside void"),
+        ('{"void":"A1","customer":"C","replace":"A0"}', Reason.MALFORMED, "replace beside void"),
+        ('{"replace":"A1","customer":"C"}', Reason.BAD_TIMESTAMP, "timestamp"),
+        (as_json(replace={}), Reason.MALFORMED, "replace is not a string"),
+    ],
+)
+def test_what_takes_nothing_back(payload: str, reason: Reason, detail: str) -> None:
+    """What could mean two things, or names nothing, is rejected."""
+    with pytest.raises(EventRejectedError, match=detail) as rejected:
+        decode_record(payload.encode(), RULES, NOW_MS)
+    assert rejected.value.reason == reason
+
+
+def test_a_void_is_no_event() -> None:
+    """Whoever bills events alone rejects it."""
+    with pytest.raises(EventRejectedError, match="a void"):
+        decode_event(b'{"void":"A1","customer":"Charlie"}', RULES, NOW_MS)

@@ -48,6 +48,9 @@ progresses = st.builds(
     accepted_micros=st.integers(),
     rejected=st.dictionaries(st.sampled_from(["malformed", "too_large"]), st.integers(0)),
     late=st.integers(0),
+    voids=st.integers(0),
+    replaces=st.integers(0),
+    duplicates=st.integers(0),
     oldest_record_ms=st.integers(-1),
     newest_record_ms=st.integers(-1),
     committed_ms=st.integers(-1),
@@ -173,10 +176,23 @@ def test_progress_survives(progress: Progress) -> None:
 @given(progresses)
 def test_consumed_is_accepted_and_rejected(progress: Progress) -> None:
     """The record carries the conservation check in itself."""
-    assert progress.consumed == progress.accepted + sum(progress.rejected.values())
+    assert progress.consumed == progress.accepted + sum(progress.rejected.values()) + progress.duplicates
 
 
-@pytest.mark.parametrize("data", [b'{"v":4}', b'{"v":99,"types":{}}', b'{"v":"next"}', b'{"v":null}'])
+def test_progress_without_ids_is_read() -> None:
+    """What the version before says is still true: there were no ids, so nothing came again or was taken back."""
+    newer = encode_progress(Progress(7, accepted=6, accepted_micros=5, rejected={"malformed": 1}))
+    older = newer.replace(b'"v":4', b'"v":3').replace(b',"voids":0,"replaces":0,"duplicates":0', b"")
+    assert older.count(b",") == newer.count(b",") - 3
+    assert decode_progress(older) == decode_progress(newer)
+
+
+def test_events_are_what_is_left_of_those_accepted() -> None:
+    """A void is no event and takes one back; a replacement is one and takes one back."""
+    assert Progress(accepted=10, voids=2, replaces=1).events == 10 - 2 - 2 - 1
+
+
+@pytest.mark.parametrize("data", [b'{"v":5}', b'{"v":99,"types":{}}', b'{"v":"next"}', b'{"v":null}'])
 def test_a_newer_version_says_so(data: bytes) -> None:
     """A reader that is too old says what to do."""
     for decode in (decode_sums, decode_progress):
@@ -186,7 +202,7 @@ def test_a_newer_version_says_so(data: bytes) -> None:
 
 def test_an_older_version_says_so() -> None:
     """Records of hours one by one: they are not read as no hours at all."""
-    progress = encode_progress(Progress()).replace(b'"v":3', b'"v":1')
+    progress = encode_progress(Progress()).replace(b'"v":4', b'"v":1')
     for decode, data in (
         (decode_progress, progress),
         (decode_key, b"hour|0|3600000"),
@@ -211,7 +227,7 @@ def test_what_are_no_sums_is_refused(data: bytes) -> None:
         decode_sums(data)
 
 
-@pytest.mark.parametrize("data", [*GARBAGE, b'{"v":3,"next":1}'])
+@pytest.mark.parametrize("data", [*GARBAGE, b'{"v":3,"next":1}', b'{"v":4,"next":1}'])
 def test_what_is_no_progress_is_refused(data: bytes) -> None:
     """A field that nobody knows is no progress of this version."""
     with pytest.raises(RecordError):
