@@ -27,6 +27,9 @@ def freshness(asked: Asked) -> list[Frame]:
         time_field("last_commit", [_time(one.committed_ms if one else -1) for one in found]),
         count_field("accepted", [one.accepted if one else 0 for one in found]),
         count_field("rejected", [one.rejected_total if one else 0 for one in found]),
+        count_field("duplicates", [one.duplicates if one else 0 for one in found]),
+        count_field("voids", [one.voids if one else 0 for one in found]),
+        count_field("replaces", [one.replaces if one else 0 for one in found]),
     ]
     return [Frame("freshness", fields)]
 

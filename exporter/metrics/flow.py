@@ -1,4 +1,4 @@
-"""Events as metrics: counted, rejected, late, how far each input partition is, and whether the books agree."""
+"""Events as metrics: billed, taken back, rejected, how far each input partition is, and whether the books agree."""
 
 from collections.abc import Mapping
 
@@ -28,9 +28,18 @@ def ends(known: InputEnds, next_offsets: Mapping[int, int]) -> list[Family]:
 
 
 def _events(view: View, progress: Mapping[int, Progress]) -> list[Family]:
-    accepted: list[Row] = [((name,), of_slot(view.sums, slot)[1]) for slot, name in enumerate(view.types.names)]
+    billed: list[Row] = [((name,), of_slot(view.sums, slot)[1]) for slot, name in enumerate(view.types.names)]
+    taken_back: list[Row] = [
+        (("void",), sum(one.voids for one in progress.values())),
+        (("replacement",), sum(one.replaces for one in progress.values())),
+    ]
     return [
-        counter("billing_events_accepted", "Events billed", ("event_type",), accepted),
+        gauge("billing_events_billed", "Events accepted and not taken back", ("event_type",), billed),
+        single(counter, "billing_events_accepted", "Records billed: events, voids and replacements",
+               sum(one.accepted for one in progress.values())),
+        counter("billing_events_taken_back", "Events that a void took back, or a replacement", ("by",), taken_back),
+        single(counter, "billing_events_duplicate", "Records that repeated an id with the same content",
+               sum(one.duplicates for one in progress.values())),
         counter("billing_events_rejected", "Rejected records", ("reason",),
                 [((reason,), count) for reason, count in view.rejected().items()]),
         single(counter, "billing_events_late",
@@ -42,7 +51,7 @@ def _events(view: View, progress: Mapping[int, Progress]) -> list[Family]:
 def _partitions(progress: Mapping[int, Progress]) -> list[Family]:
     by_label = [((str(partition),), one) for partition, one in progress.items()]
     return [
-        counter("billing_events_consumed", "Events read: accepted and rejected", _PARTITION,
+        counter("billing_events_consumed", "Records read: accepted, rejected and duplicates", _PARTITION,
                 [(label, one.consumed) for label, one in by_label]),
         gauge("billing_next_offset", "Offset after the last record counted", _PARTITION,
               [(label, one.next_offset) for label, one in by_label]),
@@ -60,6 +69,6 @@ def _imbalance(view: View) -> list[Family]:
               "How far sums over customers and over hours are off the sum of accepted amounts", ("check",),
               [(("customers",), off.customers_micros), (("hours",), off.hours_micros)]),
         gauge("billing_conservation_difference_records",
-              "How far counts over customers and over hours are off the count of accepted events", ("check",),
+              "How far counts over customers and over hours are off the count of events billed", ("check",),
               [(("customers",), off.customers_records), (("hours",), off.hours_records)]),
     ]  # fmt: skip

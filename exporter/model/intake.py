@@ -2,9 +2,10 @@
 
 The processor commits the customers, the hours and the progress of a partition in one transaction, on one partition of
 the topic and the progress record last, but a reader gets them one after the other. So it keeps them back until the
-customers and the hours have the count and the sum that the progress record tells. Each accepted event raises the counts
-by one, so they agree when exactly the records of whole commits have been read. That they do so at each progress record
-is verified rather than assumed: compaction may take records out of a commit that a slow reader has not read yet.
+customers and the hours have the count and the sum that the progress record tells: they agree when the records of whole
+commits have been read. That they do so at each progress record is verified rather than assumed: compaction may take
+records out of a commit that a slow reader has not read yet, because newer ones of the same keys follow. What is missing
+then may add up to nothing, such as an event and a void of one like it; the newer records bring it.
 """
 
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ class Imbalance:
 
 @dataclass(slots=True)
 class Account:
-    """One telling of what an input partition has accepted: a sum in micros and a count of events."""
+    """One telling of what an input partition has billed: a sum in micros and a count of events."""
 
     micros: int = 0
     records: int = 0
@@ -147,7 +148,7 @@ class Intake:
     def stage_progress(self, progress: Progress | None, now_seconds: float) -> None:
         """Keep the newest progress record back, and enter it in the books. A tombstone starts it anew."""
         self.staged_progress = progress or Progress()
-        self.books.progress = Account(self.staged_progress.accepted_micros, self.staged_progress.accepted)
+        self.books.progress = Account(self.staged_progress.accepted_micros, self.staged_progress.events)
         self._wait(now_seconds)
 
     def show(self) -> None:

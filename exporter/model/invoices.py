@@ -48,6 +48,8 @@ class IssuedInvoices:
         self.months: dict[str, MonthInvoices] = {}
         # The currencies of all of it, each with the first month that names it.
         self.currencies: dict[str, str] = {}
+        # The months of which anything was billed to anybody.
+        self._usage_months: set[str] = set()
         # Kept as they came and decoded when a draft is asked for: there may be millions.
         self._billed: dict[tuple[str, str], bytes] = {}
         self._carried: dict[str, bytes] = {}
@@ -66,6 +68,7 @@ class IssuedInvoices:
                 self._apply_close(month, value)
             case BilledKey(month, customer):
                 _keep(self._billed, (month, customer), value, decode_sums)
+                self._usage_months.add(month)
             case CarriedKey(customer):
                 _keep(self._carried, customer, value, decode_carried)
 
@@ -73,7 +76,7 @@ class IssuedInvoices:
         """Return the invoices as they are now; they do not change any more. What drafts need goes on changing."""
         copy = IssuedInvoices()
         copy.months = {name: month.still() for name, month in self.months.items()}
-        copy._billed, copy._carried = self._billed, self._carried
+        copy._usage_months, copy._billed, copy._carried = set(self._usage_months), self._billed, self._carried
         return copy
 
     def is_closed(self, month: str) -> bool:
@@ -106,12 +109,13 @@ class IssuedInvoices:
         Args:
             customer: who would pay.
             month: the invoice month.
-            totals: usage month -> the customer's current totals by type.
+            totals: usage month -> the customer's current totals by type. A month that was billed and is not among
+                them has nothing any more.
             currency: ISO 4217 code.
         """
         to_bill = {
-            usage: not_billed(total, self._billed_so_far(usage, customer))
-            for usage, total in totals.items()
+            usage: not_billed(totals.get(usage, {}), self._billed_so_far(usage, customer))
+            for usage in {*totals, *self._usage_months}
             if usage <= month
         }
         carried = decode_carried(self._carried[customer]) if customer in self._carried else {}

@@ -135,8 +135,11 @@ class View:
         return {partition: progress.next_offset for partition, progress in self.progress().items()}
 
     def rejected(self) -> dict[str, int]:
-        """Return the number of rejected records by reason: every reason there is, also without any."""
-        counts: dict[str, int] = dict.fromkeys((reason.value for reason in Reason), 0)
+        """Return the number of rejected records by reason: every reason there is, also without any.
+
+        Duplicates are not among them, whether or not they are kept in the topic of rejected records.
+        """
+        counts: dict[str, int] = dict.fromkeys((reason.value for reason in Reason if reason is not Reason.DUPLICATE), 0)
         for progress in self.progress().values():
             for reason, count in progress.rejected.items():
                 counts[reason] = counts.get(reason, 0) + count

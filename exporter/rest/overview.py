@@ -172,6 +172,9 @@ def _events(context: Context, view: View) -> Events:
     return {
         "accepted": sum(one.accepted for one in progress),
         "rejected": sum(reasons.values()),
+        "duplicates": sum(one.duplicates for one in progress),
+        "voids": sum(one.voids for one in progress),
+        "replaces": sum(one.replaces for one in progress),
         "late": sum(one.late for one in progress),
         "per_second": round(context.model.consumed_per_second(), 1),
         "reasons": reasons,

@@ -75,6 +75,9 @@ class Events(TypedDict):
 
     accepted: int
     rejected: int
+    duplicates: int
+    voids: int
+    replaces: int
     late: int
     per_second: float
     reasons: dict[str, int]

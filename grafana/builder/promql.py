@@ -25,6 +25,11 @@ def rate(metric: str, *keep: str, **labels: str) -> str:
     return fold(f"rate({select(metric, RATE_INTERVAL, **labels)})", *keep)
 
 
+def slope(gauge: str, *keep: str, **labels: str) -> str:
+    """Return a gauge's change per second, by the labels to keep; below zero while it falls."""
+    return fold(f"deriv({select(gauge, RATE_INTERVAL, **labels)})", *keep)
+
+
 def increase(metric: str, *keep: str, window: str, **labels: str) -> str:
     """Return a counter's increase over a window, by the labels to keep."""
     return fold(f"increase({select(metric, window, **labels)})", *keep)
@@ -63,8 +68,7 @@ class MoneyQueries:
 
     def revenue_per_hour(self, **labels: str) -> str:
         """Return by event type how fast revenue grows, as it arrives; a credit counts down."""
-        slope = fold(f"deriv({select(self.subtotal, RATE_INTERVAL, **labels)})", "event_type", "month")
-        return f"sum by (event_type) ({slope}) * 3600"
+        return f"sum by (event_type) ({slope(self.subtotal, 'event_type', 'month', **labels)}) * 3600"
 
     def recent_price(self, window: str, **labels: str) -> str:
         """Return by event type the average price of the events counted within a window."""
@@ -86,6 +90,16 @@ def total(expression: str) -> str:
 def rejected_share() -> str:
     """Return the share of the events read that were refused."""
     return f"{total(rate('billing_events_rejected_total', 'reason'))} / {consumed_rate()}"
+
+
+def duplicate_share() -> str:
+    """Return the share of the records read that repeated another."""
+    return f"{rate('billing_events_duplicate_total')} / {consumed_rate()}"
+
+
+def billed_rate(**labels: str) -> str:
+    """Return the events billed per second less those taken back, by event type."""
+    return slope("billing_events_billed", "event_type", **labels)
 
 
 def late_share() -> str:

@@ -101,7 +101,7 @@ class PlainModel:
         if isinstance(key, ProgressKey):
             progress = value if isinstance(value, Progress) else Progress()
             intake.staged_progress = progress
-            intake.books.progress = Account(progress.accepted_micros, progress.accepted)
+            intake.books.progress = Account(progress.accepted_micros, progress.events)
         elif isinstance(key, HourBlockKey):
             for hour in self._hours_of(intake, key):
                 self._enter(intake, hour, None)

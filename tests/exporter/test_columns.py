@@ -50,7 +50,11 @@ def hour_records(draw: st.DrawFn) -> tuple[bytes, bytes | None]:
 
 @st.composite
 def progress_records(draw: st.DrawFn) -> tuple[bytes, bytes | None]:
-    progress = Progress(next_offset=1, accepted=draw(st.integers(0, 4)), accepted_micros=draw(st.integers(-5, 5)))
+    few = st.integers(0, 1)
+    progress = Progress(
+        next_offset=1, accepted=draw(st.integers(0, 4)), accepted_micros=draw(st.integers(-5, 5)),
+        voids=draw(few), replaces=draw(few), duplicates=draw(few),
+    )  # fmt: skip
     return encode_key(ProgressKey(draw(st.integers(0, 2)))), draw(st.none() | st.just(encode_progress(progress)))
 
 

@@ -72,7 +72,8 @@ def test_the_overview_of_a_month() -> None:
     }  # fmt: skip
     assert [one["customer"] for one in found["top_customers"]] == ["Charlie", "Bob", "Alice"]
     assert found["events"] == {
-        "accepted": 13, "rejected": 3, "late": 0, "per_second": 0.0, "reasons": {"malformed": 2, "bad_amount": 1},
+        "accepted": 13, "rejected": 3, "duplicates": 0, "voids": 0, "replaces": 0, "late": 0, "per_second": 0.0,
+        "reasons": {"malformed": 2, "bad_amount": 1},
     }  # fmt: skip
     assert found["freshness"]["lag_records"] == 4
     assert [check["name"] for check in found["health"]["checks"]] == ["kafka", "subtotals", "invoices", "conservation"]

@@ -140,7 +140,7 @@ def test_money_is_absent_while_catching_up() -> None:
 def test_before_the_first_event_there_is_no_month() -> None:
     """Known to be nothing: counters are zero, money has no month to be of."""
     text = Exposition(World().ready().context).body(openmetrics=False).decode()
-    assert 'billing_events_accepted_total{event_type="CALL"} 0.0\n' in text
+    assert 'billing_events_billed{event_type="CALL"} 0.0\n' in text
     assert "billing_subtotal_euros{" not in text
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
@@ -92,12 +92,12 @@ class CommittedSums:
             self.sums[key][type_] = (total + micros, number + count)
             self.changed.add(key)
         old = self.progress[partition]
-        self.progress[partition] = Progress(
+        self.progress[partition] = replace(
+            old,
             next_offset=old.next_offset + count,
             watermark_ms=max(old.watermark_ms, at_ms),
             accepted=old.accepted + count,
             accepted_micros=old.accepted_micros + micros,
-            rejected=old.rejected,
             oldest_record_ms=at_ms,
             newest_record_ms=at_ms,
             committed_ms=at_ms + 1_200,
@@ -106,12 +106,33 @@ class CommittedSums:
         )
         self.changed_progress.add(partition)
 
+    def void(
+        self, customer: str, micros: int, type_: str = "MISC", at_ms: int = CHARLIE_MS, partition: int = 0
+    ) -> None:
+        """Take back one event that was accepted like this; a type that has none left is left out, as it is written."""
+        before = self.progress[partition]
+        self.event(customer, -micros, type_, at_ms, partition, count=-1)
+        for key in self.changed:
+            self.sums[key] = {name: pair for name, pair in self.sums[key].items() if any(pair)}
+        self.progress[partition] = replace(
+            before,
+            next_offset=before.next_offset + 1,
+            accepted=before.accepted + 1,
+            accepted_micros=before.accepted_micros - micros,
+            voids=before.voids + 1,
+        )
+
+    def duplicate(self, partition: int = 0) -> None:
+        """Read a record that repeats an id."""
+        old = self.progress[partition]
+        self.progress[partition] = replace(old, next_offset=old.next_offset + 1, duplicates=old.duplicates + 1)
+        self.changed_progress.add(partition)
+
     def reject(self, reason: str, partition: int = 0, count: int = 1) -> None:
         """Reject records."""
         old = self.progress[partition]
         rejected = {**old.rejected, reason: old.rejected.get(reason, 0) + count}
-        fields = {name: getattr(old, name) for name in Progress.__dataclass_fields__}
-        self.progress[partition] = Progress(**{**fields, "rejected": rejected, "next_offset": old.next_offset + count})
+        self.progress[partition] = replace(old, rejected=rejected, next_offset=old.next_offset + count)
         self.changed_progress.add(partition)
 
     def commit(self) -> list[Record]:
@@ -152,6 +173,10 @@ class World:
     def event(self, customer: str, micros: int, type_: str = "MISC", at_ms: int = CHARLIE_MS, **more: int) -> None:
         """Accept an event; it shows with the next commit."""
         self.committed.event(customer, micros, type_, at_ms, **more)
+
+    def void(self, customer: str, micros: int, type_: str = "MISC", at_ms: int = CHARLIE_MS, **more: int) -> None:
+        """Take an event back that was accepted like this; it shows with the next commit."""
+        self.committed.void(customer, micros, type_, at_ms, **more)
 
     def commit(self) -> None:
         """Let what has happened be read."""

@@ -10,7 +10,7 @@ from babel.numbers import list_currencies
 from billing.currency import is_known, minor_digits
 from billing.money import format_rounded
 from tests.exporter.client import Client
-from tests.exporter.world import CHARLIE_MS, FEBRUARY_MS, World, two_months
+from tests.exporter.world import CHARLIE_MS, DAY_MS, FEBRUARY_MS, HOUR_MS, World, two_months
 from tests.page.browser import Tab
 from tests.page.page import banners, choose_month, open_page, top_customers, total, type_totals
 
@@ -53,6 +53,32 @@ def test_the_month_as_a_whole(tab: Tab) -> None:
         tab.until("document.querySelectorAll('#invoices tbody tr').length === 2")
         assert tab.js("document.querySelectorAll('#chart canvas').length") == 1
         assert banners(tab) == []
+
+
+def test_duplicates_and_what_was_taken_back(tab: Tab) -> None:
+    """They stand beside what was rejected; totals fall; one with nothing left has the draft of a credit."""
+    world = two_months()
+    with world.served() as client:
+        open_page(tab, client)
+        assert tab.text("#rejected-note") == "3 records, 18.8% of all"
+        world.void("Alice", 8_000_000, "CALL", FEBRUARY_MS - 20 * DAY_MS)
+        for day in range(3):
+            at_ms = FEBRUARY_MS + day * DAY_MS + 5 * HOUR_MS
+            world.void("Alice", 1_500_000, "CALL", at_ms)
+            world.void("Alice", 2_250_000, "DATA", at_ms + HOUR_MS, partition=1)
+        for _ in range(2):
+            world.committed.duplicate()
+        world.commit()
+        tab.until("document.querySelector('#hero-total').value === '249.990003'")
+        assert tab.text("#rejected-note") == "3 records, 12.0% of all; 2 duplicates, counted once"
+        assert "Taken back\n7 events" in tab.text("#freshness")
+        assert tab.texts("#top tbody a") == ["Charlie", "Bob"]
+        open_page(tab, client, "?customer=Alice")
+        tab.until("!document.querySelector('#customer-parts').hidden")
+        assert tab.text("#customer-note") == "All events were taken back"
+        assert tab.text("#customer-invoice .sum span") == "Credit"
+        assert tab.js("document.querySelector('#customer-invoice .sum data').value") == "-8.00"
+        assert tab.texts("#customer-issued tbody th") == ["2017-01-000001"]
 
 
 def test_totals_change_while_events_flow(tab: Tab) -> None:

@@ -13,9 +13,9 @@ export async function customerInvoices(customer, signal) {
   return (await get(`invoices?${new URLSearchParams({ customer, limit: 1_000 })}`, signal)).invoices;
 }
 
-/** Answer with what a customer's invoice of an open month would say now. */
+/** Answer with what a customer's invoice of an open month would say now; null if there is nothing to invoice. */
 export function draftInvoice(customer, month, signal) {
-  return get(`invoices/${encodeURIComponent(customer)}/${month}`, signal);
+  return get(`invoices/${encodeURIComponent(customer)}/${month}`, signal, null);
 }
 
 /** Answer with the first issued invoices of a month; without one, of the newest that has any. */
@@ -32,9 +32,10 @@ export async function customersNamed(prefix, month, limit, signal) {
   return answers.flatMap((answer) => answer.customers).slice(0, limit);
 }
 
-async function get(path, signal) {
+async function get(path, signal, unknown) {
   const response = await fetch(path, { signal, headers: { Accept: "application/json" } });
   const body = await response.json().catch(() => ({}));
+  if (response.status === 404 && unknown !== undefined) return unknown;
   if (!response.ok) throw new Error(body.message ?? `the server answered ${response.status}`);
   return body;
 }

@@ -54,7 +54,7 @@ export class CustomerView {
       const months = byMonth(rows);
       const shown = months.find((one) => one.month === month);
       const invoice = issued.find((one) => one.month === month)
-        ?? (shown?.status === "open" ? await draftInvoice(customer, month, signal) : null);
+        ?? (doc.status === "open" && (shown || issued.length) ? await draftInvoice(customer, month, signal) : null);
       if (signal.aborted) return;
       this.#version = version;
       this.#fill({ customer, month, months, shown, issued, invoice, doc, place });
@@ -78,9 +78,10 @@ export class CustomerView {
   }
 
   #fill(found) {
-    const { customer, month, months, shown, doc, place } = found;
+    const { customer, month, months, shown, issued, doc, place } = found;
     byId("customer-back").href = place.month ? `?month=${place.month}` : "?";
-    byId("customer-parts").hidden = !months.length;
+    const known = months.length || issued.length;
+    byId("customer-parts").hidden = !known;
     setStatus(this.#root.querySelector("h1 .badge"), shown?.status);
     if (shown) {
       setExactAmount(byId("customer-total"), shown.total, doc.currency);
@@ -91,9 +92,9 @@ export class CustomerView {
       setText(total, "–");
       setText(byId("customer-note"), months.length
         ? `No events in ${monthName(month)}; ${counted(months.length, "month")} with events below`
-        : `There is no customer of this name. Names are told apart letter by letter: “${customer}”.`);
+        : known ? "All events were taken back" : `There is no customer of this name. Names are told apart letter by letter: “${customer}”.`);
     }
-    if (!months.length) return;
+    if (!known) return;
     fillEvents(found);
     fillTypes(found);
     fillMonths(found);
@@ -146,6 +147,7 @@ function fillTypes({ shown, doc, month }) {
 }
 
 function fillMonths({ customer, months, month, doc }) {
+  if (!months.length) return empty(byId("customer-months"), "No month has any events left.");
   const newest = doc.months.at(-1)?.month;
   const largest = months.reduce((most, { micros }) => (micros > most ? micros : most), 1n);
   const columns = [

@@ -16,6 +16,10 @@ const REASONS = {
   too_precise: "Too precise an amount",
   unknown_type: "Unknown type",
   too_large: "Too large",
+  id_conflict: "Id used for another event",
+  too_old_to_deduplicate: "Too old to tell a duplicate",
+  unknown_id: "Void or replacement of no known event",
+  already_voided: "Voided or replaced before",
 };
 
 /** Show the customers with the highest totals. */
@@ -31,11 +35,12 @@ export function showTop(doc, place) {
   ], doc.top_customers, (one) => one.customer);
 }
 
-/** Show what could not be billed, by reason. */
+/** Show what could not be billed, by reason, and how many records only repeated another. */
 export function showRejected(doc) {
-  const { accepted, rejected, late, reasons } = doc.events;
-  const consumed = accepted + rejected;
-  setText(byId("rejected-note"), consumed ? `${counted(rejected, "record")}, ${share(rejected / consumed)} of all` : "");
+  const { accepted, rejected, duplicates, late, reasons } = doc.events;
+  const consumed = accepted + rejected + duplicates;
+  const repeated = duplicates ? `; ${counted(duplicates, "duplicate")}, counted once` : "";
+  setText(byId("rejected-note"), consumed ? `${counted(rejected, "record")}, ${share(rejected / consumed)} of all${repeated}` : "");
   const rows = Object.entries(reasons).sort((a, b) => b[1] - a[1]);
   if (!rows.length) return empty(byId("rejected"), late ? `None. ${counted(late, "event")} came late and counted.` : "None.");
   table(byId("rejected"), "Rejected records by reason, since the beginning", [
@@ -57,7 +62,9 @@ export function showHealth(doc) {
     ["Lag", freshness.lag_records === null ? "unknown" : counted(freshness.lag_records, "record"), "Records in Kafka that are not counted yet"],
     ["Last commit", freshness.commit_age_seconds === null ? "–" : `${age(freshness.commit_age_seconds)} ago`, "When the processor last committed"],
     ["Delay", age(freshness.delay_seconds), "From Kafka to here, for the oldest event of the newest commit"],
-    ["Accepted", counted(events.accepted, "event"), "Since the beginning"],
+    ["Accepted", counted(events.accepted, "record"), "Since the beginning: events, voids and replacements"],
+    ["Duplicates", counted(events.duplicates, "record"), "They repeated an id, and changed nothing"],
+    ["Taken back", counted(events.voids + events.replaces, "event"), `${counted(events.voids, "void")}, ${counted(events.replaces, "replacement")}`],
     ["Late", counted(events.late, "event"), "Counted, though behind the watermark"],
   ]);
   showChecks(health);

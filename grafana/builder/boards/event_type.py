@@ -20,7 +20,7 @@ from grafana.builder.json_source import json_target
 from grafana.builder.layout import Section, in_line, sized
 from grafana.builder.money import Currency
 from grafana.builder.panels import numbers_in, override, prometheus_target, stat, timeseries
-from grafana.builder.promql import MoneyQueries, events, of_month, rate
+from grafana.builder.promql import MoneyQueries, billed_rate, events, of_month
 
 
 def board(event_type: str, settings: Settings) -> Board:
@@ -106,8 +106,8 @@ def _over_time(event_type: str, currency: Currency) -> list[Json]:
         ),
         timeseries(
             "Events per second",
-            "Events billed per second, by the time of their arrival.",
-            [prometheus_target(rate("billing_events_accepted_total", "event_type", **only), "{{event_type}}")],
+            "Events billed per second, by the time of their arrival. Below zero when more are taken back.",
+            [prometheus_target(billed_rate(**only), "{{event_type}}")],
             unit="eps",
         ),
         timeseries(

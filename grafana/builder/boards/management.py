@@ -23,7 +23,7 @@ from grafana.builder.json_source import json_target
 from grafana.builder.layout import Section, in_line, sized
 from grafana.builder.money import Currency
 from grafana.builder.panels import bar_gauge, donut, link, override, prometheus_target, stat, table, timeseries
-from grafana.builder.promql import MoneyQueries, events, fold, of_month, rate, select, total
+from grafana.builder.promql import MoneyQueries, billed_rate, events, fold, of_month, select, total
 
 _TYPE_LINK = f"/d/{type_uid('${__value.raw:percentencode}')}?${{__url_time_range}}"
 
@@ -78,8 +78,8 @@ def _numbers(currency: Currency) -> list[Json]:
         ),
         stat(
             "Events per second",
-            "Events of all types billed per second, lately.",
-            prometheus_target(total(rate("billing_events_accepted_total", "event_type"))),
+            "Events of all types billed per second, less those taken back, lately.",
+            prometheus_target(total(billed_rate())),
             unit="eps",
             decimals=1,
         ),
@@ -169,8 +169,8 @@ def _over_time(currency: Currency) -> list[Json]:
         ),
         timeseries(
             "Events per second",
-            "Events billed per second by type, by the time of their arrival.",
-            [prometheus_target(rate("billing_events_accepted_total", "event_type"), "{{event_type}}")],
+            "Events billed per second by type, by the time of their arrival. Below zero when more are taken back.",
+            [prometheus_target(billed_rate(), "{{event_type}}")],
             stacked=True,
             unit="eps",
             legend_values=["lastNotNull", "max"],

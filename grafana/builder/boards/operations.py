@@ -15,7 +15,7 @@ from grafana.builder.dashboard import OPERATIONS_UID, Board
 from grafana.builder.json_source import json_target
 from grafana.builder.layout import Section, in_line, sized
 from grafana.builder.panels import override, prometheus_target, stat, state_timeline, table, timeseries, yes_no
-from grafana.builder.promql import consumed_rate, fold, late_share, quantile, rate, select, total
+from grafana.builder.promql import consumed_rate, duplicate_share, fold, late_share, quantile, rate, select, total
 
 QUANTILES = ((0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"))
 
@@ -31,6 +31,7 @@ def board(settings: Settings) -> Board:
             Section("", [*in_line([_alerts(), *freshness(), _conservation()], 4), *_parts()]),
             Section("Input and lag", [sized(panel, 12, 8) for panel in _flow()]),
             Section("Books and rejected records", [sized(panel, 12, 8) for panel in _books()]),
+            Section("Each event once", in_line(_once(), 8)),
             Section("Processor", [sized(panel, 8, 8) for panel in _processor()]),
             Section("Exporter", [sized(panel, 8, 8) for panel in _exporter()]),
             Section("Invoicer", in_line(_invoicer(), 4)),
@@ -86,7 +87,7 @@ def _flow() -> list[Json]:
     return [
         timeseries(
             "Events read per second",
-            "Events accepted and rejected per second, by input partition.",
+            "Records accepted and rejected, and duplicates, per second, by input partition.",
             [prometheus_target(rate("billing_events_consumed_total", "partition"), "partition {{partition}}")],
             stacked=True,
             unit="eps",
@@ -176,8 +177,8 @@ def _books() -> list[Json]:
         ),
         timeseries(
             "Conservation checks",
-            "How far the sums over customers and over types are off the accepted amounts, in micros, and the counts "
-            "off their number, in records. Always 0.",
+            "How far the sums over customers and over hours are off the accepted amounts, in micros, and the counts "
+            "off the number of events billed, in records. Always 0.",
             [
                 prometheus_target(
                     fold(f"abs({select(f'billing_conservation_difference_{unit}')})", "check"),
@@ -187,6 +188,40 @@ def _books() -> list[Json]:
             ],
             unit="locale",
             steps=ZERO_IS_GOOD,
+        ),
+    ]
+
+
+def _once() -> list[Json]:
+    refused = ("id_conflict", "too_old_to_deduplicate", "unknown_id", "already_voided")
+    return [
+        timeseries(
+            "Share of duplicates",
+            "Records that repeated an id with the same content, as a share of those read. They change nothing; many of "
+            "them are a sender that sends again without need.",
+            [prometheus_target(duplicate_share(), "duplicates")],
+            unit="percentunit",
+            no_value="no events",
+        ),
+        timeseries(
+            "Voids and replacements",
+            "Events taken back per second: by a void, or by an event that takes the place.",
+            [prometheus_target(rate("billing_events_taken_back_total", "by"), "{{by}}")],
+            stacked=True,
+            unit="eps",
+            legend_values=["lastNotNull", "max"],
+        ),
+        timeseries(
+            "Id conflicts and refused voids",
+            "Records rejected per second for what came before them: an id used for another event, an event too old to "
+            "tell a duplicate, a void or replacement of an id that is not known or was voided before.",
+            [
+                prometheus_target(rate("billing_events_rejected_total", "reason", reason=reason), "{{reason}}")
+                for reason in refused
+            ],
+            stacked=True,
+            unit="eps",
+            legend_values=["lastNotNull", "max"],
         ),
     ]
 
@@ -409,6 +444,9 @@ def _exact() -> list[Json]:
         "last_commit": "Newest commit",
         "accepted": "Accepted",
         "rejected": "Rejected",
+        "duplicates": "Duplicates",
+        "voids": "Voids",
+        "replaces": "Replacements",
     }
     partitions = table(
         "Input partitions",
