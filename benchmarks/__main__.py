@@ -25,6 +25,7 @@ HELP = {
     "seconds": "time for a row that measures delays or answers",
     "stock_seconds": "time for the stock pipeline",
     "close_customers": "customers of a month that is closed",
+    "ids": "ids in the window when counting with ids is measured",
     "curve_points": "points of each curve",
 }
 # What makes a row fail, and leaves the others alone.

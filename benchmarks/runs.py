@@ -29,6 +29,8 @@ class Run:
         commit_micros: time of all commits, by its own metrics, per subtotal that they published.
         peak_mib: the most memory that it held.
         state_mib: size of its State when it had ended.
+        ids: how many ids it knew in the end.
+        ids_bytes: the memory that they took.
         environment: the deployment's settings, for who goes on from it.
     """
 
@@ -36,13 +38,16 @@ class Run:
     commit_micros: float
     peak_mib: float
     state_mib: float
+    ids: float
+    ids_bytes: float
     environment: dict[str, str]
 
 
-def run_processor(stage: Stage, filled: Filled, **settings: object) -> Run:
+def run_processor(stage: Stage, filled: Filled, warm_events: int = 0, **settings: object) -> Run:
     """Let ``qb process`` count a topic on the worker's core, check its totals, delete its State; return what that took.
 
-    Settings that the stage has not, or has otherwise, go by name.
+    The rate is that from the first commit of at least `warm_events` on. Settings that the stage has not, or has
+    otherwise, go by name.
 
     Raises:
         InexactError: its totals are not those of the events.
@@ -56,11 +61,14 @@ def run_processor(stage: Stage, filled: Filled, **settings: object) -> Run:
         peak_mib = part.memory_mib()
         commit_seconds = part.metric("billing_processor_commit_duration_seconds_sum") or 0.0
         published = part.metric("billing_processor_subtotals_published_total") or 1.0
+        ids = part.metric("billing_processor_known_ids") or 0.0
+        ids_bytes = part.metric("billing_processor_known_ids_memory_bytes") or 0.0
     check_subtotals(stage.servers, environment["QB_SUBTOTALS_TOPIC"], filled.shape.partitions, filled.truth)
     state = Path(environment["QB_STATE_DIR"])
     state_mib = sum(path.stat().st_size for path in state.rglob("*") if path.is_file()) / _MIB
     shutil.rmtree(state, ignore_errors=True)
-    return Run(samples.rate(), commit_seconds * 1e6 / published, peak_mib, state_mib, environment)
+    rate = samples.rate(warm_events)
+    return Run(rate, commit_seconds * 1e6 / published, peak_mib, state_mib, ids, ids_bytes, environment)
 
 
 def watch(stage: Stage, filled: Filled, group: str, children: Sequence[Child]) -> Samples:

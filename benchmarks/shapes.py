@@ -17,6 +17,7 @@ SEED = 1
 CHUNK = 250_000
 
 _MOST_CENTS = 100_000
+_REPEATED_AFTER = 1_000
 _WIDEST_TIME = 13
 
 Bytes = NDArray[np.uint8]
@@ -51,6 +52,9 @@ class Shape:
         names: of customers.
         malformed_share: share of records that cannot be billed.
         keyed: whether a record's key is its customer, who is then in one partition alone.
+        in_order_over: over how many events the months go by, in order; 0: event times are random.
+        repeated_share: share of records that repeat one of the last ones to the byte, as a producer does that tries
+            again. Only with ids they are not billed.
     """
 
     name: str
@@ -61,6 +65,8 @@ class Shape:
     names: Names = Names.ASCII
     malformed_share: float = 0.0
     keyed: bool = True
+    in_order_over: int = 0
+    repeated_share: float = 0.0
 
     @property
     def month_names(self) -> list[str]:
@@ -111,21 +117,46 @@ class EventMaker:
     def make(self, events: int) -> Chunk:
         """Return so many more events."""
         draw, shape = self._random, self.shape
-        times = draw.integers(self._month_starts_ms[0], self._end_ms, events, np.int64)
+        times = self._times(events)
         customers = draw.integers(0, shape.customers, events, np.int64)
         cents = draw.integers(0, _MOST_CENTS, events, np.int64)
         types = draw.integers(0, len(DEFAULT_TYPES), events, np.int64)
+        numbers = np.arange(self._made, self._made + events, dtype=np.int64)
+        again = self._repeat([times, customers, cents, types, numbers])
         months = np.searchsorted(self._month_starts_ms, times, side="right") - 1
         good = draw.random(events) >= shape.malformed_share
-        self.truth.add(customers[good], months[good], times[good], types[good], cents[good])
+        counts = good & ~again
+        self.truth.add(customers[counts], months[counts], times[counts], types[counts], cents[counts])
         self.truth.rejected += events - int(good.sum())
+        self.truth.duplicates += int((good & again).sum())
         bad = np.flatnonzero(~good)
         cents[bad[::2]], types[bad[1::2]] = _MOST_CENTS, len(DEFAULT_TYPES)
         turns = customers if shape.keyed else np.arange(self._made, self._made + events)
-        numbers = np.arange(self._made, self._made + events, dtype=np.int64)
         self._made += events
         payloads, keys = self._lines(times, customers, cents, types, numbers)
         return Chunk(payloads, keys if shape.keyed else None, (turns % shape.partitions).astype(np.int32))
+
+    def _times(self, events: int) -> Integers:
+        """Return event times: random ones, or such that so many events take the months."""
+        first_ms = int(self._month_starts_ms[0])
+        if not self.shape.in_order_over:
+            return self._random.integers(first_ms, self._end_ms, events, np.int64)
+        numbers = np.arange(self._made, self._made + events, dtype=np.int64)
+        return first_ms + numbers * (self._end_ms - first_ms) // self.shape.in_order_over
+
+    def _repeat(self, columns: list[Integers]) -> NDArray[np.bool_]:
+        """Let some events repeat others that came at most so many before; return which do."""
+        events = len(columns[0])
+        if not self.shape.repeated_share:
+            return np.zeros(events, np.bool_)
+        again = self._random.random(events) < self.shape.repeated_share
+        again[0] = False
+        first = np.flatnonzero(~again)
+        last = np.searchsorted(first, np.flatnonzero(again)) - 1
+        chosen = first[np.maximum(last - self._random.integers(0, _REPEATED_AFTER, len(last)), 0)]
+        for column in columns:
+            column[again] = column[chosen]
+        return again
 
     def _lines(
         self, times: Integers, customers: Integers, cents: Integers, types: Integers, numbers: Integers

@@ -34,6 +34,7 @@ class Sizes:
         seconds: of a row that measures delays or answers.
         stock_seconds: given to the stock pipeline.
         close_customers: of a month that is closed.
+        ids: in the window when counting with ids is measured.
         curve_points: of each curve, first and last included.
         rough: whether a rate with too few commits counts from the program's start instead of failing: for tests.
     """
@@ -43,6 +44,7 @@ class Sizes:
     seconds: float = 10.0
     stock_seconds: float = 10.0
     close_customers: int = 100_000
+    ids: int = 8_000_000
     curve_points: int = 3
     rough: bool = False
 

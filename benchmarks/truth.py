@@ -48,6 +48,7 @@ class Truth:
     end_ms: int
     rejected: int = 0
     accepted: int = 0
+    duplicates: int = 0
     customers: Integers = field(init=False)
     hours: Integers = field(init=False)
 
@@ -125,10 +126,12 @@ def check_subtotals(servers: str, topic: str, partitions: int, truth: Truth) -> 
             progress = decode_progress(value)
             found.accepted += progress.accepted
             found.rejected += progress.rejected_total
+            found.duplicates += progress.duplicates
             continue
         for of, sums in decode_subtotal(decoded, value).items():
             found.take(of, sums)
-    compare((truth.accepted, truth.rejected), (found.accepted, found.rejected), "accepted and rejected")
+    counts = [(one.accepted, one.rejected, one.duplicates) for one in (truth, found)]
+    compare(counts[0], counts[1], "accepted, rejected and duplicates")
     compare(True, np.array_equal(truth.customers, found.customers), "totals of customers")
     compare(True, np.array_equal(truth.hours, found.hours), "totals of hours")
 

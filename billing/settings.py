@@ -225,6 +225,17 @@ class Settings(BaseModel):
         43_200, "how late an event may arrive and still count as on time", "process", "export", "invoice", ge=0
     )
 
+    dedup_window_days: int = setting(
+        35,
+        "days of event time, behind the highest, in which an id counts once; 0: ids are ignored",
+        "process",
+        ge=0,
+        le=3_650,
+    )
+    keep_duplicates: bool = setting(
+        False, "also keep events whose id was counted before, with the rejected records", "process"
+    )
+
     # A simulation's clock, shared by the parts; 0 is the wall clock
     simulation_speed: float = setting(
         0,
@@ -310,6 +321,13 @@ class Settings(BaseModel):
         "hours. A million take some 200 MB",
         "process",
         ge=0,
+    )
+    dedup_cache_bytes: int = setting(
+        16_777_216,
+        "memory in which each input partition keeps the contents of ids that were counted lately; of every id in the "
+        "window some 20 to 36 bytes are in memory besides",
+        "process",
+        ge=65_536,
     )
     state_buffer_bytes: int = setting(
         134_217_728,

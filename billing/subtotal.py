@@ -376,7 +376,7 @@ def decode_progress(data: bytes) -> Progress:
         UnknownVersionError: another version of this program wrote it.
         RecordError: the bytes are no such value.
     """
-    record = load_versioned(data, *range(_OLDEST_PROGRESS_VERSION, PROGRESS_VERSION + 1))
+    record = load_versioned(data, PROGRESS_VERSION, _OLDEST_PROGRESS_VERSION)
     del record["v"]
     try:
         return Progress(**record)
@@ -397,5 +397,6 @@ def load_versioned(data: bytes, known: int, *also: int) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         raise RecordError(f"not a versioned JSON object: {data[:80]!r}") from None
     if version != known and version not in also:
-        raise UnknownVersionError.of(version, known)
+        older = isinstance(version, int) and version < known
+        raise UnknownVersionError.of(version, min(known, *also) if older and also else max((known, *also)))
     return dict(record)

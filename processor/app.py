@@ -24,6 +24,7 @@ from processor.care import CarefulLongEnoughError, CarefulRun, find_refused_batc
 from processor.failures import is_unpacking_refused, log_failure, sort_failure
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
+from processor.once import OnceRules
 from processor.quix_adapter import BatchingApplication
 from processor.state_options import StateOptions, state_options
 from processor.subtotals_place import check_subtotals_place
@@ -198,6 +199,7 @@ def make_worker(
         events=settings.event_rules,
         calendar=month_calendar(settings.time_zone),
         out_of_orderness_ms=int(settings.out_of_orderness_seconds * 1_000),
+        once=OnceRules(settings.dedup_window_days, settings.keep_duplicates, settings.dedup_cache_bytes),
     )
     return BillingWorker(settings, subtotals_partitions, rules, settings.clock, metrics, may_write)
 
@@ -264,7 +266,11 @@ def status_of(application: BatchingApplication, worker: BillingWorker) -> Proces
     for partition, book in sorted(worker.books.copy().items()):
         end = application.end_offset(partition)
         lag = None if end is None else max(0, end - book.progress.next_offset)
-        partitions.append(PartitionStatus(partition, book.progress.watermark_ms, lag, book.hot_entries))
+        partitions.append(
+            PartitionStatus(
+                partition, book.progress.watermark_ms, lag, book.hot_entries, book.ids, book.ids_memory_bytes
+            )
+        )
     return ProcessorStatus(
         tuple(partitions),
         application.recovering,

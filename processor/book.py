@@ -7,11 +7,11 @@ in memory is read from State first, unless memory holds all that State does.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
 from billing.event import Reason
+from billing.runtime.native.block import Integers
 from billing.subtotal import (
     BLOCK_MS,
     HourBlockKey,
@@ -23,28 +23,14 @@ from billing.subtotal import (
     encode_key,
     encode_progress,
 )
-from billing.sums import TypeTable, event_count, total_micros
+from billing.sums import NO_SUMS, Sums, TypeTable, event_count, total_micros
 from processor.changes import Changes, ChangesEncoder
 from processor.fold import Fold, FoldRules
 from processor.kernel.table import KEY_MONTH
+from processor.once import Once, Taken, rows_of
 from processor.reading import Reading
+from processor.store import Store
 from processor.sums_table import SumsTable
-
-
-class Store(Protocol):
-    """The State of one input partition, in the transaction that is open."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key, or None."""
-        ...
-
-    def get_committed(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
-        """Return the values of keys, or None, as they were before the open transaction."""
-        ...
-
-    def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
-        """Set the values of keys."""
-        ...
 
 
 def read_progress(store: Store, partition: int) -> Progress | None:
@@ -61,13 +47,17 @@ class PartitionBook:
         progress: how far its State counts; None if State is empty.
         rules: what a fold keeps to.
         types: what sums are packed with.
+        once: the ids that were counted.
     """
 
-    def __init__(self, partition: int, progress: Progress | None, rules: FoldRules, types: TypeTable) -> None:
+    def __init__(
+        self, partition: int, progress: Progress | None, rules: FoldRules, types: TypeTable, once: Once
+    ) -> None:
         self.partition = partition
         self.progress = progress or Progress(time_zone=rules.calendar.zone.key)
         self._types = types
         self._rules = rules
+        self._once = once
         self._table = SumsTable(rules)
         self._encoder = ChangesEncoder(partition, rules.calendar, types)
         # How many rows, and which blocks of hours, hold what State holds.
@@ -86,27 +76,55 @@ class PartitionBook:
         """How many subtotals are in memory."""
         return len(self._table)
 
-    def count(self, reading: Reading, next_offset: int, oldest_record_ms: int, newest_record_ms: int) -> Fold:
+    @property
+    def ids(self) -> int:
+        """How many ids are known."""
+        return len(self._once)
+
+    @property
+    def ids_memory_bytes(self) -> int:
+        """How much memory they take."""
+        return self._once.memory_bytes
+
+    def count(self, reading: Reading, offsets: Integers, oldest_record_ms: int, newest_record_ms: int) -> Fold:
         """Count what records say; it is written with the next :meth:`write`.
 
         Args:
             reading: the records, all of them read by one reader: names are found by its hashes.
-            next_offset: the offset after the last of them.
+            offsets: their offsets, ascending.
             oldest_record_ms: record time of the first of them, in milliseconds.
             newest_record_ms: record time of the last of them, in milliseconds.
         """
-        added = self._table.add(reading.rows, self.progress.watermark_ms)
+        progress = self.progress
+        decided = self._once.decide(reading, offsets, progress.watermark_ms)
+        added = self._table.add(reading.rows, progress.watermark_ms)
+        taken = self._take_back(reading, decided.taken)
+        rejections = reading.rejections + decided.rejections
+        rejections.sort(key=lambda rejection: rejection.index)
         self._record_times_ms += [oldest_record_ms, newest_record_ms]
         self.progress = replace(
-            self.progress,
-            next_offset=next_offset,
+            progress,
+            next_offset=int(offsets[-1]) + 1,
             watermark_ms=added.watermark_ms,
-            accepted=self.progress.accepted + event_count(added.accepted),
-            accepted_micros=self.progress.accepted_micros + total_micros(added.accepted),
-            late=self.progress.late + added.late,
-            rejected=_count_reasons(self.progress.rejected, [rejection.reason for rejection in reading.rejections]),
+            accepted=progress.accepted + event_count(added.accepted) + decided.voids,
+            accepted_micros=progress.accepted_micros + total_micros(added.accepted) + total_micros(taken),
+            voids=progress.voids + decided.voids,
+            replaces=progress.replaces + decided.replaces,
+            duplicates=progress.duplicates + decided.duplicates,
+            late=progress.late + added.late,
+            rejected=_count_reasons(progress.rejected, [rejection.reason for rejection in rejections]),
         )
-        return Fold(added.watermark_ms, added.accepted, added.late, reading.rejections, reading.exact)
+        return Fold(
+            watermark_ms=added.watermark_ms,
+            accepted=added.accepted,
+            taken=taken,
+            late=added.late,
+            rejections=rejections,
+            duplicates=decided.duplicates,
+            voids=decided.voids,
+            replaces=decided.replaces,
+            exact=reading.exact,
+        )
 
     def write(self, store: Store, instance: str, now_ms: int) -> Iterator[Changes]:
         """Write what is pending to State and yield the changed records, keys and values, the progress record last.
@@ -118,6 +136,8 @@ class PartitionBook:
         """
         self._learn_customers(store)
         self._learn_hours(store)
+        # Before the progress record, whose presence tells that all of a commit is there.
+        self._once.write(store, self.progress.watermark_ms)
         for changes in self._changes(instance, now_ms):
             store.set_all(*changes)
             yield changes
@@ -131,6 +151,16 @@ class PartitionBook:
         self._known_rows = 0
         self._known_blocks.clear()
         self._holds_all = False
+
+    def _take_back(self, reading: Reading, taken: Sequence[Taken]) -> Sums:
+        """Take events out of the sums; return what they add to them, which is less than nothing."""
+        if not taken:
+            return NO_SUMS
+        self._learn_types()
+        rows, names = rows_of(taken, reading.seed)
+        changed = self._table.take_back(rows)
+        del names  # it had to last until here
+        return changed
 
     def _changes(self, instance: str, now_ms: int) -> Iterator[Changes]:
         yield from self._encoder.customers(self._table.customers)
@@ -184,5 +214,7 @@ def _count_reasons(counts: Mapping[str, int], reasons: list[Reason]) -> Mapping[
         return counts
     total = dict(counts)
     for reason in reasons:
+        if reason is Reason.DUPLICATE:  # kept, but no mistake
+            continue
         total[reason.value] = total.get(reason.value, 0) + 1
     return total

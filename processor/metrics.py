@@ -27,11 +27,18 @@ class Uncommitted:
     late: int = 0
     exact: int = 0
     published: int = 0
+    duplicates: int = 0
+    voids: int = 0
+    replaces: int = 0
+    unkeyed_ids: int = 0
 
     def add(self, fold: Fold) -> None:
         """Take in what a fold accepted and rejected."""
         self.accepted = plus(self.accepted, fold.accepted)
-        self.rejected.update(rejection.reason for rejection in fold.rejections)
+        self.rejected.update(one.reason for one in fold.rejections if one.reason is not Reason.DUPLICATE)
+        self.duplicates += fold.duplicates
+        self.voids += fold.voids
+        self.replaces += fold.replaces
         self.late += fold.late
         self.exact += fold.exact
 
@@ -58,6 +65,18 @@ class ProcessorMetrics:
         self._exact = Counter(
             name("records_read_exactly"), "Records that the kernel left to the exact path.", registry=registry
         )
+        self._duplicates = Counter(
+            name("events_duplicate"), "Events whose id was counted before, with the same content.", registry=registry
+        )
+        self._voids = Counter(name("voids"), "Records that took an event back, committed.", registry=registry)
+        self._replaces = Counter(
+            name("replacements"), "Events that took the place of another, committed.", registry=registry
+        )
+        self._unkeyed_ids = Counter(
+            name("unkeyed_ids"),
+            "Events with an id that came without a key: a repeat may land in another partition and count again.",
+            registry=registry,
+        )
         self._published = Counter(name("subtotals_published"), "Subtotal records committed.", registry=registry)
         self._fold_records = Histogram(
             name("fold_records"), "Records per fold.", buckets=FOLD_RECORDS_BUCKETS, registry=registry
@@ -79,7 +98,7 @@ class ProcessorMetrics:
         self._types = TypeTable(types)
         for type_ in self._types.names:
             self._accepted.labels(type_)
-        for reason in Reason:
+        for reason in [reason for reason in Reason if reason is not Reason.DUPLICATE]:
             self._rejected.labels(reason.value)
 
     def observe_fold(self, events: int, seconds: float) -> None:
@@ -96,18 +115,33 @@ class ProcessorMetrics:
         self._late.inc(counts.late)
         self._exact.inc(counts.exact)
         self._published.inc(counts.published)
+        self._duplicates.inc(counts.duplicates)
+        self._voids.inc(counts.voids)
+        self._replaces.inc(counts.replaces)
+        self._unkeyed_ids.inc(counts.unkeyed_ids)
         self._commit_seconds.observe(seconds)
         self._last_commit.set(now_ms / 1_000)
 
 
 @dataclass(frozen=True)
 class PartitionStatus:
-    """One owned input partition: its highest event time (ms, -1 for none), its lag (None if unknown), its book size."""
+    """One owned input partition.
+
+    Args:
+        partition: its number.
+        watermark_ms: its highest event time, -1 for none.
+        lag_records: its records not counted yet, None if unknown.
+        hot_entries: sums in memory.
+        ids: ids known.
+        ids_memory_bytes: what they take in memory.
+    """
 
     partition: int
     watermark_ms: int
     lag_records: int | None
     hot_entries: int
+    ids: int = 0
+    ids_memory_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -154,6 +188,14 @@ class StatusCollector(Collector):
         hot_entries = sum(partition.hot_entries for partition in owned)
         yield GaugeMetricFamily(
             f"{prefix}hot_entries", "Sums in memory: of customers and months, and of hours.", value=hot_entries
+        )
+        yield GaugeMetricFamily(
+            f"{prefix}known_ids", "Ids within the window.", value=sum(partition.ids for partition in owned)
+        )
+        yield GaugeMetricFamily(
+            f"{prefix}known_ids_memory_bytes",
+            "Memory that the known ids take.",
+            value=sum(partition.ids_memory_bytes for partition in owned),
         )
         watermark = GaugeMetricFamily(
             f"{prefix}watermark_timestamp_seconds", "Highest event time.", labels=["partition"]

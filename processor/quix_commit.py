@@ -22,7 +22,7 @@ from confluent_kafka import KafkaError
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import PartitionRecords
 from billing.runtime.native.producing import BulkProducer
-from processor.book import Store
+from processor.store import Store
 from processor.takeover import Takeover
 
 # Quix imports the HTTP client of its cloud, which insists on showing a warning of its own future.
@@ -113,6 +113,10 @@ class _TransactionStore:
         cache = self.transaction._update_cache
         cache.set(keys[-1], values[-1], b"")
         cache.get_updates()[b""].update(zip(keys, values, strict=True))
+
+    def delete_all(self, keys: Sequence[bytes]) -> None:
+        for key in keys:
+            self.transaction._update_cache.delete(key, b"")
 
 
 class _BulkChangelog:

@@ -4,6 +4,7 @@ The kernel takes only what it reads exactly as :func:`billing.event.decode_recor
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, Void, decode_record
 from billing.runtime.native.block import Integers, joined
 from processor.kernel.parse import hash_names, parse_records
-from processor.kernel.rows import MICROS, MS, NAME, NAME_LENGTH, ROW_NUMBERS, SLOT, type_rows
+from processor.kernel.rows import ID, ID_LENGTH, MICROS, MS, NAME, NAME_LENGTH, ROW_NUMBERS, SLOT, type_rows
 
 
 class Records(Protocol):
@@ -47,11 +48,15 @@ class Reading:
             before the records are released and before the reader reads again.
         rejections: the records that cannot be billed, in offset order.
         exact: how many records were read one by one.
+        special: by position, the records that take an event back. The row of a void holds no event.
+        seed: of the hashes of the names.
     """
 
     rows: NDArray[np.int64]
     rejections: list[Rejection]
     exact: int
+    special: Mapping[int, BillableEvent | Void]
+    seed: int
 
 
 class EventReader:
@@ -69,7 +74,7 @@ class EventReader:
         self._seed = secrets.randbits(62)
         self._rows = np.empty((0, ROW_NUMBERS), np.int64)
         self._rest = np.empty(0, np.int64)
-        self._names = b""
+        self._names, self._ids = b"", b""
 
     def read(self, records: Records, now_ms: int) -> Reading:
         """Read records.
@@ -85,35 +90,42 @@ class EventReader:
         rules = self._rules
         limits = (rules.max_event_bytes, rules.min_event_ms, now_ms + rules.max_future_ms)
         left = parse_records(records.values, records.value_lengths, self._types, limits, self._seed, rows, self._rest)
-        rejections = self._read_exactly(records, self._rest[:left].tolist(), rows, now_ms) if left else []
-        return Reading(rows, rejections, left)
+        positions = self._rest[:left].tolist()
+        rejections, special = self._read_exactly(records, positions, rows, now_ms) if left else ([], {})
+        return Reading(rows, rejections, left, special, self._seed)
 
     def _read_exactly(
         self, records: Records, positions: list[int], rows: NDArray[np.int64], now_ms: int
-    ) -> list[Rejection]:
-        """Read records one by one: events into their rows; return what cannot be billed."""
-        accepted, events, rejections = [], [], []
+    ) -> tuple[list[Rejection], dict[int, BillableEvent | Void]]:
+        """Read records one by one: events into their rows. Return what cannot be billed, and what takes back."""
+        accepted: list[int] = []
+        events: list[BillableEvent] = []
+        rejections: list[Rejection] = []
+        special: dict[int, BillableEvent | Void] = {}
         for index in positions:
             try:
                 event = decode_record(records.value(index), self._rules, now_ms)
             except EventRejectedError as error:
                 rejections.append(Rejection(index, error.reason, error.detail))
                 continue
-            if isinstance(event, Void):
-                rejections.append(Rejection(index, Reason.UNKNOWN_ID, f"no event {event.target[:40]!r} is known"))
-            else:
+            if isinstance(event, Void) or event.replaces:
+                special[index] = event
+            if isinstance(event, BillableEvent):
                 accepted.append(index)
                 events.append(event)
         if events:
             self._enter(np.array(accepted, np.int64), events, rows)
-        return rejections
+        return rejections, special
 
     def _enter(self, positions: Integers, events: list[BillableEvent], rows: NDArray[np.int64]) -> None:
         """Write events into rows."""
         self._names, addresses, lengths = joined([event.customer.encode() for event in events])
+        self._ids, id_addresses, id_lengths = joined([event.id.encode() for event in events])
         rows[positions, MS] = [event.timestamp_ms for event in events]
         rows[positions, MICROS] = [event.amount_micros for event in events]
         rows[positions, SLOT] = [self._slots[event.type] for event in events]
         rows[positions, NAME] = addresses
         rows[positions, NAME_LENGTH] = lengths
+        rows[positions, ID] = id_addresses
+        rows[positions, ID_LENGTH] = id_lengths
         hash_names(rows, positions, self._seed)

@@ -125,23 +125,34 @@ class SumsTable:
             rows: what :class:`processor.reading.EventReader` read.
             watermark_ms: the highest event time of the partition before them; -1 without any.
         """
+        return self._add(rows, watermark_ms, 1)
+
+    def take_back(self, rows: NDArray[np.int64]) -> Sums:
+        """Take events out; return by how much that changes the sums over all: no count is above 0.
+
+        Args:
+            rows: the events, of types that there is room for.
+        """
+        return self._add(rows, -1, -1).accepted
+
+    def _add(self, rows: NDArray[np.int64], watermark_ms: int, sign: int) -> Added:
         count = len(rows)
         self.customers.make_room(count, int(rows[:, NAME_LENGTH].sum(where=rows[:, SLOT] >= 0)))
         self.hours.make_room(count, 0)
         counters = np.array([watermark_ms, 0], np.int64)
-        accepted = np.zeros((len(self._rules.events.types), 3), np.int64)
+        accepted = np.zeros((self.customers.arrays.sums.shape[1] // 2, 3), np.int64)
         wide = np.empty((2 * count, 3), np.int64)
         customers, hours = self.customers.arrays, self.hours.arrays
         late_after_ms = self._rules.out_of_orderness_ms
-        left = add_events(rows, self._calendar, customers, hours, late_after_ms, counters, accepted, wide)
+        left = add_events(rows, sign, self._calendar, customers, hours, late_after_ms, counters, accepted, wide)
         for index, kind, row in wide[:left].tolist():
-            self._add_wide(self.customers if kind == WIDE_CUSTOMER else self.hours, row, rows[index])
+            self._add_wide(self.customers if kind == WIDE_CUSTOMER else self.hours, row, rows[index], sign)
         sums = [number for high, low, events in accepted.tolist() for number in ((high << 32) + low, events)]
         return Added(tuple(sums) if any(sums[1::2]) else (), int(counters[LATE]), int(counters[WATERMARK_MS]))
 
-    def _add_wide(self, sums: SumsRows, row: int, event: NDArray[np.int64]) -> None:
+    def _add_wide(self, sums: SumsRows, row: int, event: NDArray[np.int64], sign: int) -> None:
         slot = int(event[SLOT])
-        sums.add(row, (*(0,) * (2 * slot), int(event[MICROS]), 1))
+        sums.add(row, (*(0,) * (2 * slot), sign * int(event[MICROS]), sign))
         mark_dirty(sums.arrays, row)
 
     def hour_row(self, start_ms: int) -> int:

@@ -15,15 +15,25 @@ from billing.runtime.native.producing import BulkProducer
 from billing.sums import TypeTable
 from processor.book import PartitionBook
 from processor.fold import FoldRules
+from processor.id_chunks import decode_chunk
+from processor.once import Once, OnceRules
 from processor.reading import EventReader
 
-# A line and an object, one that is left to the exact path, and more than there is room for at first.
-_VALUES = (b"1488142855,Charlie,199.99", b'{"timestamp":"2017-02-26T22:00:55Z","customer":"Zoe","amount":1}', b"")
+# A line and an object, those that are left to the exact path, and more than there is room for at first.
+_VALUES = (
+    b"1488142855,Charlie,199.99",
+    b'{"timestamp":"2017-02-26T22:00:55Z","customer":"Zoe","amount":1,"id":"7"}',
+    b'{"void":"7","customer":"Zoe","id":"8"}',
+    b"",
+)
 _MANY = 2_000
 
 
 class _EmptyStore:
-    """A State that holds nothing."""
+    """A State that holds nothing, and has the chunks at hand that were written to it."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
 
     def get(self, _: bytes) -> None:
         """Return nothing."""
@@ -33,18 +43,25 @@ class _EmptyStore:
         return [None] * len(keys)
 
     def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
-        """Keep nothing."""
+        """Keep chunks alone."""
+        self.chunks += [value for key, value in zip(keys, values, strict=True) if key.startswith(b"ids|0|")]
+
+    def delete_all(self, keys: Sequence[bytes]) -> None:
+        """Remove nothing."""
 
 
 def compile_kernels() -> None:
     """Call each kernel once, as the processor calls it."""
     rules = FoldRules(EventRules(), month_calendar("UTC"), 0)
-    book = PartitionBook(0, None, rules, TypeTable(rules.events.types))
+    store, types = _EmptyStore(), TypeTable(rules.events.types)
+    book = PartitionBook(0, None, rules, types, Once(0, store, OnceRules(window_days=1), types))
     reader = EventReader(rules.events)
-    values = [*_VALUES, *(b"1488142855,customer %d,1" % number for number in range(_MANY))]
+    values = [*_VALUES, *(b"1488142855,customer %d,1,,%d" % (number, number) for number in range(_MANY))]
     records = JoinedValues(values)
-    book.count(reader.read(records, now_ms=1_490_000_000_000), len(values), 0, 0)
-    deque(book.write(_EmptyStore(), "warm", 0), maxlen=0)
+    book.count(reader.read(records, now_ms=1_490_000_000_000), np.arange(len(values)), 0, 0)
+    deque(book.write(store, "warm", 0), maxlen=0)
+    for data in store.chunks:
+        decode_chunk(data)
     library, none = native_library(), np.empty(0, np.int64)
     copies(none, none)
     first_bytes(none, none)

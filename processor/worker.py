@@ -3,18 +3,23 @@
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from billing.clock import Clock, SystemClock
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import PartitionRecords
 from billing.settings import Settings
 from billing.sums import TypeTable
 from billing.topics import subtotals_partition
-from processor.book import PartitionBook, Store, read_progress
+from processor.book import PartitionBook, read_progress
 from processor.fold import FoldRules
+from processor.kernel.rows import ID_LENGTH, NO_EVENT, SLOT
 from processor.metrics import ProcessorMetrics, Uncommitted
+from processor.once import Once
 from processor.quix_commit import Output
 from processor.reading import EventReader
 from processor.rejected import RejectedRecord, produce_rejected, rejected_record
+from processor.store import Store
 from processor.takeover import Takeover, check_takeover, check_zone
 
 logger = get_logger(__name__)
@@ -77,7 +82,8 @@ class BillingWorker:
         progress = read_progress(store, takeover.partition)
         check_takeover(self._settings.input_topic, takeover, progress, self._settings.start_from_retained)
         check_zone(self._settings.input_topic, takeover.partition, progress, self._settings.time_zone)
-        self._books[takeover.partition] = PartitionBook(takeover.partition, progress, self._rules, self._types)
+        once = Once(takeover.partition, store, self._rules.once, self._types)
+        self._books[takeover.partition] = PartitionBook(takeover.partition, progress, self._rules, self._types, once)
         logger.info("partition taken over", partition=takeover.partition, next_offset=takeover.committed_offset)
 
     @property
@@ -92,7 +98,9 @@ class BillingWorker:
         reading = self._reader.read(records, self._clock.now_ms())
         last = len(records) - 1
         times_ms = records.timestamp_ms(0), records.timestamp_ms(last)
-        fold = book.count(reading, int(records.offsets[last]) + 1, min(times_ms), max(times_ms))
+        has_id = (reading.rows[:, SLOT] != NO_EVENT) & (reading.rows[:, ID_LENGTH] > 0)
+        self._uncommitted.unkeyed_ids += int(np.count_nonzero(has_id & (records.key_lengths <= 0)))
+        fold = book.count(reading, records.offsets, min(times_ms), max(times_ms))
         for rejection in fold.rejections:
             self._rejected.append(rejected_record(records, self._settings.input_topic, rejection))
         self._uncommitted.add(fold)

@@ -17,3 +17,7 @@ class MemoryStore(dict[bytes, bytes]):
 
     def set_all(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         self.update(zip(keys, values, strict=True))
+
+    def delete_all(self, keys: Sequence[bytes]) -> None:
+        for key in keys:
+            self.pop(key, None)

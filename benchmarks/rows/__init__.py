@@ -6,6 +6,7 @@ from benchmarks.figures import Outcome
 from benchmarks.rows.answers import answers, visible
 from benchmarks.rows.customers import many_customers, restore
 from benchmarks.rows.exporter import catch_up, scrape
+from benchmarks.rows.ids import ids
 from benchmarks.rows.invoicer import close_month
 from benchmarks.rows.peers import against_peers
 from benchmarks.rows.processor import against_bare, against_stock, shapes
@@ -20,6 +21,7 @@ ROWS: dict[str, Row] = {
     "shapes": shapes,
     "customers": many_customers,
     "restore": restore,
+    "ids": ids,
     "two": two_processors,
     "curve": curve,
     "visible": visible,

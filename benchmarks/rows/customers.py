@@ -48,7 +48,7 @@ def restore(stage: Stage) -> Outcome:
     records = count_records(stage.servers, topic, partitions)
     bare = run_bare(stage, topic, partitions, records).events_per_second
     with Part("process", stage.worker_cores, stage.log(group), environment, "QB_PROCESSOR_PORT") as part:
-        seconds = _restored(part, partitions)
+        seconds = restored(part, partitions)
         peak_mib = part.memory_mib()
         send(stage, filled, stage.sizes.customers)
         watch(stage, _all_made(filled), group, [part])
@@ -68,7 +68,7 @@ def _all_made(filled: Filled) -> Filled:
     return replace(filled, events=filled.truth.accepted)
 
 
-def _restored(part: Part, partitions: int) -> float:
+def restored(part: Part, partitions: int) -> float:
     """Return the seconds from the first sight of the restore, or of the processor if that is missed, to its end."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     began, seen = None, False

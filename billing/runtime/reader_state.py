@@ -1,5 +1,6 @@
 """What the readers of a whole topic have in common: a consumer of all its partitions, and how far each is read."""
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Self
@@ -10,6 +11,8 @@ from billing.runtime.kafka import is_passing, reader_config
 from billing.settings import Settings
 
 _METADATA_SECONDS = 5.0
+# So long a broker may not know a topic that another has just made.
+_BEGIN_SECONDS = 30.0
 
 
 class ReaderState:
@@ -36,6 +39,8 @@ class ReaderState:
             self._consumer.list_topics(topic, timeout=_METADATA_SECONDS)
         self._behind = set(range(partitions))
         self._next_offsets = dict.fromkeys(range(partitions), 0)
+        self._starts: dict[int, int] = {}
+        self._begin_until = time.monotonic() + _BEGIN_SECONDS
 
     def __enter__(self) -> Self:
         return self
@@ -62,9 +67,9 @@ class ReaderState:
 
     def _assign(self, start_offsets: Mapping[int, int] | None) -> None:
         """Begin: each partition at the offset that is given, the others with their first record."""
-        starts = start_offsets or {}
+        self._starts = dict(start_offsets or {})
         self._consumer.assign(
-            [TopicPartition(self.topic, p, starts.get(p, OFFSET_BEGINNING)) for p in self._next_offsets]
+            [TopicPartition(self.topic, p, self._starts.get(p, OFFSET_BEGINNING)) for p in self._next_offsets]
         )
 
     def _note(self, partition: int, offset: int, error: KafkaError) -> None:
@@ -72,8 +77,18 @@ class ReaderState:
         if error.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(partition)
             self._next_offsets[partition] = max(offset, self._next_offsets[partition])
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET and self._may_begin_again(partition):
+            self._consumer.seek(TopicPartition(self.topic, partition, OFFSET_BEGINNING))
         elif not is_passing(error) and self._fault is None:
             self._fault, self.fault_place = error, (partition, offset)
+
+    def _may_begin_again(self, partition: int) -> bool:
+        """Say whether asking anew for a partition's first offset may help.
+
+        The client asks once, and takes the answer of a broker that does not know a new topic yet to be the last word.
+        """
+        begins = self._starts.get(partition, OFFSET_BEGINNING) == OFFSET_BEGINNING
+        return begins and not self._next_offsets[partition] and time.monotonic() < self._begin_until
 
     def _raise_fault(self) -> None:
         if self._fault is not None:

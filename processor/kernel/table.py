@@ -196,15 +196,15 @@ def _add_row(table: TablePlaces, slot: Whole, found: Whole, name: Whole, length:
 
 
 @inlined
-def _add(table: TablePlaces, row: Whole, slot: Whole, micros: Whole) -> bool:
-    """Add an event to a row; False if its sum has no room for it, and nothing was added."""
+def _add(table: TablePlaces, row: Whole, slot: Whole, micros: Whole, events: Whole) -> bool:
+    """Add micros and events to a row; False if its sum has no room for it, and nothing was added."""
     total = table.sums + row * table.sums_bytes + 16 * slot
     before = np.int64(load64(total))
     after = before + micros
     if load8(table.flags + row) & WIDE or ((before ^ after) & (micros ^ after)) < 0:
         return False
     store64(total, after)
-    store64(total + 8, np.int64(load64(total + 8)) + 1)
+    store64(total + 8, np.int64(load64(total + 8)) + events)
     _mark_dirty(table, row)
     return True
 
@@ -236,6 +236,7 @@ def clear_dirty(table: TableArrays) -> None:
 @compiled
 def add_events(
     rows: NDArray[np.int64],
+    sign: Whole,
     calendar: CalendarArrays,
     customers: TableArrays,
     hours: TableArrays,
@@ -248,6 +249,7 @@ def add_events(
 
     Args:
         rows: the rows; those without an event are passed over.
+        sign: 1 adds them, -1 takes them out again.
         calendar: months and hours.
         customers: the sums per customer and month, with room for as many rows more.
         hours: the sums per hour, the same.
@@ -266,18 +268,18 @@ def add_events(
     for index in range(rows.shape[0]):
         slot = np.int64(load64(event + 8 * SLOT))
         if slot != NO_EVENT:
-            ms, micros = np.int64(load64(event + 8 * MS)), np.int64(load64(event + 8 * MICROS))
+            ms, micros = np.int64(load64(event + 8 * MS)), sign * np.int64(load64(event + 8 * MICROS))
             late += ms < watermark_ms - out_of_orderness_ms
             watermark_ms = max(watermark_ms, ms)
-            _add_to_all(all_sums + _ACCEPTED_BYTES * slot, micros)
+            _add_to_all(all_sums + _ACCEPTED_BYTES * slot, micros, sign)
             cut = cut_of(times, ms)
             name, length = np.int64(load64(event + 8 * NAME)), np.int64(load64(event + 8 * NAME_LENGTH))
             row = find_customer(by_customer, name, length, load64(event + 8 * HASH), month_of(times, cut))
-            if not _add(by_customer, row, slot, micros):
+            if not _add(by_customer, row, slot, micros, sign):
                 wide[left, 0], wide[left, 1], wide[left, 2] = index, WIDE_CUSTOMER, row
                 left += 1
             row = find_hour(by_hour, hour_start(times, cut, ms))
-            if not _add(by_hour, row, slot, micros):
+            if not _add(by_hour, row, slot, micros, sign):
                 wide[left, 0], wide[left, 1], wide[left, 2] = index, WIDE_HOUR, row
                 left += 1
         event += 8 * ROW_NUMBERS
@@ -286,8 +288,8 @@ def add_events(
 
 
 @inlined
-def _add_to_all(sums: Whole, micros: Whole) -> None:
-    """Add an event to the sums over all, whose micros are in two halves: they outgrow no word in one call."""
+def _add_to_all(sums: Whole, micros: Whole, events: Whole) -> None:
+    """Add micros and events to the sums over all, whose micros are in two halves: they outgrow no word in one call."""
     store64(sums, np.int64(load64(sums)) + (micros >> 32))
     store64(sums + 8, np.int64(load64(sums + 8)) + (micros & 0xFFFFFFFF))
-    store64(sums + 16, np.int64(load64(sums + 16)) + 1)
+    store64(sums + 16, np.int64(load64(sums + 16)) + events)

@@ -16,6 +16,8 @@ SHAPES = [
     Shape("malformed", malformed_share=0.1),
     Shape("unkeyed", keyed=False),
     Shape("few", customers=3, months=1, partitions=2),
+    Shape("in order", months=1, in_order_over=3_000),
+    Shape("repeated", form=Form.CSV_WITH_ID, in_order_over=9_000, repeated_share=0.2),
 ]
 NOW_MS = 2_000_000_000_000
 
@@ -25,7 +27,8 @@ def test_the_truth_is_what_the_rules_make_of_the_lines(shape: Shape) -> None:
     """Decoded one by one, the lines add up to it, rejected ones included."""
     maker, calendar, rules = EventMaker(shape), month_calendar("UTC"), EventRules()
     found: Totals = {}
-    rejected = 0
+    rejected = duplicates = 0
+    seen = set()
     for chunk in maker.chunks(3_000):
         for row in range(len(chunk.payloads)):
             try:
@@ -33,6 +36,10 @@ def test_the_truth_is_what_the_rules_make_of_the_lines(shape: Shape) -> None:
             except EventRejectedError:
                 rejected += 1
                 continue
+            if event.id and event.id in seen:
+                duplicates += 1
+                continue
+            seen.add(event.id)
             time_ms = event.timestamp_ms
             add_to(found, ((calendar.month_of(time_ms), event.customer), event.type), event.amount_micros, 1)
             add_to(found, (time_ms - time_ms % HOUR_MS, event.type), event.amount_micros, 1)
@@ -41,7 +48,9 @@ def test_the_truth_is_what_the_rules_make_of_the_lines(shape: Shape) -> None:
     assert found == maker.truth.totals()
     assert rejected == maker.truth.rejected
     assert rejected == 0 or shape.malformed_share > 0
-    assert maker.truth.accepted + rejected == 3_000
+    assert duplicates == maker.truth.duplicates
+    assert (duplicates > 400) == (shape.repeated_share > 0)
+    assert maker.truth.accepted + rejected + duplicates == 3_000
 
 
 def test_a_customer_with_keys_is_in_one_partition() -> None:

@@ -23,7 +23,14 @@ from tests.conftest import Kafka
 pytestmark = [pytest.mark.spread, pytest.mark.slow("benchmarks"), pytest.mark.timeout(600)]
 
 SMALL = Sizes(
-    events=100_000, customers=2_000, seconds=2.0, stock_seconds=1.0, close_customers=500, curve_points=2, rough=True
+    events=100_000,
+    customers=2_000,
+    seconds=2.0,
+    stock_seconds=1.0,
+    close_customers=500,
+    ids=50_000,
+    curve_points=2,
+    rough=True,
 )
 
 

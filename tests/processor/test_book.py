@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ from billing.subtotal import (
 from billing.sums import TypeTable
 from processor.book import PartitionBook, read_progress
 from processor.fold import FoldRules
+from processor.once import Once
 from processor.reading import EventReader
 from tests.memory_store import MemoryStore
 
@@ -39,14 +41,17 @@ READER = EventReader(RULES.events)
 
 def new_book(store: MemoryStore, types: TypeTable | None = None) -> PartitionBook:
     """The book of whoever takes the partition over."""
-    types = types or TypeTable(RULES.events.types)
-    return PartitionBook(PARTITION, read_progress(store, PARTITION), RULES, types)
+    return book_of(store, read_progress(store, PARTITION), types or TypeTable(RULES.events.types))
+
+
+def book_of(store: MemoryStore, progress: Progress | None, types: TypeTable) -> PartitionBook:
+    return PartitionBook(PARTITION, progress, RULES, types, Once(PARTITION, store, RULES.once, types))
 
 
 def count(book: PartitionBook, payloads: Sequence[bytes], times_ms: tuple[int, int] = (1_000, 1_000)) -> None:
     records = JoinedValues(payloads)
     reading = READER.read(records, NOW_MS)
-    book.count(reading, book.progress.next_offset + len(payloads), *times_ms)
+    book.count(reading, book.progress.next_offset + np.arange(len(payloads)), *times_ms)
 
 
 def write(book: PartitionBook, store: MemoryStore) -> list[tuple[bytes, bytes]]:
@@ -151,9 +156,9 @@ def test_a_subtotal_in_memory_is_not_read_again(forgets: bool, reads: int) -> No
     count(book := new_book(store), [b"1488142855,a,1"])
     write(book, store)
     write(book, store)
-    store.reads = 0
     types = TypeTable(RULES.events.types)
-    book = PartitionBook(PARTITION, Progress(time_zone="Europe/Berlin"), RULES, types)
+    book = book_of(store, Progress(time_zone="Europe/Berlin"), types)
+    store.reads = 0
     for _ in range(3):
         count(book, [b"1488142855,a,1"])
         records = write(book, store)

@@ -67,8 +67,8 @@ def test_a_first_start_behind_deleted_records_is_refused_unless_it_is_wanted() -
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (encode_progress(Progress(7)).replace(b'"v":3', b'"v":2'), r"older than 3: count again, .*#older-version"),
-        (encode_progress(Progress(7)).replace(b'"v":3', b'"v":4'), "newer than 3: update this program"),
+        (encode_progress(Progress(7)).replace(b'"v":4', b'"v":2'), r"older than 3: count again, .*#older-version"),
+        (encode_progress(Progress(7)).replace(b'"v":4', b'"v":5'), "newer than 4: update this program"),
         (b"{", "not a versioned JSON object"),
     ],
 )

@@ -94,6 +94,7 @@ class PartitionRecords:
         self.values = block.values[selection]
         self.value_lengths = block.value_lengths[selection]
         self.offsets = block.offsets[selection]
+        self.key_lengths = block.key_lengths[selection]
 
     def __len__(self) -> int:
         return len(self.values)

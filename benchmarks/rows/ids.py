@@ -1,0 +1,55 @@
+"""Ids that count once: what they cost, in time and in memory, with many of them in the window."""
+
+import shutil
+from dataclasses import replace
+
+from benchmarks.child import Part
+from benchmarks.figures import Figure, Outcome, at_least
+from benchmarks.rows.customers import restored
+from benchmarks.rows.processor import describe, plot_of
+from benchmarks.runs import Run, run_processor
+from benchmarks.shapes import Form, Shape
+from benchmarks.stage import Stage
+
+# A month lies within the window, whose ids are known until its end.
+_MONTHS = 1
+_REPEATED = 0.1
+
+
+def ids(stage: Stage) -> Outcome:
+    """Unique ids with many in the window, and repeats, against events without ids; memory and restore of the ids."""
+    known, events = stage.sizes.ids, stage.sizes.events
+    total = known + events
+    plain = Shape("in-order", months=_MONTHS, in_order_over=total)
+    unique = replace(plain, name="once", form=Form.CSV_WITH_ID)
+    repeated = replace(unique, name="repeated", repeated_share=_REPEATED)
+    runs = {
+        "without ids": run_processor(stage, stage.filled(plain, events)),
+        f"{known:,} ids in the window": run_processor(stage, stage.filled(unique, total), known),
+        "10 % duplicates": run_processor(stage, stage.filled(repeated, total), known),
+    }
+    without, with_ids, with_repeats = runs.values()
+    seconds = _restore_seconds(with_ids, stage, plain.partitions)
+    base = without.rate.events_per_second
+    figures = [
+        Figure("unique ids", "no ids", with_ids.rate.events_per_second / base, at_least(0.5)),
+        Figure("10 % duplicates", "no ids", with_repeats.rate.events_per_second / base, at_least(0.5)),
+        Figure("memory per id", "", with_ids.ids_bytes / with_ids.ids, unit="bytes"),
+        Figure("State per id", "", with_ids.state_mib * 1024 * 1024 / with_ids.ids, unit="bytes"),
+        Figure("restore, per million ids", "", seconds * 1e6 / with_ids.ids, unit="s"),
+    ]
+    rates = {name: run.rate for name, run in runs.items()}
+    memory = f"{with_ids.ids:,.0f} ids: {with_ids.peak_mib:,.0f} MiB in all, restored in {seconds:.1f} s"
+    return Outcome(figures, f"{describe(rates)}. {memory}.", plot_of(rates))
+
+
+def _restore_seconds(run: Run, stage: Stage, partitions: int) -> float:
+    """Return how long a processor without State takes until it owns its partitions again, ids and all."""
+    environment = run.environment
+    log = stage.log(f"{environment['QB_CONSUMER_GROUP']}-restored")
+    with Part("process", stage.worker_cores, log, environment, "QB_PROCESSOR_PORT") as part:
+        seconds = restored(part, partitions)
+        if part.metric("billing_processor_known_ids") != run.ids:
+            raise RuntimeError("not all ids came back")
+    shutil.rmtree(environment["QB_STATE_DIR"], ignore_errors=True)
+    return seconds

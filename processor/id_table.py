@@ -1,0 +1,256 @@
+"""The ids of one input partition in memory: the table that finds them, and those of their chunks that are at hand."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processor.id_chunks import chunk_key, chunk_keys, decode_chunk, encode_chunk
+from processor.kernel.ids import (
+    CHUNK,
+    CHUNK_COUNT,
+    CHUNK_DAY,
+    CHUNK_DIRTY,
+    CHUNK_PLACE,
+    DAY_MS,
+    ENTRY_NUMBERS,
+    ENTRY_SLOT,
+    ENTRY_STATE,
+    HASH_A,
+    HASH_B,
+    NO_DAY,
+    TAILS,
+    USED,
+    VOIDED,
+    IdArrays,
+    enter_again,
+    enter_chunk,
+    enter_one,
+    find_entry,
+)
+
+Fetch = Callable[[Sequence[bytes]], Sequence[bytes | None]]
+"""Returns the values of keys as State has them committed."""
+
+_CHUNK_BYTES = CHUNK * ENTRY_NUMBERS * 8
+_FIRST_ENTRIES, _FIRST_CHUNKS, _FIRST_DAYS = 1_024, 16, 8
+# The slots are at most so full: nine of ten.
+_FULL, _OF = 9, 10
+_COLD = -2
+_FETCHED_AT_ONCE = 256
+
+
+class IdTable:
+    """Finds the entries of ids, and keeps those that are new until they are written.
+
+    Args:
+        partition: the input partition.
+        fetch: reads chunks that are written, for as long as the partition is owned.
+        cache_bytes: how much memory chunks take that are at hand; those that changed are, whatever they take.
+        to_slots: the slot of each type as chunks in State count them; None where they count them the same way.
+    """
+
+    def __init__(self, partition: int, fetch: Fetch, cache_bytes: int, to_slots: NDArray[np.int64] | None) -> None:
+        self._partition = partition
+        self._fetch = fetch
+        self._places = max(1, cache_bytes // _CHUNK_BYTES)
+        self._to_slots = to_slots
+        self.arrays = IdArrays(
+            slots=np.zeros((_FIRST_ENTRIES, 2), np.int64),
+            chunks=np.zeros((_FIRST_CHUNKS, 4), np.int64),
+            pool=np.zeros((CHUNK, ENTRY_NUMBERS), np.int64),
+            tails=np.zeros((_FIRST_DAYS, 2), np.int64),
+            counters=np.zeros(2, np.int64),
+        )
+        # By day, its chunks in order; by chunk, its number within the day; by place in the pool, the chunk there.
+        self._days: dict[int, list[int]] = {}
+        self._numbers: list[int] = []
+        self._at_place: list[int | None] = [None]
+        self._hand = 0
+        # Slots of entries whose chunks were dropped.
+        self._dropped = 0
+
+    def __len__(self) -> int:
+        return int(self.arrays.counters[USED]) - self._dropped
+
+    @property
+    def memory_bytes(self) -> int:
+        """How much memory all of it takes."""
+        return sum(array.nbytes for array in self.arrays)
+
+    @property
+    def days(self) -> dict[int, int]:
+        """By day, how many entries there are."""
+        chunks = self.arrays.chunks
+        return {day: int(chunks[numbers, CHUNK_COUNT].sum()) for day, numbers in sorted(self._days.items())}
+
+    def restore(self, days: dict[int, int]) -> None:
+        """Learn what State holds, into an empty table.
+
+        Args:
+            days: by day, how many entries there are.
+
+        Raises:
+            RecordError: State does not hold them.
+        """
+        self.make_room(sum(days.values()))
+        for day, entries in days.items():
+            keys = chunk_keys(self._partition, day, entries)
+            for start in range(0, len(keys), _FETCHED_AT_ONCE):
+                for data in self._fetch(keys[start : start + _FETCHED_AT_ONCE]):
+                    found = decode_chunk(data or b"")
+                    chunk = self._add_chunk(day)
+                    self.arrays.chunks[chunk, CHUNK_COUNT] = len(found)
+                    columns = np.ascontiguousarray(found[:, HASH_A]), np.ascontiguousarray(found[:, HASH_B])
+                    enter_chunk(self.arrays, *columns, chunk)
+
+    def make_room(self, entries: int) -> None:
+        """Have room for so many entries more."""
+        slots = self.arrays.slots
+        if int(self.arrays.counters[USED]) + entries <= len(slots) * _FULL // _OF:
+            return
+        length = len(slots)
+        while len(self) + entries > length * _FULL // _OF:
+            length *= 2
+        self.arrays.counters[USED] = 0
+        self.arrays = self.arrays._replace(slots=np.zeros((length, 2), np.int64))
+        enter_again(self.arrays, slots)
+        self._dropped = 0
+
+    def open_chunk(self, day_ms: int) -> None:
+        """Let a new chunk take the entries of a day."""
+        self._take_place(self._add_chunk(day_ms // DAY_MS))
+
+    def bring(self, chunk: int) -> None:
+        """Bring a chunk into memory."""
+        day = int(self.arrays.chunks[chunk, CHUNK_DAY]) // DAY_MS
+        (data,) = self._fetch([chunk_key(self._partition, day, self._numbers[chunk])])
+        entries = decode_chunk(data or b"")
+        if self._to_slots is not None:
+            entries[:, ENTRY_SLOT] = self._to_slots[entries[:, ENTRY_SLOT]]
+        start = CHUNK * self._take_place(chunk)
+        self.arrays.pool[start : start + len(entries)] = entries
+
+    def find(self, first: int, second: int, forgotten_ms: int) -> tuple[int, NDArray[np.int64]] | None:
+        """Return an entry and its chunk, None where there is none or the day ended at `forgotten_ms` or before.
+
+        It is a view into memory, to be used before the table is called again.
+        """
+        row, chunk = find_entry(self.arrays, first, second, forgotten_ms)
+        while row == _COLD:
+            self.bring(chunk)
+            row, chunk = find_entry(self.arrays, first, second, forgotten_ms)
+        return None if row < 0 else (int(chunk), self.arrays.pool[row])
+
+    def add(self, day_ms: int, entry: Sequence[int]) -> None:
+        """Add an entry, whose hash must be new, to a day."""
+        self.make_room(1)
+        chunk = self._tail(day_ms)
+        row = self.arrays.chunks[chunk]
+        within = int(row[CHUNK_COUNT])
+        self.arrays.pool[CHUNK * int(row[CHUNK_PLACE]) + within] = entry
+        row[CHUNK_COUNT], row[CHUNK_DIRTY] = within + 1, 1
+        enter_one(self.arrays, entry[HASH_A], entry[HASH_B], chunk, within)
+
+    def void(self, chunk: int, entry: NDArray[np.int64]) -> None:
+        """Note of an entry that was found that it is taken back."""
+        entry[ENTRY_STATE] |= VOIDED
+        self.arrays.chunks[chunk, CHUNK_DIRTY] = 1
+
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield key and value of each chunk that changed since :meth:`written`."""
+        for chunk in self._dirty():
+            day, _, count, _ = self.arrays.chunks[chunk].tolist()
+            start = CHUNK * int(self.arrays.chunks[chunk, CHUNK_PLACE])
+            entries = self.arrays.pool[start : start + count]
+            if self._to_slots is not None:
+                entries = entries.copy()
+                entries[:, ENTRY_SLOT] = np.argsort(self._to_slots)[entries[:, ENTRY_SLOT]]
+            yield chunk_key(self._partition, day // DAY_MS, self._numbers[chunk]), encode_chunk(entries)
+
+    def written(self) -> None:
+        """Note that nothing has changed since now."""
+        self.arrays.chunks[: len(self._numbers), CHUNK_DIRTY] = 0
+
+    def drop(self, forgotten_ms: int) -> list[bytes]:
+        """Forget the days that ended at an event time or before; return the keys of their chunks."""
+        keys: list[bytes] = []
+        for day in [day for day in self._days if (day + 1) * DAY_MS <= forgotten_ms]:
+            keys += [chunk_key(self._partition, day, self._numbers[chunk]) for chunk in self._days[day]]
+            self._drop_day(day)
+        return keys
+
+    def _drop_day(self, day: int) -> None:
+        for chunk in self._days.pop(day):
+            row = self.arrays.chunks[chunk]
+            self._dropped += int(row[CHUNK_COUNT])
+            if row[CHUNK_PLACE] >= 0:
+                self._at_place[int(row[CHUNK_PLACE])] = None
+            row[:] = NO_DAY, -1, 0, 0
+        count = int(self.arrays.counters[TAILS])
+        kept = self.arrays.tails[:count][self.arrays.tails[:count, 0] != day * DAY_MS]
+        self.arrays.tails[: len(kept)] = kept
+        self.arrays.counters[TAILS] = len(kept)
+
+    def _dirty(self) -> list[int]:
+        dirty: list[int] = np.flatnonzero(self.arrays.chunks[: len(self._numbers), CHUNK_DIRTY]).tolist()
+        return dirty
+
+    def _tail(self, day_ms: int) -> int:
+        """Return the chunk, in memory and with room, that takes the entries of a day."""
+        chunks = self._days.get(day_ms // DAY_MS, [])
+        if not chunks or self.arrays.chunks[chunks[-1], CHUNK_COUNT] == CHUNK:
+            self.open_chunk(day_ms)
+        elif self.arrays.chunks[chunks[-1], CHUNK_PLACE] < 0:
+            self.bring(chunks[-1])
+        return self._days[day_ms // DAY_MS][-1]
+
+    def _add_chunk(self, day: int) -> int:
+        """Add a chunk without entries, which takes those of the day from now on."""
+        chunk = len(self._numbers)
+        if chunk == len(self.arrays.chunks):
+            self.arrays = self.arrays._replace(chunks=_doubled(self.arrays.chunks))
+        chunks = self._days.setdefault(day, [])
+        self.arrays.chunks[chunk] = day * DAY_MS, -1, 0, 0
+        self._numbers.append(len(chunks))
+        chunks.append(chunk)
+        self._set_tail(day * DAY_MS, chunk)
+        return chunk
+
+    def _set_tail(self, day_ms: int, chunk: int) -> None:
+        count = int(self.arrays.counters[TAILS])
+        (found,) = np.nonzero(self.arrays.tails[:count, 0] == day_ms)
+        place = int(found[0]) if len(found) else count
+        if place == len(self.arrays.tails):
+            self.arrays = self.arrays._replace(tails=_doubled(self.arrays.tails))
+        self.arrays.tails[place] = day_ms, chunk
+        self.arrays.counters[TAILS] = max(count, place + 1)
+
+    def _take_place(self, chunk: int) -> int:
+        """Return the place in the pool that a chunk has from now on."""
+        place = self._free_place()
+        self._at_place[place] = chunk
+        self.arrays.chunks[chunk, CHUNK_PLACE] = place
+        return place
+
+    def _free_place(self) -> int:
+        """Return a place that is free, that of a chunk that is written, or else a new one."""
+        for _ in range(len(self._at_place)):
+            self._hand = (self._hand + 1) % len(self._at_place)
+            chunk = self._at_place[self._hand]
+            if chunk is None:
+                return self._hand
+            if len(self._at_place) >= self._places and not self.arrays.chunks[chunk, CHUNK_DIRTY]:
+                self.arrays.chunks[chunk, CHUNK_PLACE] = -1
+                return self._hand
+        free = len(self._at_place)
+        self.arrays = self.arrays._replace(pool=_doubled(self.arrays.pool))
+        self._at_place += [None] * free
+        self._hand = free
+        return free
+
+
+def _doubled(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    longer = np.zeros((2 * len(array), *array.shape[1:]), np.int64)
+    longer[: len(array)] = array
+    return longer

@@ -1,0 +1,266 @@
+"""Ids, voids and replacements: the processor agrees with the plain model, whatever is in memory and however cut."""
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing.event import BillableEvent, EventRules, Reason, Void
+from billing.money import format_micros
+from billing.period import month_calendar
+from billing.runtime.native.block import JoinedValues
+from billing.subtotal import CustomerMonthKey, ProgressKey, decode_key, decode_progress, decode_sums, encode_key
+from billing.sums import TypeTable
+from processor.book import PartitionBook, read_progress
+from processor.fold import Fold, FoldRules
+from processor.id_chunks import chunk_key, decode_known, known_key
+from processor.kernel.ids import CHUNK, DAY_MS
+from processor.once import Once, OnceRules
+from processor.reading import EventReader
+from tests.memory_store import MemoryStore
+from tests.once_model import Outcome, PartitionModel, Record
+
+START_MS = 1_600_000_000_000 - 1_600_000_000_000 % DAY_MS
+NOW_MS = START_MS + 3_650 * DAY_MS
+EVENTS = EventRules()
+CALENDAR = month_calendar("Europe/Berlin")
+READER = EventReader(EVENTS)
+PARTITION = 3
+
+
+def payload_of(record: Record, as_json: bool) -> bytes:
+    """A record as senders write it."""
+    if isinstance(record, Void):
+        return json.dumps({"void": record.target, "customer": record.customer, "id": record.id}).encode()
+    amount = format_micros(record.amount_micros)
+    if not as_json and not record.replaces:
+        return f"{record.timestamp_ms},{record.customer},{amount},{record.type},{record.id}".encode()
+    fields = {"timestamp": record.timestamp_ms, "customer": record.customer, "amount": amount, "type": record.type}
+    return json.dumps({**fields, "id": record.id, "replace": record.replaces}).encode()
+
+
+class Counted:
+    """A partition as the processor counts it.
+
+    Args:
+        window_days: the days in which an id counts once.
+        keep_duplicates: whether duplicates are handed on.
+        types: the types that are configured.
+    """
+
+    def __init__(self, window_days: int, keep_duplicates: bool = False, types: tuple[str, ...] = EVENTS.types) -> None:
+        once = OnceRules(window_days, keep_duplicates, cache_bytes=1)
+        self.rules = FoldRules(EventRules(types=types), CALENDAR, 0, once)
+        self.store = MemoryStore()
+        self.reader = EventReader(self.rules.events)
+        self.take_over()
+
+    def take_over(self, types: tuple[str, ...] | None = None) -> None:
+        """Begin again with what State holds."""
+        if types is not None:
+            self.rules = FoldRules(EventRules(types=types), CALENDAR, 0, self.rules.once)
+            self.reader = EventReader(self.rules.events)
+        slots = TypeTable(self.rules.events.types)
+        once = Once(PARTITION, self.store, self.rules.once, slots)
+        self.book = PartitionBook(PARTITION, read_progress(self.store, PARTITION), self.rules, slots, once)
+
+    def count(self, payloads: Sequence[bytes]) -> Fold:
+        """Count records that come at once."""
+        records = JoinedValues(payloads)
+        offsets = self.book.progress.next_offset + np.arange(len(payloads))
+        return self.book.count(self.reader.read(records, NOW_MS), offsets, 0, 0)
+
+    def commit(self) -> None:
+        """Write all that is pending."""
+        for _ in self.book.write(self.store, "me", 0):
+            pass
+
+    def sums(self) -> dict[tuple[str, str, str], tuple[int, int]]:
+        """What State holds, by month, customer and type."""
+        found: dict[tuple[str, str, str], tuple[int, int]] = {}
+        for key, value in self.store.items():
+            if key.startswith(b"customer|"):
+                of = decode_key(key)
+                assert isinstance(of, CustomerMonthKey)
+                found |= {(of.month, of.customer, type_): sums for type_, sums in decode_sums(value).items()}
+        return found
+
+
+def sums_of(events: Sequence[BillableEvent]) -> dict[tuple[str, str, str], tuple[int, int]]:
+    """What events add up to, by month, customer and type."""
+    found: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for event in events:
+        key = CALENDAR.month_of(event.timestamp_ms), event.customer, event.type
+        total, count = found.get(key, (0, 0))
+        found[key] = total + event.amount_micros, count + 1
+    return found
+
+
+ids = st.sampled_from(["", "a", "b", "c", "d", "ä", "a long id of more than sixteen bytes"])
+named = st.sampled_from(["a", "b", "c", "d", "ä", "a long id of more than sixteen bytes"])
+customers = st.sampled_from(["Anna", "Bob", "株式会社"])
+times = st.one_of(
+    st.integers(0, 8 * DAY_MS),
+    st.builds(lambda day, ms: day * DAY_MS + ms, st.integers(1, 8), st.sampled_from([-1, 0, 1])),
+).map(lambda ms: START_MS + ms)
+events = st.builds(
+    BillableEvent,
+    timestamp_ms=times,
+    customer=customers,
+    amount_micros=st.sampled_from([1, -5, 10**18 - 1, 7_000_000]),
+    type=st.sampled_from(["CALL", "MISC"]),
+    id=ids,
+    replaces=st.one_of(st.just(""), st.just(""), named),
+)
+records = st.one_of(events, events, st.builds(Void, customers, named, ids))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Record]:
+    """Records, some of which come again."""
+    found: list[Record] = []
+    for _ in range(draw(st.integers(1, 40))):
+        again = bool(found) and draw(st.integers(0, 3)) == 0
+        found.append(draw(st.sampled_from(found)) if again else draw(records))
+    return found
+
+
+def check(outcomes: Sequence[Outcome], fold: Fold, first: int) -> None:
+    """What a fold rejects is what the model says, with the offset of the first."""
+    rejected = {one.index: one for one in fold.rejections}
+    for index, outcome in enumerate(outcomes[first : first + len(outcomes)]):
+        said = rejected.get(index)
+        assert (said.reason if said else None) == outcome.reason
+        if said is not None and outcome.first_offset >= 0:
+            assert said.detail.endswith(f"offset {outcome.first_offset}")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    histories(),
+    st.sampled_from([0, 1, 3, 35]),
+    st.lists(st.integers(0, 40), max_size=4),
+    st.lists(st.sampled_from(["commit", "forget", "take over", "lose"]), min_size=5, max_size=5),
+    st.booleans(),
+)
+def test_the_model_is_agreed_with(
+    history: list[Record], window_days: int, cuts: list[int], between: list[str], as_json: bool
+) -> None:
+    """To the micro and to the count, over commits, restarts and what is read again after a death."""
+    model, counted = PartitionModel(window_days), Counted(window_days, keep_duplicates=True)
+    outcomes = [model.decide(offset, record) for offset, record in enumerate(history)]
+    payloads = [payload_of(record, as_json) for record in history]
+    places = sorted({0, len(history), *(cut for cut in cuts if cut < len(history))})
+    for (start, end), then in zip(pairwise(places), between, strict=False):
+        check(outcomes[start:end], counted.count(payloads[start:end]), 0)
+        if then == "lose":
+            counted.take_over()
+            done = counted.book.progress.next_offset
+            check(outcomes[done:end], counted.count(payloads[done:end]), 0)
+        counted.commit()
+        if then == "forget":
+            counted.book.forget()
+        if then == "take over":
+            counted.take_over()
+    progress = decode_progress(counted.store[encode_key(ProgressKey(PARTITION))])
+    assert (progress.accepted, progress.accepted_micros) == (model.accepted, model.accepted_micros)
+    assert (progress.voids, progress.replaces, progress.duplicates) == (model.voids, model.replaces, model.duplicates)
+    assert progress.rejected == {reason.value: count for reason, count in model.rejected.items()}
+    assert progress.watermark_ms == model.watermark_ms
+    assert progress.consumed == len(history) == progress.next_offset
+    assert progress.events == len(model.billed)
+    assert counted.sums() == sums_of(model.billed)
+
+
+def csv(count: int, day: int = 0, first: int = 0) -> list[bytes]:
+    """So many events of a day, each with an id of its own."""
+    start = START_MS + day * DAY_MS
+    return [b"%d,Anna,1,CALL,%d-%d" % (start + n, day, n) for n in range(first, first + count)]
+
+
+def test_many_ids_of_many_days_in_little_memory() -> None:
+    """Chunks are full but for the last of a day; all are found again, also when few are at hand; days go whole."""
+    counted = Counted(3)
+    count = 2 * CHUNK + 5
+    for day in range(3):
+        counted.count(csv(count, day))
+        counted.commit()
+    known = decode_known(counted.store[known_key(PARTITION)])
+    first = START_MS // DAY_MS
+    assert known.days == {first: count, first + 1: count, first + 2: count}
+    assert counted.count(csv(count, 0)[::-1] + csv(count, 1)).duplicates == 2 * count
+    counted.take_over()
+    assert counted.book.ids == 3 * count
+    assert counted.count(csv(count, 2) + csv(count, 0)).duplicates == 2 * count
+    counted.count(csv(1, 5))
+    counted.commit()
+    known = decode_known(counted.store[known_key(PARTITION)])
+    assert known.days == {first + 2: count, first + 5: 1}
+    assert chunk_key(PARTITION, first, 0) not in counted.store
+    assert chunk_key(PARTITION, first + 2, 2) in counted.store
+    assert len([key for key in counted.store if key.startswith(b"ids|")]) == 1 + 3 + 1
+    fold = counted.count(csv(1, 0))
+    assert [one.reason for one in fold.rejections] == [Reason.TOO_OLD]
+
+
+def test_memory_stays_level_after_the_window() -> None:
+    """Ids come for many times the window: State, and what is in memory, do not grow any more."""
+    counted = Counted(5)
+    sizes = []
+    for day in range(60):
+        counted.count(csv(700, day))
+        counted.commit()
+        ids = [len(value) for key, value in counted.store.items() if key.startswith(b"ids|")]
+        sizes.append((len(ids), sum(ids) // 1_000, counted.book.ids, counted.book.ids_memory_bytes))
+    assert len(set(sizes[20:])) <= 2
+    assert sizes[-1][2] == 6 * 700
+
+
+def test_types_that_change_places_or_go() -> None:
+    """Entries name types by their own list: whatever the settings say now, an event is the same, and can be voided."""
+    counted = Counted(35, types=("CALL", "DATA", "MISC"))
+    event = b"%d,Anna,5,DATA,x" % START_MS
+    counted.count([event, b"%d,Anna,3,CALL,y" % START_MS])
+    counted.commit()
+    counted.take_over(types=("MISC", "FAX", "DATA"))
+    assert counted.count([event]).duplicates == 1
+    counted.count([b"%d,Anna,5,FAX,z" % START_MS, b'{"void":"y","customer":"Anna"}'])
+    counted.commit()
+    month = CALENDAR.month_of(START_MS)
+    assert counted.sums() == {(month, "Anna", "DATA"): (5_000_000, 1), (month, "Anna", "FAX"): (5_000_000, 1)}
+    counted.take_over(types=("CALL", "FAX", "MISC"))
+    fold = counted.count([b"%d,Anna,5,FAX,z" % START_MS, b"%d,Anna,3,CALL,y" % START_MS])
+    assert fold.duplicates == 2
+    counted.count([b'{"void":"x","customer":"Anna"}', b'{"void":"z","customer":"Anna"}'])
+    counted.commit()
+    assert counted.sums() == {}
+
+
+def test_a_hash_that_collides_is_looked_at_whole() -> None:
+    """Two ids whose hashes agree in what the table holds are two ids: the whole hash lies with the content."""
+    counted = Counted(35)
+    table = counted.book._once._table
+    for second in (5, 6):
+        table.add(START_MS, (1, second, START_MS + second, 0, 0, second, 0, 0))
+    for second in (5, 6):
+        found = table.find(1, second, 0)
+        assert found is not None
+        assert found[1][2] == START_MS + second
+    assert table.find(1, 7, 0) is None
+    assert table.find(1, 5, START_MS + DAY_MS) is None
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_duplicates_are_kept_where_that_is_asked_for(keep: bool) -> None:
+    """They are no rejections: neither progress nor the metrics count them as such."""
+    counted = Counted(35, keep_duplicates=keep)
+    event = b'{"timestamp":%d,"customer":"Anna","amount":"1.5","id":7}' % START_MS
+    fold = counted.count([event, b"%d,Anna,1.50,,7" % START_MS, b"%d,Anna,1.51,,7" % START_MS])
+    reasons = [Reason.DUPLICATE, Reason.ID_CONFLICT] if keep else [Reason.ID_CONFLICT]
+    assert [one.reason for one in fold.rejections] == reasons
+    assert fold.duplicates == 1
+    assert counted.book.progress.rejected == {"id_conflict": 1}
