@@ -7,6 +7,7 @@ COPY broker broker
 COPY generator generator
 COPY processor processor
 COPY invoicer invoicer
+COPY budgets budgets
 COPY exporter exporter
 # The exporter serves it, by a link in its folder.
 COPY docs/runbook.md docs/runbook.md

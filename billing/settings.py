@@ -8,7 +8,7 @@ case), flag (``--`` + the name with dashes).
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
 from functools import cached_property
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from billing.budget import Budget, budget_by_name
 from billing.clock import SimulatedClock, SystemClock
 from billing.currency import is_known
 from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, EventRules
@@ -30,8 +31,18 @@ ENVIRONMENT_PREFIX = "QB_"
 NUMBERED = "*"
 CONFIG_VARIABLE = "QB_CONFIG"
 
-Part = Literal["generate", "process", "export", "invoice", "audit", "explain", "topics", "recover"]
-ALL: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit", "explain", "topics", "recover")
+Part = Literal["generate", "process", "export", "invoice", "budgets", "audit", "explain", "topics", "recover"]
+ALL: tuple[Part, ...] = (
+    "generate",
+    "process",
+    "export",
+    "invoice",
+    "budgets",
+    "audit",
+    "explain",
+    "topics",
+    "recover",
+)
 # Those that make events, count them or show what was counted.
 COUNTING: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit")
 
@@ -110,8 +121,19 @@ def setting(default: Any, help_text: str, *parts: Part, **constraints: Any) -> A
     return Field(default=default, description=help_text, json_schema_extra={"parts": list(parts or ALL)}, **constraints)
 
 
+def _parse_budgets(value: object) -> object:
+    """Read a YAML list of budgets from the environment or a flag."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value) or []
+    except yaml.YAMLError:
+        raise ValueError("not a YAML list; for example [{name: all, amount: '1000'}]") from None
+
+
 EventTime = Annotated[str, BeforeValidator(_write_time)]
 TypeNames = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
+Budgets = Annotated[tuple[Budget, ...], BeforeValidator(_parse_budgets)]
 KafkaOptions = Annotated[dict[str, str | int | float | bool], BeforeValidator(_parse_map)]
 
 
@@ -127,6 +149,12 @@ class Settings(BaseModel):
     subtotals_topic: str = setting("billing.subtotals", "topic of the partial subtotals", min_length=1)
     rejected_topic: str = setting("billing.rejected", "topic of rejected records", min_length=1)
     invoices_topic: str = setting("billing.invoices", "topic of the invoices, the ledger", min_length=1)
+    notifications_topic: str = setting(
+        "billing.notifications",
+        "topic of what was decided of budgets, a ledger too",
+        *(part for part in ALL if part != "explain"),
+        min_length=1,
+    )
     input_partitions: int = setting(
         4,
         "number of partitions for topics that qb creates",
@@ -134,6 +162,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "budgets",
         "audit",
         "topics",
         "recover",
@@ -147,6 +176,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "budgets",
         "topics",
         ge=-1,
         le=15,
@@ -158,6 +188,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "budgets",
         "audit",
         "topics",
         "recover",
@@ -171,7 +202,14 @@ class Settings(BaseModel):
     )
 
     topic_check_seconds: float = setting(
-        300, "time between checks of the topics while a part runs", "process", "export", "invoice", ge=1, le=86_400
+        300,
+        "time between checks of the topics while a part runs",
+        "process",
+        "export",
+        "invoice",
+        "budgets",
+        ge=1,
+        le=86_400,
     )
 
     # The business
@@ -187,7 +225,9 @@ class Settings(BaseModel):
         "audit",
         "explain",
     )
-    currency: str = setting("EUR", "the one currency, as an ISO 4217 code", "export", "invoice", pattern=r"^[A-Z]{3}$")
+    currency: str = setting(
+        "EUR", "the one currency, as an ISO 4217 code", "export", "invoice", "budgets", pattern=r"^[A-Z]{3}$"
+    )
     time_zone: str = setting(
         "UTC",
         "IANA zone whose calendar months are the billing periods",
@@ -195,6 +235,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "budgets",
         "audit",
         "explain",
         "recover",
@@ -244,6 +285,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "budgets",
         "audit",
         "explain",
         ge=0,
@@ -256,6 +298,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "budgets",
         "audit",
         "explain",
         ge=0,
@@ -268,6 +311,7 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "budgets",
         "audit",
         "explain",
         ge=0,
@@ -407,6 +451,17 @@ class Settings(BaseModel):
         9109, "port of the invoicer's metrics and health; 0: any free one", "invoice", ge=0, le=65_535
     )
 
+    # Budgets
+    budgets: Budgets = setting(
+        (),
+        "monthly limits with thresholds, a YAML list; see [budgets](budgets.md)",
+        "budgets",
+    )
+    budgets_host: str = setting("0.0.0.0", "address on which `qb budgets` serves metrics and health", "budgets")
+    budgets_port: int = setting(
+        9110, "port of the metrics and health of `qb budgets`; 0: any free one", "budgets", ge=0, le=65_535
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe level that is logged")
 
     @field_validator("types")
@@ -466,7 +521,7 @@ class Settings(BaseModel):
             raise ValueError("a link that everybody is shown: without user name and password")
         return url
 
-    @field_validator("input_topic", "subtotals_topic", "rejected_topic", "invoices_topic")
+    @field_validator("input_topic", "subtotals_topic", "rejected_topic", "invoices_topic", "notifications_topic")
     @classmethod
     def _check_topic(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name):
@@ -493,6 +548,21 @@ class Settings(BaseModel):
     def _check_history(self) -> "Settings":
         if self.history_days and not self.events:
             raise ValueError("history_days spreads a number of events: set `events` as well")
+        return self
+
+    @field_validator("budgets")
+    @classmethod
+    def _check_budgets(cls, budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
+        budget_by_name(budgets)
+        return budgets
+
+    @model_validator(mode="after")
+    def _check_budget_types(self) -> "Settings":
+        for budget in self.budgets:
+            if budget.type is not None and budget.type not in self.types:
+                raise ValueError(
+                    f"budgets: {budget.name} is of type {budget.type!r}, not one of the types {', '.join(self.types)}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -620,11 +690,19 @@ def _describe(fault: Mapping[str, Any], origins: Mapping[str, str]) -> str:
     name = str(fault["loc"][0])
     origin = f" ({origins[name]})" if name in origins else ""
     if fault["type"] == "extra_forbidden":
-        return f"{name}{origin}: there is no such setting"
+        return f"{_place_in_list(fault['loc'])}{origin}: there is no such setting"
     message = str(fault["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if name == "kafka":
         # Its values may be secret.
         return f"{'.'.join(map(str, fault['loc'][:2]))}{origin}: {message}"
+    if name == "budgets":
+        return f"{_place_in_list(fault['loc'])}{origin}: {message}"
     hint = _SERVICE_HINT if str(fault["input"]).startswith("tcp://") else ""
     return f"{name} = {masked_text(repr(fault['input']))}{origin}: {message}{hint}"
+
+
+def _place_in_list(location: Sequence[str | int]) -> str:
+    """Return where a fault is, such as `budgets[0].amount`."""
+    first, *rest = location
+    return str(first) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)

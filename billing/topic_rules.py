@@ -34,6 +34,7 @@ class Role(StrEnum):
     SUBTOTALS = "subtotals"
     REJECTED = "rejected"
     INVOICES = "invoices"
+    NOTIFICATIONS = "notifications"
     CHANGELOG = "changelog"
 
 
@@ -311,6 +312,10 @@ RULES: Mapping[Role, tuple[Rule, ...]] = {
         Rule(PARTITIONS, "1", Grade.WARN, "the ledger is written to the first one only", _exactly("1")),
         "issued invoices, which are then issued again",
     ),
+    Role.NOTIFICATIONS: _compacted(
+        Rule(PARTITIONS, "1", Grade.WARN, "the ledger is written to the first one only", _exactly("1")),
+        "notifications, which are then told again",
+    ),
     Role.CHANGELOG: _compacted(
         Rule(
             PARTITIONS,
@@ -323,4 +328,4 @@ RULES: Mapping[Role, tuple[Rule, ...]] = {
     ),
 }
 
-_COMPACTED_ROLES = frozenset({Role.SUBTOTALS, Role.INVOICES, Role.CHANGELOG})
+_COMPACTED_ROLES = frozenset({Role.SUBTOTALS, Role.INVOICES, Role.NOTIFICATIONS, Role.CHANGELOG})

@@ -34,7 +34,7 @@ def changelog_topic(consumer_group: str, input_topic: str) -> str:
 
 
 def topic_specs(settings: Settings) -> dict[str, TopicSpec]:
-    """Return the specification of every topic by its role: input, subtotals, rejected, invoices, changelog.
+    """Return the specification of every topic by its role.
 
     The changelog always has as many partitions as the input; the number here stands for an input that is made.
     """
@@ -44,6 +44,7 @@ def topic_specs(settings: Settings) -> dict[str, TopicSpec]:
         TopicSpec(Role.SUBTOTALS, settings.subtotals_topic, partitions),
         TopicSpec(Role.REJECTED, settings.rejected_topic, partitions),
         TopicSpec(Role.INVOICES, settings.invoices_topic, 1),
+        TopicSpec(Role.NOTIFICATIONS, settings.notifications_topic, 1),
         TopicSpec(Role.CHANGELOG, changelog_topic(settings.consumer_group, settings.input_topic), partitions),
     )
     return {spec.role.value: spec for spec in specs}

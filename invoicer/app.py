@@ -9,10 +9,12 @@ from typing import Self
 from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
 
+from billing.claim import Claim
 from billing.clock import Clock
 from billing.errors import OperatorError
 from billing.period import format_timestamp, month_calendar, parse_month
 from billing.runtime.kafka import KafkaUnavailableError
+from billing.runtime.ledger_writer import LedgerLostError
 from billing.runtime.logs import get_logger
 from billing.runtime.part_server import part_served
 from billing.runtime.pulse import KafkaProbe, Pulse
@@ -20,11 +22,9 @@ from billing.runtime.signals import Stop, stop_on_signals
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from billing.subtotal import RecordError
-from invoicer.claim import Claim
 from invoicer.close_display import CloseReporter
 from invoicer.due import DueState
 from invoicer.files.background import BackgroundFiles
-from invoicer.ledger_writer import LedgerLostError
 from invoicer.metrics import InvoicerMetrics
 from invoicer.months import LAST_MONTH, next_month
 from invoicer.preview import PreviewWriter

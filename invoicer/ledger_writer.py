@@ -1,39 +1,15 @@
-"""Writes the ledger: each call is one Kafka transaction under the one transactional id of the deployment."""
+"""Writes the ledger of invoices, and what invoicers confirm of it beside a group's offset."""
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from confluent_kafka import Consumer, TopicPartition
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-
-from billing.errors import OperatorError
-from billing.runtime.kafka import client_config
-from billing.runtime.logs import get_logger
+from billing.runtime.ledger_writer import LedgerWriter, ignore_write_step
 from billing.runtime.signals import NEVER, StopFlag
 from billing.settings import Settings
-from invoicer.issued import KeyValue
 from invoicer.steps import Step, Steps, ignore_step
 
-logger = get_logger(__name__)
 
-# The ledger is written in one order, so that the invoices of a month lie in the order of their numbers.
-LEDGER_PARTITION = 0
-
-_FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
-# A single call is short, so that a stop is heard; together they may take long, for a broker may restart meanwhile.
-_CALL_SECONDS = 2.0
-_GIVE_UP_SECONDS = 60.0
-
-
-class LedgerLostError(OperatorError):
-    """A transaction did not come to an end, or another invoicer took over: only reading the ledger anew tells which."""
-
-
-class KafkaLedgerWriter:
+class KafkaLedgerWriter(LedgerWriter):
     """Writes records to the invoices topic, all of a call or none.
-
-    The transactional id is derived from the topic's name: whoever starts later fences whoever runs, and open
-    transactions of a dead invoicer end at once.
 
     Args:
         settings: where the broker is, and the topic.
@@ -41,54 +17,8 @@ class KafkaLedgerWriter:
         stop: asked while the broker does not answer.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        steps: Steps = ignore_step,
-        stop: StopFlag = NEVER,
-    ) -> None:
-        self._topic = settings.invoices_topic
-        self._id = f"{settings.invoices_topic}-invoicer"
-        self._steps = steps
-        self._stop = stop
-        self._client_config = client_config(settings)
-        self._producer = Producer(
-            {
-                **self._client_config,
-                "transactional.id": self._id,
-                "linger.ms": 20,
-                "compression.type": "lz4",
-            }
-        )
-
-    def take_over(self) -> None:
-        """Fence every other invoicer of this ledger and end its open transaction. Read the ledger after this.
-
-        Raises:
-            LedgerLostError: the broker does not answer in time.
-        """
-        try:
-            self._persist(self._producer.init_transactions)
-        except KafkaException as error:
-            raise self._failure(error) from error
-
-    def commit(self, records: Sequence[KeyValue]) -> None:
-        """Write all records, in their order, in one transaction.
-
-        A message that ends a transaction may be on its way twice if the broker was asked twice. The late one would
-        end the next transaction of the same producer epoch in its middle, so there is none.
-
-        Raises:
-            LedgerLostError: it is not known whether the records are written, or they are and the broker had to be
-                asked twice: read the ledger anew, with a new producer. Or this one was fenced, and nothing is written.
-        """
-
-        def send() -> None:
-            for key, value in records:
-                self._produce(key, value)
-            self._producer.flush(_CALL_SECONDS)
-
-        self._transact(send)
+    def __init__(self, settings: Settings, steps: Steps = ignore_step, stop: StopFlag = NEVER) -> None:
+        super().__init__(settings, settings.invoices_topic, "invoicer", lambda step: steps(Step(step.value)), stop)
 
     def confirm(self, group: str, place: TopicPartition) -> None:
         """Commit how far the ledger reaches as a group's offset: a witness, and proof that nobody has taken over.
@@ -107,63 +37,7 @@ class KafkaLedgerWriter:
                 lambda: self._persist(
                     lambda seconds: self._producer.send_offsets_to_transaction([place], member, seconds)
                 ),
-                ignore_step,
+                ignore_write_step,
             )
         finally:
             consumer.close()
-
-    def _transact(self, send: Callable[[], object], steps: Steps | None = None) -> None:
-        steps = steps or self._steps
-        try:
-            self._producer.begin_transaction()
-            steps(Step.TRANSACTION_BEGUN)
-            send()
-            steps(Step.RECORDS_SENT)
-            asked_again = self._persist(self._producer.commit_transaction)
-        except KafkaException as error:
-            raise self._failure(error) from error
-        steps(Step.COMMITTED)
-        if asked_again:
-            raise LedgerLostError(f"the broker was asked twice to commit to {self._topic}: its ledger is read anew")
-
-    def close(self) -> None:
-        """Drop what is still on its way. Closing twice is allowed."""
-        # A fenced producer answers each call with the error that has been raised already.
-        with suppress(KafkaException):
-            self._producer.purge()
-            self._producer.flush(1.0)
-
-    def _produce(self, key: bytes, value: bytes) -> None:
-        while True:
-            try:
-                self._producer.produce(self._topic, key=key, value=value, partition=LEDGER_PARTITION)
-                return
-            except BufferError:
-                self._producer.poll(0.1)
-
-    def _persist(self, call: Callable[[float], object]) -> bool:
-        """Make a call again as long as it says that this can help, time is left and nobody asks to stop.
-
-        Returns whether it was made more than once.
-        """
-        asked_again = False
-        deadline = time.monotonic() + _GIVE_UP_SECONDS
-        while True:
-            try:
-                call(_CALL_SECONDS)
-                return asked_again
-            except KafkaException as error:
-                over = time.monotonic() > deadline or self._stop.requested
-                if not error.args[0].retriable() or over:
-                    raise
-                asked_again = True
-                logger.debug("the broker is asked again", error=error.args[0].str())
-
-    def _failure(self, error: KafkaException) -> LedgerLostError:
-        fault = error.args[0]
-        if fault.code() in _FENCED:
-            return LedgerLostError(
-                f"fenced on the ledger {self._topic} (transactional id {self._id}): another invoicer takes over, or"
-                " this one was cut off from the broker for too long"
-            )
-        return LedgerLostError(f"could not write the ledger {self._topic}: {fault.str()}")

@@ -6,22 +6,23 @@ from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry
 
+from billing.claim import Claim
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics
+from billing.runtime.ledger_writer import LEDGER_PARTITION
 from billing.runtime.logs import get_logger
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.signals import StopFlag
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from invoicer.accounts import Accounts
-from invoicer.claim import Claim
 from invoicer.closer import Closer, CloseReport, LedgerWriter
 from invoicer.due import ClosingRule
 from invoicer.files.archive import Archive
 from invoicer.files.keeper import FileKeeper
 from invoicer.input_topic import InputTopic
 from invoicer.input_watch import InputWatch
-from invoicer.ledger_writer import LEDGER_PARTITION, KafkaLedgerWriter
+from invoicer.ledger_writer import KafkaLedgerWriter
 from invoicer.metrics import InvoicerMetrics
 from invoicer.months import Months
 from invoicer.sources import LedgerPlaces, SubtotalsFeed, invoices_of, read_ledger

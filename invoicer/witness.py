@@ -13,12 +13,12 @@ from typing import Any, Self
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
 
+from billing.claim import UNCLAIMED
 from billing.invoice import MonthClose
 from billing.period import format_timestamp, parse_month
 from billing.runtime.kafka import KafkaUnavailableError, is_passing, reader_config
 from billing.runtime.partition_bounds import Bounds
 from billing.settings import Settings
-from invoicer.claim import UNCLAIMED
 from invoicer.files.manifest import MANIFEST
 from invoicer.issued import LedgerDamagedError
 

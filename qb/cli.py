@@ -65,6 +65,7 @@ COMMANDS = (
         "--now": {"action": "store_true", "help": "with --month: do not wait for the month to be due"},
         "--dry-run": {"action": "store_true", "help": "show what would be issued and issue nothing"},
     }),
+    Command("budgets", "decide which thresholds of budgets were crossed, once each", "budgets.app"),
     Command("audit", "recount everything from the input and compare", "qb.audit.app", {
         "--json": {"action": "store_true", "help": "print the findings as JSON"},
         "--all": {"action": "store_true", "help": "name every difference, not only a hundred of each check"},

@@ -52,4 +52,6 @@ def _made_with(role: Role, rule: Rule) -> str:
         return "by the replicas"
     if rule.setting == "replication.factor":
         return "`replication_factor`"
-    return {Role.INVOICES: "`1`", Role.CHANGELOG: "those of the input"}.get(role, "`input_partitions`")
+    return {Role.INVOICES: "`1`", Role.NOTIFICATIONS: "`1`", Role.CHANGELOG: "those of the input"}.get(
+        role, "`input_partitions`"
+    )

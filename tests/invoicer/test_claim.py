@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from billing.claim import UNCLAIMED, Claim, FencedError
+from billing.runtime.ledger_writer import LedgerLostError
 from billing.runtime.signals import NEVER
-from invoicer.claim import UNCLAIMED, Claim, FencedError
-from invoicer.ledger_writer import KafkaLedgerWriter, LedgerLostError
+from invoicer.ledger_writer import KafkaLedgerWriter
 from invoicer.metrics import InvoicerMetrics
 from invoicer.session import Listeners, Session, open_session
 from invoicer.witness import read_confirmed

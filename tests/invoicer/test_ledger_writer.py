@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from billing.runtime import ledger_writer
+from billing.runtime.ledger_writer import LedgerLostError
 from billing.settings import Settings
-from invoicer import ledger_writer
-from invoicer.ledger_writer import KafkaLedgerWriter, LedgerLostError
+from invoicer.ledger_writer import KafkaLedgerWriter
 
 TIMED_OUT = KafkaError(KafkaError._TIMED_OUT, "no answer yet", False, True, False)
 FENCED = KafkaError(KafkaError._FENCED, "fenced", True, False, False)

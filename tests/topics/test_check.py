@@ -14,7 +14,9 @@ from tests.topics.wrong_settings import Case, cases
 
 
 def settings_of(kafka: Kafka, name: str, **options: object) -> Settings:
-    names = {f"{role}_topic": f"{name}.{role}" for role in ("input", "subtotals", "rejected", "invoices")}
+    names = {
+        f"{role}_topic": f"{name}.{role}" for role in ("input", "subtotals", "rejected", "invoices", "notifications")
+    }
     return load_settings({**names, "bootstrap_servers": kafka.bootstrap_servers, "consumer_group": name, **options}, {})
 
 

@@ -26,7 +26,7 @@ def around(brokers: int, replicas: int) -> Around:
 
 
 def made(role: Role, replicas: int) -> TopicState:
-    partitions = 1 if role is Role.INVOICES else INPUT_PARTITIONS
+    partitions = 1 if role in (Role.INVOICES, Role.NOTIFICATIONS) else INPUT_PARTITIONS
     return TopicState("t", partitions, replicas, made_config(role, replicas))
 
 

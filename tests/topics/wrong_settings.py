@@ -2,7 +2,7 @@
 
 from billing.topic_rules import Grade, Role
 
-COMPACTED = (Role.SUBTOTALS, Role.INVOICES, Role.CHANGELOG)
+COMPACTED = (Role.SUBTOTALS, Role.INVOICES, Role.NOTIFICATIONS, Role.CHANGELOG)
 DELETED = (Role.INPUT, Role.REJECTED)
 
 # (setting, value, grade) of every role that has the rule.

@@ -1,0 +1,66 @@
+"""The command `qb budgets` as a test runs it: it can kill itself, or have its transaction ended, at a step."""
+
+import os
+import signal
+import sys
+from functools import partial
+
+import budgets.app
+from billing.runtime.ledger_writer import LedgerWriter, WriteStep, WriteSteps, ignore_write_step
+from qb.cli import main
+from tests.torn_transactions import end_transaction
+
+KILL_AT = "QB_TEST_KILL_AT"
+TEAR_AT = "QB_TEST_TEAR_AT"
+RECORD = "record"
+
+
+def kill_at(where: str) -> WriteSteps:
+    """Return a listener that kills this process at ``step:times``: that step, reached for the `times`-th time."""
+    name, _, times = where.partition(":")
+    left = int(times)
+
+    def listen(step: WriteStep) -> None:
+        nonlocal left
+        left -= step == name
+        if step == name and left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return listen
+
+
+def tear_at(where: str) -> WriteSteps:
+    """Make a late message end the open transaction once, and return the listener that may do it.
+
+    Args:
+        where: ``servers|transactional id|commit or abort|step:times``; the step `record` is each record sent.
+    """
+    servers, transactional_id, end, place = where.split("|")
+    name, _, times = place.partition(":")
+    left = int(times)
+
+    def tear_if_reached(step: str) -> None:
+        nonlocal left
+        left -= step == name
+        if step == name and left == 0:
+            end_transaction(servers, transactional_id, commit=end == "commit")
+
+    send = LedgerWriter._produce
+
+    def send_and_tear(writer: LedgerWriter, key: bytes, value: bytes) -> None:
+        send(writer, key, value)
+        writer._producer.flush(10)
+        tear_if_reached(RECORD)
+
+    setattr(LedgerWriter, "_produce", send_and_tear)  # noqa: B010 - mypy refuses the plain form
+    return tear_if_reached
+
+
+if __name__ == "__main__":
+    steps: WriteSteps = ignore_write_step
+    if os.environ.get(KILL_AT):
+        steps = kill_at(os.environ[KILL_AT])
+    if os.environ.get(TEAR_AT):
+        steps = tear_at(os.environ[TEAR_AT])
+    budgets.app.run = partial(budgets.app.run, steps=steps)
+    sys.exit(main())
