@@ -270,11 +270,12 @@ class Settings(BaseModel):
         35,
         "days of event time, behind the highest, in which an id counts once; 0: ids are ignored",
         "process",
+        "audit",
         ge=0,
         le=3_650,
     )
     keep_duplicates: bool = setting(
-        False, "also keep events whose id was counted before, with the rejected records", "process"
+        False, "also keep events whose id was counted before, with the rejected records", "process", "audit"
     )
 
     # A simulation's clock, shared by the parts; 0 is the wall clock

@@ -96,8 +96,8 @@ def random_history(seed: int, records: int, window_days: int = 2, partitions: in
     return history(
         Step(
             random.choice(tuple(Kind)[:6]) if random.random() < 0.98 else Kind.ADVANCE,
-            random.randrange(10**6),
-            random.randint(-window_days - 2, 1),
+            int(random.expovariate(1 / 20)),
+            max(random.randint(-window_days - 2, 1), random.randint(-window_days - 2, 1)),
             random.randrange(len(_WITHIN_DAY_MS)),
             random.randrange(len(_AMOUNTS)),
             random.randrange(1, 10**6),

@@ -201,7 +201,6 @@ SET_ELSEWHERE = {
     "exporter/model/invoices.py": "a copy that is being made, and months that belong to the invoices",
     "exporter/query/filters.py": "RE2 takes its options by them",
     "qb/audit/audit.py": "the findings that belong to the audit",
-    "qb/audit/recount.py": "tallies that belong to the recount",
     "qb/demo/screen.py": "rich takes a table's width by it",
     "qb/demo/supervisor.py": "what is watched belongs to the supervisor",
 }

@@ -1,12 +1,11 @@
 """The audit itself: the steps that :mod:`qb.audit` lists, over whatever the records are read from."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Protocol
 
 from billing.errors import OperatorError
-from billing.event import BillableEvent, Reason
 from billing.money import format_micros
 from billing.period import month_calendar
 from billing.runtime.logs import get_logger
@@ -14,10 +13,13 @@ from billing.runtime.topic_reader import Record
 from billing.settings import Settings
 from billing.subtotal import Progress, RecordError
 from billing.topic_rules import TopicFinding
+from qb.audit.comparison import Comparison
 from qb.audit.files_check import check_files
 from qb.audit.findings import Check, Findings
+from qb.audit.judge import Judge
 from qb.audit.ledger_check import LedgerCheck
-from qb.audit.recount import CUSTOMER, HOUR, Judge, PartitionTally, Reconciler, Recount, SumKey
+from qb.audit.once import Decider
+from qb.audit.recount import CUSTOMER, HOUR, PartitionTally, Reconciler, Recount, SumKey, by_partition
 from qb.audit.scratch import AmountTable, LatestTable
 from qb.audit.subtotals_check import ProgressRecords, check_progress, differing_sums, load_subtotals, report_sums
 from qb.audit.topics_check import check_topic_rules
@@ -128,10 +130,11 @@ class Audit:
         clock = self._settings.clock
         since_ms = self._settings.simulation_anchor_ms
         judge = Judge(self._settings.event_rules, clock.now_ms(), clock.at_ms, since_ms)
-        tallies = self._recount(judge, cut)
+        decider = Decider(judge, self._database, self._settings.dedup_window_days)
+        tallies = self._recount(decider, cut)
         check_progress(tallies, cut.progress, self._findings)
         # Step 6.
-        report_sums(self._sums, self._excused(judge, cut), self._findings)
+        report_sums(self._sums, self._excused(decider, cut), self._findings)
         self._check_ledger()
         self._add_figures(tallies)
         return self._findings
@@ -199,31 +202,22 @@ class Audit:
                     self._findings.add(Check.REJECTED, subject, "the headers of a rejected record", error)
         self._verdicts.finish()
 
-    def _recount(self, judge: Judge, cut: Cut) -> dict[int, PartitionTally]:
-        recount = Recount(judge, self._calendar, self._verdicts, self._sums, self._findings, self._note_due())
+    def _recount(self, decider: Decider, cut: Cut) -> dict[int, PartitionTally]:
+        starts, keeps = self._sources.input_starts(), self._settings.keep_duplicates
+        comparison = Comparison(self._findings, starts, keeps)
+        note = self._ledger.note_changes(self._calendar)
+        recount = Recount(decider, self._calendar, self._verdicts, self._sums, comparison, note)
         for batch in self._sources.input({}, cut.offsets):
-            for record in batch:
-                if record.offset < cut.offsets[record.partition]:
-                    recount.add(record)
+            recount.add(record for record in batch if record.offset < cut.offsets[record.partition])
         recount.finish(cut.offsets)
+        for partition, start in sorted(starts.items()):
+            if start > 0 and (naming := decider.naming(partition)):
+                self._findings.notes.append(
+                    _not_decided(partition, start, naming, comparison.undecided.get(partition, 0))
+                )
         return recount.tallies
 
-    def _note_due(self) -> Callable[[int, int, BillableEvent], None]:
-        """Return what takes down an event whose month is closed and that was counted when it closed."""
-        if self._ledger.due is None:
-            return lambda *_: None
-        last_month, offsets = self._ledger.due
-
-        def note(partition: int, offset: int, event: BillableEvent) -> None:
-            if (
-                offset < offsets.get(partition, 0)
-                and (month := self._calendar.month_of(event.timestamp_ms)) <= last_month
-            ):
-                self._ledger.add_usage("due", [((month, event.customer, event.type), event.amount_micros, 1)])
-
-        return note
-
-    def _excused(self, judge: Judge, cut: Cut) -> set[SumKey]:
+    def _excused(self, decider: Decider, cut: Cut) -> set[SumKey]:
         """Return the sums that differ at the cut and were right at some offset between cut and reach."""
         differing = differing_sums(self._sums)
         if not differing or all(cut.offsets.get(p, 0) >= offset for p, offset in cut.reach.items()):
@@ -231,13 +225,11 @@ class Audit:
         reconciler = Reconciler(differing, self._calendar)
         cursors = {p: VerdictCursor(self._verdicts.of(p, offset)) for p, offset in cut.offsets.items()}
         for batch in self._sources.input(cut.offsets, cut.reach):
-            for record in batch:
-                if record.offset < cut.reach.get(record.partition, 0):
-                    cursor = cursors[record.partition]
-                    cursor.before(record.offset)
-                    decision = judge.decide(record, next(iter(cursor.at(record.offset)), None))
-                    if not isinstance(decision, Reason):
-                        reconciler.add(record.partition, decision)
+            within = [record for record in batch if record.offset < cut.reach.get(record.partition, 0)]
+            for partition, records in by_partition(within).items():
+                judged = [(record, cursors[partition].first_at(record.offset)) for record in records]
+                for decision in decider.decide(partition, judged):
+                    reconciler.add(partition, decision)
         return set(differing) - set(reconciler.unexplained())
 
     def _check_ledger(self) -> None:
@@ -253,6 +245,9 @@ class Audit:
             "input partitions": len(tallies),
             "accepted": sum(tally.accepted for tally in tallies.values()),
             "rejected": sum(tally.rejected.total() for tally in tallies.values()),
+            "duplicates": sum(tally.duplicates for tally in tallies.values()),
+            "voids": sum(tally.voids for tally in tallies.values()),
+            "replacements": sum(tally.replaces for tally in tallies.values()),
             "subtotals per customer, month and type": self._sums.count(f"kind = '{CUSTOMER}'"),
             "subtotals per hour and type": self._sums.count(f"kind = '{HOUR}'"),
             "closed months": len(self._ledger.closes),
@@ -260,6 +255,13 @@ class Audit:
             "billed": format_micros(billed.micros),
             "open": format_micros(accepted_micros - billed.micros),
         }
+
+
+def _not_decided(partition: int, start: int, naming: int, undecided: int) -> str:
+    return (
+        f"input partition {partition} begins at offset {start}: whether any of its {naming:,} records with an id "
+        f"repeats, voids or replaces one from before that; {undecided:,} are decided otherwise than what is left tells"
+    )
 
 
 def _keyed(batch: Iterable[Record]) -> list[tuple[bytes, bytes | None]]:

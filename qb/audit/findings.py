@@ -17,7 +17,7 @@ class Check(StrEnum):
     """The input topic holds every record that was counted."""
 
     PROGRESS = "progress"
-    """Consumed = accepted + rejected, in each input partition, with the sums and counts of the recount."""
+    """Consumed = accepted + rejected + duplicates, in each input partition, with the sums and counts of the recount."""
 
     CUSTOMERS = "customers"
     """Each subtotal of a customer, month and type equals the recount."""

@@ -1,10 +1,11 @@
 """Checks of the ledger: what is billed, how it is rounded, how invoices are numbered, and what is still open."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from billing.currency import minor_digits
+from billing.event import BillableEvent
 from billing.invoice import Closing, Invoice, Line, MonthClose, invoice_ordinal
 from billing.ledger import (
     BilledKey,
@@ -19,6 +20,7 @@ from billing.ledger import (
     decode_key,
 )
 from billing.money import format_micros, format_minor
+from billing.period import MonthCalendar
 from billing.subtotal import RecordError, decode_sums
 from qb.audit.findings import Check, Findings
 from qb.audit.scratch import Amount, AmountKey, AmountRow, AmountTable, LatestTable
@@ -65,7 +67,9 @@ class LedgerCheck:
         self._database, self._findings = database, findings
         self._closings: dict[str, Closing] = {}
         self._months: dict[str, IssuedMonth] = {}
-        self._usage = AmountTable(database, "usage", ("month", "customer", "type"), ("lines", "billed", "used", "due"))
+        self._usage = AmountTable(
+            database, "usage", ("month", "customer", "type"), ("lines", "billed", "used", "due", "taken")
+        )
         self._rounding = AmountTable(database, "rounding", ("customer", "type"), ("lines", "carried"))
         database.execute("CREATE TABLE invoices (month TEXT, ordinal INTEGER, value BLOB)")
 
@@ -97,6 +101,22 @@ class LedgerCheck:
         issued.lower(dict(self.closes[month].offsets))
         return month, issued.offsets
 
+    def note_changes(self, calendar: MonthCalendar) -> Callable[[int, int, BillableEvent, int], None]:
+        """Return what adds events, by partition, offset and sign, to the sides ``due`` and ``taken``."""
+        last_month, offsets = self.due or ("", {})
+
+        def note(partition: int, offset: int, event: BillableEvent, sign: int) -> None:
+            if sign > 0 and not last_month:
+                return
+            month = calendar.month_of(event.timestamp_ms)
+            key = month, event.customer, event.type
+            if month <= last_month and offset < offsets.get(partition, 0):
+                self.add_usage("due", [(key, sign * event.amount_micros, sign)])
+            elif sign < 0:
+                self.add_usage("taken", [(key, event.amount_micros, 1)])
+
+        return note
+
     def invoices_of(self, month: str) -> Iterator[Invoice]:
         """Yield the invoices of a month in the order of their numbers."""
         for (value,) in self._database.execute("SELECT value FROM invoices WHERE month = ? ORDER BY ordinal", (month,)):
@@ -106,7 +126,8 @@ class LedgerCheck:
         """Take in what the recount says: rows under (month, customer, type).
 
         Args:
-            side: ``used`` for all of it, ``due`` for what :attr:`due` asks for.
+            side: ``used`` for all of it, ``due`` for what :attr:`due` asks for, ``taken`` for the events that were
+                taken back later than that: the invoices may know of it or not.
             rows: the sums.
         """
         self._usage.add(side, rows)
@@ -167,11 +188,11 @@ class LedgerCheck:
     def _check_amounts(self) -> None:
         for key, lines, billed in self._usage.unequal("lines", "billed"):
             self._findings.add(Check.LEDGER, f"{_named(key)}, billed so far", _shown(lines), _shown(billed))
-        for key, used, billed in self._usage.fewer("used", "lines"):
+        for key, used, billed in self._usage.fewer("used", "lines", "taken"):
             self._findings.add(
                 Check.OPEN, f"{_named(key)}, billed of what was used", f"at most {_shown(used)}", _shown(billed)
             )
-        for key, billed, due in self._usage.fewer("lines", "due"):
+        for key, billed, due in self._usage.fewer("lines", "due", "taken"):
             self._findings.add(
                 Check.OPEN, f"{_named(key)}, billed of what was due", f"at least {_shown(due)}", _shown(billed)
             )

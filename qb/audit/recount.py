@@ -1,21 +1,18 @@
-"""The recount: reads the input record by record, judges each, and sums up what is to be billed."""
+"""The recount: takes the input record by record, and sums up what is to be billed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, decode_event
+from billing.event import BillableEvent, Reason
 from billing.period import MonthCalendar
-from billing.rejected_record import carry
 from billing.runtime.topic_reader import Record
-from qb.audit.findings import Check, Findings
+from qb.audit.comparison import Comparison
+from qb.audit.once import Decider, Decision
 from qb.audit.scratch import AmountTable
-from qb.audit.verdicts import Verdict, VerdictCursor, VerdictTable, digest_of
-
-# How long before the rejected record was written its verdict may have been given.
-VERDICT_AGE_MS = 60_000
+from qb.audit.verdicts import Verdict, VerdictCursor, VerdictTable
 
 _FLUSH_KEYS = 50_000
 
@@ -24,53 +21,45 @@ SumKey = tuple[str, int, str, str, str]
 CUSTOMER, HOUR = "customer", "hour"
 
 
-@dataclass(frozen=True)
-class Judge:
-    """Says what must become of an input record.
-
-    Args:
-        rules: what an event must keep to.
-        now_ms: the clock now, in milliseconds.
-        clock_at: what the clock showed at a wall clock time, both in milliseconds.
-        clock_since_ms: wall clock since when that is so. A simulation that goes on after a pause has begun with
-            another clock, which is not known any more, except that it never was ahead of this one's beginning.
-    """
-
-    rules: EventRules
-    now_ms: int
-    clock_at: Callable[[int], int]
-    clock_since_ms: int = 0
-
-    def decide(self, record: Record, verdict: Verdict | None) -> BillableEvent | Reason:
-        """Return the event to bill, or the reason to reject; a verdict on it tells by which clock to judge."""
-        try:
-            return decode_event(record.value, self.rules, self._clock_of(verdict))
-        except EventRejectedError as error:
-            return error.reason
-
-    def _clock_of(self, verdict: Verdict | None) -> int:
-        if verdict is None or verdict.written_ms <= 0:
-            return self.now_ms
-        if verdict.reason == Reason.FUTURE_TIMESTAMP:
-            return self.clock_at(verdict.written_ms - VERDICT_AGE_MS)
-        return self.clock_at(max(verdict.written_ms, self.clock_since_ms))
-
-
 @dataclass
 class PartitionTally:
     """What was counted in one input partition.
 
     Args:
-        accepted: events to be billed.
-        accepted_micros: their sum.
+        accepted: events, voids and replacements that count.
+        accepted_micros: what they add up to, less what was taken back.
         rejected: records to be rejected, by reason.
         watermark_ms: the highest event time to be billed, in milliseconds; -1 without any.
+        voids: how many of the accepted are voids.
+        replaces: how many of them are events that replace another.
+        duplicates: records that repeat an id with the same content.
     """
 
     accepted: int = 0
     accepted_micros: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     watermark_ms: int = -1
+    voids: int = 0
+    replaces: int = 0
+    duplicates: int = 0
+
+    def add(self, decision: Decision) -> None:
+        """Count a record by what must become of it."""
+        if decision.reason is Reason.DUPLICATE:
+            self.duplicates += 1
+        elif decision.reason is not None:
+            self.rejected[decision.reason.value] += 1
+        else:
+            self._accept(decision)
+
+    def _accept(self, decision: Decision) -> None:
+        self.accepted += 1
+        self.accepted_micros += sum(sign * event.amount_micros for event, sign in decision.changes)
+        if decision.added is None:
+            self.voids += 1
+            return
+        self.watermark_ms = max(self.watermark_ms, decision.added.timestamp_ms)
+        self.replaces += decision.taken is not None
 
 
 def keys_of(event: BillableEvent, partition: int, calendar: MonthCalendar) -> tuple[SumKey, SumKey]:
@@ -103,51 +92,33 @@ class Recount:
     """Counts input records, each once and in the order of their offsets.
 
     Args:
-        judge: decides what becomes of them.
+        decider: decides what becomes of them.
         calendar: the billing periods.
         verdicts: the rejected records.
         sums: where the amounts are added, on the side `counted`.
-        findings: where records are reported that were rejected and should not have been, or the other way round.
-        on_event: told of each event to bill, with partition and offset.
+        comparison: compares what must become of them with what became.
+        on_change: told of each event that is added (1) or taken back (-1), with partition and offset.
     """
 
     def __init__(
         self,
-        judge: Judge,
+        decider: Decider,
         calendar: MonthCalendar,
         verdicts: VerdictTable,
         sums: AmountTable,
-        findings: Findings,
-        on_event: Callable[[int, int, BillableEvent], None] = lambda *_: None,
+        comparison: Comparison,
+        on_change: Callable[[int, int, BillableEvent, int], None] = lambda *_: None,
     ) -> None:
         self.tallies: dict[int, PartitionTally] = {}
-        self._judge, self._calendar, self._verdicts = judge, calendar, verdicts
-        self._sums, self._findings, self._on_event = sums, findings, on_event
+        self._decider, self._calendar, self._verdicts = decider, calendar, verdicts
+        self._sums, self._comparison, self._on_change = sums, comparison, on_change
         self._cursors: dict[int, VerdictCursor] = {}
         self._pending: dict[SumKey, list[int]] = {}
 
-    def add(self, record: Record) -> None:
-        """Count one record."""
-        partition, offset = record.partition, record.offset
-        tally = self.tallies.setdefault(partition, PartitionTally())
-        cursor = self._cursor(partition)
-        self._report_strays(cursor.before(offset))
-        verdicts = cursor.at(offset)
-        decision = self._judge.decide(record, verdicts[0] if verdicts else None)
-        self._compare(record, verdicts, decision)
-        if isinstance(decision, Reason):
-            tally.rejected[decision.value] += 1
-            return
-        tally.accepted += 1
-        tally.accepted_micros += decision.amount_micros
-        tally.watermark_ms = max(tally.watermark_ms, decision.timestamp_ms)
-        for key in keys_of(decision, partition, self._calendar):
-            amount = self._pending.setdefault(key, [0, 0])
-            amount[0] += decision.amount_micros
-            amount[1] += 1
-        self._on_event(partition, offset, decision)
-        if len(self._pending) >= _FLUSH_KEYS:
-            self._flush()
+    def add(self, records: Iterable[Record]) -> None:
+        """Count the next records."""
+        for partition, some in by_partition(records).items():
+            self._add(partition, some)
 
     def finish(self, cut: dict[int, int]) -> None:
         """End the recount: report the rejected records that no input record belongs to.
@@ -157,10 +128,35 @@ class Recount:
         """
         self._flush()
         for partition, next_offset in cut.items():
-            self._report_strays(self._cursor(partition).before(next_offset))
+            self._comparison.report_strays(self._cursor(partition).before(next_offset))
         for partition in self._verdicts.partitions():
             if partition not in cut:
-                self._report_strays(list(self._verdicts.of(partition)))
+                self._comparison.report_strays(self._verdicts.of(partition))
+
+    def _add(self, partition: int, records: Sequence[Record]) -> None:
+        tally = self.tallies.setdefault(partition, PartitionTally())
+        verdicts = [self._verdicts_at(partition, record.offset) for record in records]
+        firsts = [next(iter(some), None) for some in verdicts]
+        decisions = self._decider.decide(partition, zip(records, firsts, strict=True))
+        for record, some, decision in zip(records, verdicts, decisions, strict=True):
+            decided = self._comparison.compare(record, some, decision)
+            tally.add(decided)
+            self._sum_up(partition, record.offset, decided)
+        if len(self._pending) >= _FLUSH_KEYS:
+            self._flush()
+
+    def _verdicts_at(self, partition: int, offset: int) -> list[Verdict]:
+        cursor = self._cursor(partition)
+        self._comparison.report_strays(cursor.before(offset))
+        return cursor.at(offset)
+
+    def _sum_up(self, partition: int, offset: int, decision: Decision) -> None:
+        for event, sign in decision.changes:
+            for key in keys_of(event, partition, self._calendar):
+                amount = self._pending.setdefault(key, [0, 0])
+                amount[0] += sign * event.amount_micros
+                amount[1] += sign
+            self._on_change(partition, offset, event, sign)
 
     def _cursor(self, partition: int) -> VerdictCursor:
         if partition not in self._cursors:
@@ -171,35 +167,13 @@ class Recount:
         self._sums.add("counted", ((key, micros, count) for key, (micros, count) in self._pending.items()))
         self._pending = {}
 
-    def _compare(self, record: Record, verdicts: list[Verdict], decision: BillableEvent | Reason) -> None:
-        subject = f"input {record.partition}@{record.offset}"
-        expected = f"rejected as {decision}" if isinstance(decision, Reason) else "billed"
-        if not verdicts:
-            if isinstance(decision, Reason):
-                self._findings.add(Check.REJECTED, subject, expected, "not rejected")
-            return
-        found = f"rejected as {verdicts[0].reason}"
-        if expected != found:
-            self._findings.add(Check.REJECTED, subject, expected, f"{found} at {verdicts[0].place}")
-        if len(verdicts) > 1:
-            places = ", ".join(verdict.place for verdict in verdicts[:5])
-            self._findings.add(Check.REJECTED, subject, "rejected once", f"rejected {len(verdicts)} times: {places}")
-        if verdicts[0].digest != _digest_of_carried(record):
-            self._findings.add(
-                Check.REJECTED, subject, "key, value and headers unchanged", f"others at {verdicts[0].place}"
-            )
 
-    def _report_strays(self, strays: list[Verdict]) -> None:
-        for verdict in strays:
-            subject = f"rejected {verdict.place}"
-            self._findings.add(
-                Check.REJECTED, subject, "an input record", f"none at {verdict.partition}@{verdict.offset}"
-            )
-
-
-def _digest_of_carried(record: Record) -> bytes:
-    carried = carry(record.key, record.value, record.headers)
-    return digest_of(carried.key, carried.value, carried.headers)
+def by_partition(records: Iterable[Record]) -> dict[int, list[Record]]:
+    """Return records by input partition, each in the order they had."""
+    found: dict[int, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.partition, []).append(record)
+    return found
 
 
 class Reconciler:
@@ -215,15 +189,17 @@ class Reconciler:
         self._counted = {key: list(counted) for key, (_, counted) in wanted.items()}
         self._calendar = calendar
 
-    def add(self, partition: int, event: BillableEvent) -> None:
-        """Count one event after the cut."""
-        for key in keys_of(event, partition, self._calendar):
-            counted = self._counted.get(key)
-            if counted is None:
-                continue
-            counted[0] += event.amount_micros
-            counted[1] += 1
-            if tuple(counted) == self._found[key]:
+    def add(self, partition: int, decision: Decision) -> None:
+        """Count one record after the cut, by what must become of it."""
+        changed: set[SumKey] = set()
+        for event, sign in decision.changes:
+            for key in keys_of(event, partition, self._calendar):
+                if (counted := self._counted.get(key)) is not None:
+                    counted[0] += sign * event.amount_micros
+                    counted[1] += sign
+                    changed.add(key)
+        for key in changed:
+            if tuple(self._counted[key]) == self._found[key]:
                 del self._found[key], self._counted[key]
 
     def unexplained(self) -> Iterator[SumKey]:

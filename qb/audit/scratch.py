@@ -108,11 +108,17 @@ class AmountTable:
         condition = " OR ".join(f"{one}_{part} <> {other}_{part}" for part in ("hi", "lo", "count"))
         yield from self._select(one, other, condition)
 
-    def fewer(self, one: str, other: str) -> Iterator[tuple[AmountKey, Amount, Amount]]:
-        """Yield the keys where one side has fewer events than the other, or as many but of another sum."""
+    def fewer(self, one: str, other: str, spare: str) -> Iterator[tuple[AmountKey, Amount, Amount]]:
+        """Yield the keys where one side has fewer events than the other, or as many but of another sum.
+
+        Args:
+            one: the side that may not have fewer.
+            other: what it is compared with.
+            spare: a side of events that may be in either of the two and not in the other.
+        """
         condition = (
-            f"{one}_count < {other}_count OR "
-            f"({one}_count = {other}_count AND ({one}_hi <> {other}_hi OR {one}_lo <> {other}_lo))"
+            f"{one}_count + {spare}_count < {other}_count OR ({spare}_count = 0 AND "
+            f"{one}_count = {other}_count AND ({one}_hi <> {other}_hi OR {one}_lo <> {other}_lo))"
         )
         yield from self._select(one, other, condition)
 

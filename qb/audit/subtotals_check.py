@@ -83,6 +83,9 @@ def check_progress(tallies: Mapping[int, PartitionTally], progress: Mapping[int,
             ("accepted", tally.accepted, told.accepted),
             ("accepted sum", format_micros(tally.accepted_micros), format_micros(told.accepted_micros)),
             ("highest event time", tally.watermark_ms, told.watermark_ms),
+            ("voids", tally.voids, told.voids),
+            ("replacements", tally.replaces, told.replaces),
+            ("duplicates", tally.duplicates, told.duplicates),
         ):
             findings.compare(Check.PROGRESS, f"{what}: {name}", expected, found)
         for reason in sorted({*tally.rejected, *told.rejected}):

@@ -113,6 +113,11 @@ class VerdictCursor:
         """Take those of an offset; the ones before must have been taken."""
         return self._take(lambda verdict: verdict.offset == offset)
 
+    def first_at(self, offset: int) -> Verdict | None:
+        """Take those up to an offset, inclusive; return the first one of the offset itself."""
+        self.before(offset)
+        return next(iter(self.at(offset)), None)
+
     def _take(self, wanted: Callable[[Verdict], bool]) -> list[Verdict]:
         taken = []
         while self._next is not None and wanted(self._next):

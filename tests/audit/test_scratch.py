@@ -44,10 +44,19 @@ def test_sums_are_exact_beyond_64_bits(one: list[tuple[str, int, int]], other: l
 
 def test_fewer_means_fewer_events_or_as_many_of_another_sum(database: Connection) -> None:
     """A side may lag behind by whole events; with as many the sums must be the same."""
-    table = AmountTable(database, "sums", ("name",), ("one", "other"))
+    table = AmountTable(database, "sums", ("name",), ("one", "other", "spare"))
     table.add("one", [(("equal",), 5, 2), (("more",), 9, 3), (("fewer",), 5, 1), (("different",), 5, 2)])
     table.add("other", [(("equal",), 5, 2), (("more",), 5, 2), (("fewer",), 9, 2), (("different",), 6, 2)])
-    assert sorted(str(key[0]) for key, _, _ in table.fewer("one", "other")) == ["different", "fewer"]
+    assert sorted(str(key[0]) for key, _, _ in table.fewer("one", "other", "spare")) == ["different", "fewer"]
+
+
+def test_fewer_by_what_may_be_in_either_is_no_fewer(database: Connection) -> None:
+    """Events that one side may know of and the other not; there their sums say nothing."""
+    table = AmountTable(database, "sums", ("name",), ("one", "other", "spare"))
+    table.add("one", [(("spared",), 5, 1), (("fewer",), 5, 1), (("different",), 5, 2)])
+    table.add("other", [(("spared",), 9, 2), (("fewer",), 9, 3), (("different",), 6, 2)])
+    table.add("spare", [(("spared",), 4, 1), (("fewer",), 4, 1), (("different",), 4, 1)])
+    assert [key for key, _, _ in table.fewer("one", "other", "spare")] == [("fewer",)]
 
 
 def test_the_newest_value_of_a_key_counts(database: Connection) -> None:
