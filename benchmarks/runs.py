@@ -27,6 +27,7 @@ class Run:
     Args:
         rate: of its events.
         commit_micros: time of all commits, by its own metrics, per subtotal that they published.
+        subtotals_per_commit: how many a commit published.
         peak_mib: the most memory that it held.
         state_mib: size of its State when it had ended.
         ids: how many ids it knew in the end.
@@ -36,6 +37,7 @@ class Run:
 
     rate: Rate
     commit_micros: float
+    subtotals_per_commit: int
     peak_mib: float
     state_mib: float
     ids: float
@@ -60,6 +62,7 @@ def run_processor(stage: Stage, filled: Filled, warm_events: int = 0, **settings
         samples = watch(stage, filled, name, [part])
         peak_mib = part.memory_mib()
         commit_seconds = part.metric("billing_processor_commit_duration_seconds_sum") or 0.0
+        commits = part.metric("billing_processor_commit_duration_seconds_count") or 1.0
         published = part.metric("billing_processor_subtotals_published_total") or 1.0
         ids = part.metric("billing_processor_known_ids") or 0.0
         ids_bytes = part.metric("billing_processor_known_ids_memory_bytes") or 0.0
@@ -68,7 +71,8 @@ def run_processor(stage: Stage, filled: Filled, warm_events: int = 0, **settings
     state_mib = sum(path.stat().st_size for path in state.rglob("*") if path.is_file()) / _MIB
     shutil.rmtree(state, ignore_errors=True)
     rate = samples.rate(warm_events)
-    return Run(rate, commit_seconds * 1e6 / published, peak_mib, state_mib, ids, ids_bytes, environment)
+    commit_micros, subtotals = commit_seconds * 1e6 / published, round(published / commits)
+    return Run(rate, commit_micros, subtotals, peak_mib, state_mib, ids, ids_bytes, environment)
 
 
 def watch(stage: Stage, filled: Filled, group: str, children: Sequence[Child]) -> Samples:
@@ -110,6 +114,17 @@ def run_stock(stage: Stage, filled: Filled) -> Rate:
     name = stage.new_name("stock")
     seconds, folder = str(stage.sizes.stock_seconds), str(stage.directory / name)
     return _measured(stage, "stock", [filled.topic, str(filled.events), seconds, folder, name])
+
+
+def run_floor(stage: Stage, partitions: int, customers: int, records: int, seconds: float) -> Rate:
+    """Return the rate of subtotals that are written by hand; see :mod:`benchmarks.floor`."""
+    name = stage.new_name("floor")
+    environment = stage.environment(name, f"{name}.incoming", partitions)
+    folder = stage.directory / name
+    arguments = [str(folder), environment["QB_SUBTOTALS_TOPIC"], str(partitions), str(customers), str(records)]
+    rate = _measured(stage, "floor", [*arguments, str(seconds)])
+    shutil.rmtree(folder, ignore_errors=True)
+    return rate
 
 
 def _measured(stage: Stage, module: str, arguments: list[str]) -> Rate:

@@ -2,10 +2,12 @@
 
 from benchmarks.figures import Figure, Outcome, Plot, at_least, at_most, bars
 from benchmarks.rate import Rate
-from benchmarks.runs import run_bare, run_processor, run_stock
+from benchmarks.runs import run_bare, run_floor, run_processor, run_stock
 from benchmarks.shapes import PLAIN, Form, Names, Shape
 from benchmarks.stage import Filled, Stage
 
+# How long transactions are written by hand.
+FLOOR_SECONDS = 3.0
 # What is compared with the plain one, and how much of its rate should be left.
 OTHERS = {
     "JSON": (Shape("json", form=Form.JSON), 0.6),
@@ -27,7 +29,9 @@ def against_bare(stage: Stage) -> Outcome:
     bare, run = bare_rate(stage, filled), run_processor(stage, filled)
     fallback = run_processor(stage, filled, native_reading=False).rate
     rates = {"bare*": bare, "processor": run.rate, "through Python": fallback}
-    details = f"{describe(rates)}; memory at most {run.peak_mib:.0f} MiB, State {run.state_mib:.1f} MiB."
+    details = f"{describe(rates)}; memory at most {run.peak_mib:.0f} MiB, State {run.state_mib:.1f} MiB; "
+    details += f"{run.subtotals_per_commit:,} subtotals per commit."
+    floor = run_floor(stage, PLAIN.partitions, PLAIN.customers, run.subtotals_per_commit, FLOOR_SECONDS)
     ratio = run.rate.events_per_second / bare.events_per_second
     cpu = run.rate.cpu_micros_per_event
     figures = [
@@ -35,6 +39,7 @@ def against_bare(stage: Stage) -> Outcome:
         Figure("the same, native_reading: false", "bare*", fallback.events_per_second / bare.events_per_second),
         Figure("CPU per event, all in", "", cpu, unit="us"),
         Figure("time of a commit per subtotal published", "", run.commit_micros, at_most(5), "us"),
+        Figure("the same subtotals written and committed by hand", "", 1e6 / floor.events_per_second, unit="us"),
         Figure("CPU per event", "bare*", cpu / bare.cpu_micros_per_event),
     ]
     return Outcome(figures, details, plot_of(rates))
@@ -43,9 +48,17 @@ def against_bare(stage: Stage) -> Outcome:
 def against_stock(stage: Stage) -> Outcome:
     """The processor against a stock Quix pipeline with the same output."""
     filled = stage.filled(PLAIN)
-    rates = {"stock Quix": run_stock(stage, filled), "processor": run_processor(stage, filled).rate}
-    ratio = rates["processor"].events_per_second / rates["stock Quix"].events_per_second
-    return Outcome([Figure("processor", "stock Quix", ratio, at_least(100))], f"{describe(rates)}.", plot_of(rates))
+    rates = {
+        "stock Quix": run_stock(stage, filled),
+        "bare*": bare_rate(stage, filled),
+        "processor": run_processor(stage, filled).rate,
+    }
+    stock, bare, ours = (rate.events_per_second for rate in rates.values())
+    figures = [
+        Figure("processor", "stock Quix", ours / stock, at_least(100)),
+        Figure("bare*, which does nothing", "stock Quix", bare / stock),
+    ]
+    return Outcome(figures, f"{describe(rates)}.", plot_of(rates))
 
 
 def shapes(stage: Stage) -> Outcome:

@@ -1,0 +1,162 @@
+"""Ids, voids and replacements through everything that happens to a processor: it arrives where the model does."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Thread
+from zlib import crc32
+
+import pytest
+from confluent_kafka.admin import NewPartitions
+
+from billing.event import BillableEvent, Void
+from billing.period import month_calendar
+from billing.runtime.kafka import admin_client
+from billing.topics import changelog_topic
+from processor.id_chunks import KnownIds, decode_known, known_key
+from processor.kernel.ids import DAY_MS
+from tests.conftest import Kafka
+from tests.hanging import assert_nothing_hangs
+from tests.once_model import OnceModel, Record
+from tests.pipeline import INPUT_PARTITIONS, SHORT_SESSION, Pipeline, wait_until
+from tests.processor.test_once import payload_of
+from tests.whole_topic import read_whole
+
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+
+START_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS
+DAYS, WINDOW_DAYS, RECORDS = 45, 5, 30_000
+CALENDAR = month_calendar("UTC")
+
+
+def history(seed: int) -> Iterator[Record]:
+    """Events of many days, somewhat out of order; some come again, conflict, are voided or replaced, twice at times."""
+    draw = random.Random(seed)
+    sent: list[BillableEvent] = []
+    for number in range(RECORDS):
+        old = draw.choice(sent[-3_000:]) if sent else None
+        kind = draw.random()
+        if old is None or kind < 0.75:
+            time_ms = START_MS + number * DAYS * DAY_MS // RECORDS - draw.choice((0, 0, 0, 3_600_000, 2 * DAY_MS))
+            id_ = f"{seed}-{number}" if draw.random() < 0.9 else ""
+            event = BillableEvent(time_ms, f"customer {draw.randrange(50)}", draw.randrange(10**9), "CALL", id_)
+            sent.append(event)
+            yield event
+        elif kind < 0.88:
+            yield old
+        elif kind < 0.91:
+            yield BillableEvent(old.timestamp_ms, old.customer, old.amount_micros + 1, old.type, old.id)
+        elif kind < 0.96:
+            yield Void(old.customer, old.id or "nobody", draw.choice(("", f"void {old.id}")))
+        else:
+            new = draw.choice(("", f"new {number}"))
+            yield BillableEvent(old.timestamp_ms + 1, old.customer, 5, "DATA", new, replaces=old.id or "nobody")
+
+
+class Sender:
+    """Sends a history in the background, keyed by customer, and lets a model decide it."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.model = OnceModel(WINDOW_DAYS)
+        self.sent = 0
+        self.partitions = INPUT_PARTITIONS
+        self._pipeline = pipeline
+        self._may_end = Event()
+        self._thread = Thread(target=self._run)
+
+    def __enter__(self) -> "Sender":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._may_end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        offsets: dict[int, int] = {}
+        for record in history(7):
+            key = record.customer.encode()
+            partition = crc32(key) % self.partitions
+            offset = offsets.get(partition, 0)
+            offsets[partition] = offset + 1
+            self.model.decide(partition, offset, record)
+            self._pipeline.produce(payload_of(record, bool(self.sent % 2)), key, partition)
+            self.sent += 1
+            if self.sent % 500 == 0:
+                self._pipeline.flush()
+                self._may_end.wait(0.25)
+        self._pipeline.flush()
+
+
+def widen(pipeline: Pipeline, partitions: int) -> None:
+    """Give the input more partitions."""
+    wanted = NewPartitions(pipeline.settings.input_topic, partitions)
+    for future in admin_client(pipeline.settings).create_partitions([wanted]).values():
+        future.result(30)
+
+
+def known_ids(pipeline: Pipeline, partitions: int) -> tuple[dict[int, KnownIds], set[bytes]]:
+    """What the changelog holds: what is known of each partition's ids, and the keys of all chunks."""
+    settings = pipeline.settings
+    changelog = changelog_topic(settings.consumer_group, settings.input_topic)
+    newest = {record.key: record.value for record in read_whole(settings, changelog, partitions)}
+    alive = {key: value for key, value in newest.items() if key and value is not None and key.startswith(b"ids|")}
+    known = {p: decode_known(alive.pop(known_key(p))) for p in range(partitions) if known_key(p) in alive}
+    return known, set(alive)
+
+
+@pytest.mark.parametrize("native", [True, pytest.param(False, marks=pytest.mark.slow("ids through Python"))])
+def test_ids_through_kills_restores_rebalances_and_added_partitions(
+    kafka: Kafka, tmp_path: Path, unique_name: str, native: bool
+) -> None:
+    """To the micro and to the count, partition by partition; and what has left the window is gone everywhere."""
+    options = {
+        "kafka": SHORT_SESSION,
+        "native_reading": native,
+        "dedup_window_days": WINDOW_DAYS,
+        "dedup_cache_bytes": 65_536,
+    }
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, **options) as pipeline:
+        first = pipeline.start("process", "a")
+        with Sender(pipeline) as sender:
+            for delete_state in (False, True, False):
+                before = pipeline.consumed()
+                wait_until(lambda before=before: pipeline.consumed() >= before + 2_000, what="2,000 more")  # type: ignore[misc]
+                first.kill()
+                first.wait()
+                if delete_state:
+                    shutil.rmtree(pipeline.directory / "state")
+                first = pipeline.start("process", "a")
+            sender.partitions = INPUT_PARTITIONS + 2
+            widen(pipeline, sender.partitions)
+            pipeline.start("process", "b")
+            wait_until(lambda: "partition taken over" in pipeline.log_of("process", "b"), what="the second has some")
+        wait_until(lambda: pipeline.consumed() >= RECORDS, what="all counted")
+        found, model = pipeline.progress(), sender.model.partitions
+        assert {
+            p: (g.accepted, g.accepted_micros, g.voids, g.replaces, g.duplicates, g.watermark_ms)
+            for p, g in found.items()
+        } == {
+            p: (m.accepted, m.accepted_micros, m.voids, m.replaces, m.duplicates, m.watermark_ms)
+            for p, m in model.items()
+        }
+        assert {p: g.rejected for p, g in found.items()} == {
+            p: {reason.value: count for reason, count in m.rejected.items()} for p, m in model.items()
+        }
+        totals: dict[tuple[str, str, str], list[int]] = {}
+        for event in sender.model.billed:
+            entry = totals.setdefault((CALENDAR.month_of(event.timestamp_ms), event.customer, event.type), [0, 0])
+            entry[0] += event.amount_micros
+            entry[1] += 1
+        assert pipeline.totals()[0] == totals
+        assert sum(m.voids + m.replaces + m.duplicates for m in model.values()) > 3_000
+        assert_nothing_hangs(pipeline.settings)
+        known, chunks = known_ids(pipeline, sender.partitions)
+        for partition, of in known.items():
+            first_day = (model[partition].watermark_ms - WINDOW_DAYS * DAY_MS) // DAY_MS
+            assert of.days
+            assert min(of.days) >= first_day
+            assert len(of.days) <= WINDOW_DAYS + 2
+        days = {(int(key.split(b"|")[1]), int(key.split(b"|")[2])) for key in chunks}
+        assert days == {(partition, day) for partition, of in known.items() for day in of.days}
