@@ -123,6 +123,11 @@ class Pipeline:
             self.produce(event.payload, event.key)
         self.flush()
 
+    def known_partitions(self) -> list[int]:
+        """Return the partitions of the input as its producer knows them now."""
+        topic = self.settings.input_topic
+        return sorted(self._producer.list_topics(topic, timeout=30).topics[topic].partitions)
+
     def flush(self) -> None:
         """Wait until Kafka has all that was produced."""
         assert self._producer.flush(180) == 0

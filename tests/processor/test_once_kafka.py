@@ -73,6 +73,10 @@ class Sender:
         self._may_end.set()
         self._thread.join()
 
+    def use(self, partitions: int) -> None:
+        """Send to so many partitions from now on."""
+        self.partitions = partitions
+
     def _run(self) -> None:
         offsets: dict[int, int] = {}
         for record in history(7):
@@ -90,10 +94,11 @@ class Sender:
 
 
 def widen(pipeline: Pipeline, partitions: int) -> None:
-    """Give the input more partitions."""
-    wanted = NewPartitions(pipeline.settings.input_topic, partitions)
-    for future in admin_client(pipeline.settings).create_partitions([wanted]).values():
+    """Give the input more partitions, and wait until the client that fills them knows."""
+    topic, client = pipeline.settings.input_topic, admin_client(pipeline.settings)
+    for future in client.create_partitions([NewPartitions(topic, partitions)]).values():
         future.result(30)
+    wait_until(lambda: len(pipeline.known_partitions()) == partitions, 30, "the added partitions are known")
 
 
 def known_ids(pipeline: Pipeline, partitions: int) -> tuple[dict[int, KnownIds], set[bytes]]:
@@ -128,8 +133,8 @@ def test_ids_through_kills_restores_rebalances_and_added_partitions(
                 if delete_state:
                     shutil.rmtree(pipeline.directory / "state")
                 first = pipeline.start("process", "a")
-            sender.partitions = INPUT_PARTITIONS + 2
-            widen(pipeline, sender.partitions)
+            widen(pipeline, INPUT_PARTITIONS + 2)
+            sender.use(INPUT_PARTITIONS + 2)
             pipeline.start("process", "b")
             wait_until(lambda: "partition taken over" in pipeline.log_of("process", "b"), what="the second has some")
         wait_until(lambda: pipeline.consumed() >= RECORDS, what="all counted")
