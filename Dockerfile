@@ -8,6 +8,7 @@ COPY generator generator
 COPY processor processor
 COPY invoicer invoicer
 COPY budgets budgets
+COPY notifier notifier
 COPY exporter exporter
 # The exporter serves it, by a link in its folder.
 COPY docs/runbook.md docs/runbook.md

@@ -24,20 +24,22 @@ from billing.clock import SimulatedClock, SystemClock
 from billing.currency import is_known
 from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, EventRules
 from billing.event_time import parse_limit
-from billing.masking import has_user_info, masked_option, masked_text, without_quotes
+from billing.masking import MASK, has_user_info, masked_option, masked_text, without_quotes
+from billing.webhook_secret import parse_secret
 
 ENVIRONMENT_PREFIX = "QB_"
 # At the end of `instance`: a number that each process takes for itself.
 NUMBERED = "*"
 CONFIG_VARIABLE = "QB_CONFIG"
 
-Part = Literal["generate", "process", "export", "invoice", "budgets", "audit", "explain", "topics", "recover"]
+Part = Literal["generate", "process", "export", "invoice", "budgets", "notify", "audit", "explain", "topics", "recover"]
 ALL: tuple[Part, ...] = (
     "generate",
     "process",
     "export",
     "invoice",
     "budgets",
+    "notify",
     "audit",
     "explain",
     "topics",
@@ -163,6 +165,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "budgets",
+        "notify",
         "audit",
         "topics",
         "recover",
@@ -177,6 +180,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "budgets",
+        "notify",
         "topics",
         ge=-1,
         le=15,
@@ -189,6 +193,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "budgets",
+        "notify",
         "audit",
         "topics",
         "recover",
@@ -208,6 +213,7 @@ class Settings(BaseModel):
         "export",
         "invoice",
         "budgets",
+        "notify",
         ge=1,
         le=86_400,
     )
@@ -337,6 +343,8 @@ class Settings(BaseModel):
         "process",
         "export",
         "invoice",
+        "budgets",
+        "notify",
         "audit",
         "explain",
         "recover",
@@ -456,11 +464,33 @@ class Settings(BaseModel):
     budgets: Budgets = setting(
         (),
         "monthly limits with thresholds, a YAML list; see [budgets](budgets.md)",
+        "export",
         "budgets",
     )
     budgets_host: str = setting("0.0.0.0", "address on which `qb budgets` serves metrics and health", "budgets")
     budgets_port: int = setting(
         9110, "port of the metrics and health of `qb budgets`; 0: any free one", "budgets", ge=0, le=65_535
+    )
+
+    # Webhooks
+    webhook_url: str = setting("", "address to which notifications are posted; empty: `qb notify` sends none", "notify")
+    webhook_secret: TypeNames = setting(
+        (), "secrets that webhooks are signed with, `whsec_...`, separated by commas; better in a file", "notify"
+    )
+    webhook_secret_file: str = setting("", "file with such secrets, one per line; empty: none", "notify")
+    webhook_try_seconds: float = setting(10, "how long a try to send a webhook may take", "notify", gt=0, le=300)
+    webhook_first_pause_seconds: float = setting(
+        5, "pause between the first two tries; each one after is twice as long", "notify", gt=0, le=3_600
+    )
+    webhook_longest_pause_seconds: float = setting(
+        3_600, "longest pause between two tries, also if the receiver asks for more", "notify", gt=0, le=604_800
+    )
+    webhook_give_up_seconds: float = setting(
+        259_200, "time after the first try from which on a failed try is the last one", "notify", ge=0
+    )
+    notifier_host: str = setting("0.0.0.0", "address on which `qb notify` serves metrics and health", "notify")
+    notifier_port: int = setting(
+        9111, "port of the metrics and health of `qb notify`; 0: any free one", "notify", ge=0, le=65_535
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe level that is logged")
@@ -512,6 +542,22 @@ class Settings(BaseModel):
         except (KeyError, ValueError, OSError):
             raise ValueError("not an IANA time zone; for example UTC or Europe/Berlin") from None
         return name
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _check_webhook_url(cls, url: str) -> str:
+        if url and not re.match(r"https?://[^/?#]", url):
+            raise ValueError("not a URL that begins with http:// or https://")
+        if has_user_info(url):
+            raise ValueError("without user name and password: the signature says who sends")
+        return url
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _check_webhook_secret(cls, secrets: tuple[str, ...]) -> tuple[str, ...]:
+        for secret in secrets:
+            parse_secret(secret)
+        return secrets
 
     @field_validator("prometheus_url", "grafana_url")
     @classmethod
@@ -595,7 +641,7 @@ def describe_settings(settings: Settings) -> dict[str, object]:
     """Return all settings as JSON has them; what is secret is masked."""
     kafka = {name: masked_option(name, value) for name, value in settings.kafka.items()}
     shown = {name: masked_text(value) for name, value in settings.model_dump(mode="json").items()}
-    return {**shown, "kafka": kafka}
+    return {**shown, "kafka": kafka, "webhook_secret": [MASK for _ in settings.webhook_secret]}
 
 
 def setting_parts(name: str) -> list[str]:
@@ -694,6 +740,8 @@ def _describe(fault: Mapping[str, Any], origins: Mapping[str, str]) -> str:
         return f"{_place_in_list(fault['loc'])}{origin}: there is no such setting"
     message = str(fault["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
+    if name == "webhook_secret":
+        return f"{name}{origin}: {message}"
     if name == "kafka":
         # Its values may be secret.
         return f"{'.'.join(map(str, fault['loc'][:2]))}{origin}: {message}"

@@ -25,7 +25,7 @@ from billing.subtotal import RecordError
 from budgets.feeds import KafkaLedgerReader, KafkaSubtotalsFeed
 from budgets.ledger import Ledger
 from budgets.metrics import BudgetMetrics
-from budgets.session import Session, open_session
+from budgets.session import DecidingSession, open_session
 
 logger = get_logger(__name__)
 
@@ -102,7 +102,7 @@ def serve(settings: Settings, metrics: BudgetMetrics, steps: WriteSteps, stop: S
 @contextmanager
 def kafka_session(
     settings: Settings, claim: Claim, steps: WriteSteps, stop: Stop, pulse: Pulse, metrics: BudgetMetrics
-) -> Iterator[Session]:
+) -> Iterator[DecidingSession]:
     """Take the ledger over on Kafka, as :func:`budgets.session.open_session` does."""
     partitions = ensure_topics(settings, TOPICS, ANSWER_SECONDS)
     bounds, clock = PartitionBounds(settings), SystemClock()
@@ -131,7 +131,7 @@ def current_month(settings: Settings) -> str:
     return month_calendar(settings.time_zone).month_of(settings.clock.now_ms())
 
 
-def _decide(session: Session, metrics: BudgetMetrics, stop: Stop, pulse: Pulse) -> None:
+def _decide(session: DecidingSession, metrics: BudgetMetrics, stop: Stop, pulse: Pulse) -> None:
     _log(session.begin())
     check_at = show_at = 0.0
     while not stop.requested:

@@ -10,7 +10,7 @@ from billing.currency import metric_suffix
 from billing.money import micros_to_float
 from billing.notification import Kind, Notification
 from billing.notification_ledger import LedgerRecord
-from budgets.session import Session
+from budgets.session import DecidingSession
 
 
 class BudgetMetrics:
@@ -77,7 +77,7 @@ class BudgetMetrics:
         if isinstance(record, Notification):
             self._told.labels(record.threshold.budget, record.kind.value).inc()
 
-    def show(self, session: Session, now_seconds: float) -> None:
+    def show(self, session: DecidingSession, now_seconds: float) -> None:
         """Show how much is used, and whether all of it is decided."""
         month = self._month()
         for budget in self._budgets:

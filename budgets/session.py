@@ -33,7 +33,7 @@ class SubtotalsFeed(Protocol):
 
 
 @dataclass(frozen=True)
-class Session:
+class DecidingSession:
     """What a session is to the one who runs it."""
 
     usage: Usage
@@ -86,7 +86,7 @@ def open_session(
     currency: str,
     month: Callable[[], str],
     now_ms: Callable[[], int],
-) -> Session:
+) -> DecidingSession:
     """Take the ledger over and be ready to decide.
 
     1. Unless this is its first session, leave if another one has claimed the ledger meanwhile: don't fence it.
@@ -124,4 +124,4 @@ def open_session(
 
     told = ledger.told.first_months
     usage = Usage(budgets, {budget.name: budget.first_month or told[budget.name] for budget in budgets})
-    return Session(usage, ledger, Decider(budgets, usage, ledger, currency, now_ms), feed, claim)
+    return DecidingSession(usage, ledger, Decider(budgets, usage, ledger, currency, now_ms), feed, claim)

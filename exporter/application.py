@@ -10,6 +10,7 @@ from exporter.datasource.routes import ROUTES as DATASOURCE
 from exporter.metrics.endpoint import ROUTES as METRICS
 from exporter.metrics.endpoint import install as install_metrics
 from exporter.rest.answers import ANSWERS, Answers
+from exporter.rest.budgets import ROUTES as BUDGETS
 from exporter.rest.customers import ROUTES as CUSTOMERS
 from exporter.rest.events import READERS, make_readers
 from exporter.rest.events import ROUTES as EVENTS
@@ -37,7 +38,7 @@ OPENAPI = web.AppKey("openapi", bytes)
 
 ROUTES: tuple[Route, ...] = (
     *FRONT, *PAGE, *RUNBOOK,
-    *CUSTOMERS, *EVENTS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS, *DATASOURCE, *METRICS, *HEALTH,
+    *CUSTOMERS, *BUDGETS, *EVENTS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS, *DATASOURCE, *METRICS, *HEALTH,
     Route("GET", "/openapi.json", endpoint_of(OPENAPI), "This description.", strict=False, errors=()),
 )  # fmt: skip
 

@@ -66,6 +66,9 @@ COMMANDS = (
         "--dry-run": {"action": "store_true", "help": "show what would be issued and issue nothing"},
     }),
     Command("budgets", "decide which thresholds of budgets were crossed, once each", "budgets.app"),
+    Command("notify", "send what was decided of budgets as signed webhooks", "notifier.app", {
+        "--again": {"action": "store_true", "help": "also send what was given up, once, at the start"},
+    }),
     Command("audit", "recount everything from the input and compare", "qb.audit.app", {
         "--json": {"action": "store_true", "help": "print the findings as JSON"},
         "--all": {"action": "store_true", "help": "name every difference, not only a hundred of each check"},

@@ -11,7 +11,13 @@ ENDED_SECONDS = 90.0
 
 def topics_of(settings: Settings) -> list[str]:
     """Return all topics of a deployment that are there, State's changelogs too."""
-    named = {settings.input_topic, settings.subtotals_topic, settings.rejected_topic, settings.invoices_topic}
+    named = {
+        settings.input_topic,
+        settings.subtotals_topic,
+        settings.rejected_topic,
+        settings.invoices_topic,
+        settings.notifications_topic,
+    }
     changelogs = f"changelog__{settings.consumer_group}--{settings.input_topic}--"
     known = admin_client(settings).list_topics(timeout=10).topics
     return [topic for topic in known if topic in named or topic.startswith(changelogs)]

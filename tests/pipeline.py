@@ -55,6 +55,7 @@ class Pipeline:
             "QB_SUBTOTALS_TOPIC": f"{name}.subtotals",
             "QB_REJECTED_TOPIC": f"{name}.rejected",
             "QB_INVOICES_TOPIC": f"{name}.invoices",
+            "QB_NOTIFICATIONS_TOPIC": f"{name}.notifications",
             "QB_CONSUMER_GROUP": name,
             "QB_INPUT_PARTITIONS": str(INPUT_PARTITIONS),
             "QB_STATE_DIR": str(directory / "state"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("generator", "processor", "invoicer", "budgets", "exporter")
+PARTS = ("generator", "processor", "invoicer", "budgets", "notifier", "exporter")
 SHARED = {"billing", "broker"}
 OURS = {*SHARED, "qb", "tests", "benchmarks", *PARTS}
 MAY_IMPORT = {

@@ -13,6 +13,8 @@ FOLDERS = (
     "generator",
     "processor",
     "invoicer",
+    "budgets",
+    "notifier",
     "exporter",
     "qb",
     "grafana/builder",

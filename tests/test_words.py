@@ -9,7 +9,20 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 WORDS = ROOT / "docs" / "words.md"
-CODE = ("billing", "broker", "generator", "processor", "invoicer", "exporter", "qb", "grafana", "benchmarks", "tests")
+CODE = (
+    "billing",
+    "broker",
+    "generator",
+    "processor",
+    "invoicer",
+    "budgets",
+    "notifier",
+    "exporter",
+    "qb",
+    "grafana",
+    "benchmarks",
+    "tests",
+)
 TEXTS = (*CODE, "prometheus", "docs", "compose", ".github", ".ci")
 ENDINGS = {".py", ".md", ".yml", ".yaml", ".json", ".js", ".html", ".css", ".toml", ".txt", ".sh"}
 # Where a retired word must stand.
@@ -90,7 +103,7 @@ def test_what_the_words_name_in_code_exists() -> None:
 def test_what_the_words_name_on_topics_exists() -> None:
     """Each topic is a default of the settings, and each record's first word is written by a codec."""
     code = "".join((ROOT / "billing" / f"{name}.py").read_text(encoding="utf-8") for name in
-                   ("settings", "subtotal", "ledger"))  # fmt: skip
+                   ("settings", "subtotal", "ledger", "notification_ledger"))  # fmt: skip
     assert quoted(3)
     assert not [word for word in quoted(3) if f'"{word}"' not in code and f'f"{word}|' not in code]
 

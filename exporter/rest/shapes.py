@@ -64,6 +64,29 @@ class Customers(TypedDict):
 
 
 @closed
+class BudgetUse(TypedDict):
+    """How much of a budget is used: amounts are exact, with a currency; numbers of events have none."""
+
+    budget: str
+    type: str | None
+    used: str
+    limit: str
+    currency: str | None
+    used_ratio: float
+    reached_percent: int | None
+
+
+@closed
+class CustomerBudgets(TypedDict):
+    """The budgets of one customer in a month."""
+
+    customer: str
+    month: MonthName | None
+    budgets: list[BudgetUse]
+    as_of: Time | None
+
+
+@closed
 class Event(TypedDict):
     """A record of the input that names the customer, and what became of it."""
 

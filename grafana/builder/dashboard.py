@@ -55,7 +55,7 @@ def dashboard(board: Board, settings: Settings) -> Json:
         "refresh": "10s",
         "links": [_links_to_all()],
         "templating": {"list": [*common_variables, *board.variables]},
-        "annotations": {"list": [_builtin_annotations(), *_month_annotations(panels)]},
+        "annotations": {"list": [_builtin_annotations(), *_month_annotations(panels), *_budget_annotations(panels)]},
         "panels": panels,
     }
 
@@ -160,6 +160,30 @@ def _month_annotations(panels: Sequence[Json]) -> list[Json]:
             }
         )
     return annotations
+
+
+def _budget_annotations(panels: Sequence[Json]) -> list[Json]:
+    """Mark where thresholds of budgets are crossed, on the panel that shows their use."""
+    shown_on = [panel["id"] for panel in panels if panel["type"] == "timeseries" and _shows_budgets(panel)]
+    if not shown_on:
+        return []
+    told = increase("billing_budgets_notifications_total", "budget", "kind", window=RATE_INTERVAL)
+    return [
+        {
+            "name": "Budget threshold",
+            "datasource": PROMETHEUS,
+            "enable": True,
+            "iconColor": "orange",
+            "filter": {"exclude": False, "ids": shown_on},
+            "titleFormat": "{{budget}}: {{kind}}",
+            "textFormat": "A threshold of the budget was crossed",
+            "target": {"refId": "Anno", "expr": f"{told} > 0", "interval": "60s"},
+        }
+    ]
+
+
+def _shows_budgets(panel: Json) -> bool:
+    return any("billing_budget_used_ratio" in target.get("expr", "") for target in panel["targets"])
 
 
 def _ids(panels: Sequence[Json], datasource: Json) -> list[int]:

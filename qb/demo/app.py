@@ -72,6 +72,10 @@ def _check(settings: Settings, arguments: argparse.Namespace, own_kafka: bool, m
         PortNeed(settings.processor_port, "the processor", "--processor-port"),
         PortNeed(settings.invoicer_port, "the invoicer", "--invoicer-port"),
     ]
+    if settings.budgets:
+        needs.append(PortNeed(settings.budgets_port, "qb budgets", "--budgets-port"))
+    if settings.webhook_url:
+        needs.append(PortNeed(settings.notifier_port, "qb notify", "--notifier-port"))
     if own_kafka:
         needs.append(PortNeed(arguments.kafka_port, "Kafka", "--kafka-port"))
     if arguments.prometheus:
@@ -93,7 +97,7 @@ def _run_in(
     with _kafka(folder, arguments.kafka_port, own_kafka, console) as broker:
         servers = broker.bootstrap_servers if broker else settings.bootstrap_servers
         reachable = settings.model_copy(update={"bootstrap_servers": servers})
-        ensure_topics(reachable, ("input", "subtotals", "rejected", "invoices"), ANSWER_SECONDS)
+        ensure_topics(reachable, ("input", "subtotals", "rejected", "invoices", "notifications"), ANSWER_SECONDS)
         speed = speed_of(settings)
         clock = resume(memory.reached_ms, speed, wall_ms()) if speed else None
         demo_run = DemoRun(folder, reachable, clock, broker, cluster)

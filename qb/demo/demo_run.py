@@ -24,7 +24,20 @@ from qb.demo.timeline import lease_ms, month_share, tell_time, wall_ms
 TICK_SECONDS = 0.25
 RECORD_SECONDS = 1.0
 # In the order of their start; they stop in the reverse order: first what makes events, last what shows them.
-PARTS = {"exporter": "export", "invoicer": "invoice", "processor": "process", "generator": "generate"}
+PARTS = {
+    "exporter": "export",
+    "notifier": "notify",
+    "budgets": "budgets",
+    "invoicer": "invoice",
+    "processor": "process",
+    "generator": "generate",
+}
+
+
+def parts_of(settings: Settings) -> dict[str, str]:
+    """Return the parts that have something to do, with their commands: no budgets, nobody who decides them."""
+    idle = {name for name, work in (("budgets", settings.budgets), ("notifier", settings.webhook_url)) if not work}
+    return {name: command for name, command in PARTS.items() if name not in idle}
 
 
 class DemoRun:
@@ -53,7 +66,7 @@ class DemoRun:
         self._guard = Guard()
         self._services: list[Service] = [Kafka(broker)] if broker else []
         environment = environment_of(self._settings)
-        for name, command in PARTS.items():
+        for name, command in parts_of(settings).items():
             log = folder.logs / f"{command}.log"
             self._services.append(Part(name, qb_command(command), environment, log, self._guard))
         self._links = Links(f"http://localhost:{settings.exporter_port}", folder.path)

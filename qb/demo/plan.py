@@ -21,9 +21,16 @@ LIVELY: dict[str, object] = {
     "exporter_host": "localhost",
     "processor_host": "127.0.0.1",
     "invoicer_host": "127.0.0.1",
+    "budgets_host": "127.0.0.1",
+    "notifier_host": "127.0.0.1",
     "customer_series_limit": 20,
     "check_interval_seconds": 0.5,
     "idle_after_seconds": 15,
+    # At the usual rate, a month has 9,000 events of some 40,000 euros, and each of ten customers a tenth.
+    "budgets": [
+        {"name": "everything", "amount": "30000", "thresholds": [50, 80, 100]},
+        {"name": "each-customer", "customer": "*", "count": 850, "thresholds": [80, 100]},
+    ],
 }
 # Where a month lasts half a minute, six hours pass in a quarter of a second: events out of order, late ones within the
 # days of grace, and a few that come when their month is closed and become adjustments.
@@ -35,7 +42,7 @@ def lively(settings: Settings) -> Settings:
     defaults = LIVELY | (SIMULATED if speed_of(_changed(settings, LIVELY)) else {})
     settings = _changed(settings, defaults)
     taken: set[int] = set()
-    for name in ("exporter_port", "processor_port", "invoicer_port"):
+    for name in ("exporter_port", "processor_port", "invoicer_port", "budgets_port", "notifier_port"):
         if getattr(settings, name) == 0:
             taken.add(port := free_port(avoid=taken))
             settings = settings.model_copy(update={name: port})
@@ -70,7 +77,7 @@ def write_settings(settings: Settings, file: Path) -> None:
     """Write the settings that are not the usual ones, for other commands to join in: ``qb audit --config FILE``."""
     usual = Settings().model_dump(mode="json")
     given = {name: value for name, value in settings.model_dump(mode="json").items() if value != usual[name]}
-    # Options of Kafka may be secret.
+    # Options of Kafka and webhooks may be secret.
     file.touch(mode=0o600)
     file.write_text(yaml.safe_dump(given), "utf-8")
 
@@ -86,6 +93,8 @@ def _changed(settings: Settings, defaults: Mapping[str, object]) -> Settings:
 
 
 def _written(value: object) -> str:
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        return json.dumps(value)
     if isinstance(value, list):
         return ",".join(map(str, value))
     return json.dumps(value) if isinstance(value, dict) else str(value)

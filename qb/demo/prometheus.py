@@ -9,7 +9,7 @@ from billing.settings import Settings
 PORT = 9090
 CONFIG = Path(__file__).resolve().parents[2] / "prometheus" / "prometheus.local.yml"
 # The ports that the file names.
-_SCRAPED = {"exporter_port": 8080, "processor_port": 9108, "invoicer_port": 9109}
+_SCRAPED = {"exporter_port": 8080, "processor_port": 9108, "invoicer_port": 9109, "budgets_port": 9110}
 
 
 def prometheus_command(settings: Settings, data: Path) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from billing.budget import Budget
 from billing.claim import Claim
 from billing.runtime.ledger_writer import LedgerLostError
-from budgets.session import Session
+from budgets.session import DecidingSession
 from tests.budgets.model import Event, PlainModel
 from tests.budgets.world import FaultyWriter, Killed, Log, Subtotals, open_in_memory
 
@@ -63,7 +63,7 @@ class History:
         self.subtotals, self.log = Subtotals(), Log()
         self._share = self.random.choice((0, 0.2, 0.6))
         self._claim = Claim("ledger")
-        self._session: Session | None = None
+        self._session: DecidingSession | None = None
         self.opened = 0
 
     def count(self) -> None:

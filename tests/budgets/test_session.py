@@ -7,7 +7,7 @@ import pytest
 from billing.budget import Budget
 from billing.claim import Claim, FencedError
 from billing.runtime.ledger_writer import LedgerLostError
-from budgets.session import Session
+from budgets.session import DecidingSession
 from tests.budgets.model import Event
 from tests.budgets.world import FaultyWriter, Log, Subtotals, open_in_memory
 
@@ -15,7 +15,7 @@ BUDGET = Budget(name="b", customer="*", amount="10", thresholds=(50, 100))
 MONTH = "2026-01"
 
 
-def session_of(subtotals: Subtotals, log: Log, *budgets: Budget, claim: Claim | None = None) -> Session:
+def session_of(subtotals: Subtotals, log: Log, *budgets: Budget, claim: Claim | None = None) -> DecidingSession:
     """Begin a session without a fault."""
     writer = FaultyWriter(log, Random(1), lambda: 0)
     return open_in_memory(subtotals, log, writer, budgets or [BUDGET], claim or Claim("ledger"))

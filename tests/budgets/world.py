@@ -14,7 +14,7 @@ from billing.runtime.ledger_writer import LedgerLostError
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey
 from budgets.ledger import Ledger
 from budgets.reading import read_subtotal
-from budgets.session import Session, open_session
+from budgets.session import DecidingSession, open_session
 from budgets.usage import Usage
 from tests.budgets.model import Event, Told
 
@@ -154,7 +154,7 @@ class FaultyWriter:
 
 def open_in_memory(
     subtotals: Subtotals, log: Log, writer: FaultyWriter, budgets: Sequence[Budget], claim: Claim
-) -> Session:
+) -> DecidingSession:
     """Open a session over topics in memory, in January 2026, and begin it."""
     session = open_session(
         Ledger(Reader(log), writer), Feed(subtotals), claim, budgets, "EUR", lambda: "2026-01", lambda: 1

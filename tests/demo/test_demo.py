@@ -20,7 +20,7 @@ from broker.guard import is_running
 from broker.ports import free_port
 from qb.cli import main
 
-# A month in four seconds; four ports of its own.
+# A month in four seconds; five ports of its own.
 MONTH_SECONDS = 4
 MOVING_WITHIN_SECONDS = 90
 
@@ -30,9 +30,9 @@ class RunningDemo:
 
     def __init__(self, folder: Path, *flags: str) -> None:
         self.folder = folder
-        self.port = free_port(4)
+        self.port = free_port(5)
         self.output = folder.parent / f"{folder.name}.out"
-        ports = ("--exporter-port", "--processor-port", "--invoicer-port", "--kafka-port")
+        ports = ("--exporter-port", "--processor-port", "--invoicer-port", "--kafka-port", "--budgets-port")
         chosen = [word for i, flag in enumerate(ports) for word in (flag, str(self.port + i))]
         command = [sys.executable, "-m", "qb", "demo", "--dir", str(folder), *chosen, *flags]
         environment = {name: value for name, value in os.environ.items() if name != "QB_BOOTSTRAP_SERVERS"}
@@ -174,6 +174,7 @@ class TestRefusals:
         """It is named with the flag that chooses another."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             port, others = str(server.getsockname()[1]), ["--processor-port", "0", "--invoicer-port", "0"]
+            others += ["--budgets-port", "0"]
             others += ["--kafka-port", str(free_port())]
             assert main(["demo", "--dir", str(tmp_path / "d"), "--exporter-port", port, *others]) == 1
         assert capsys.readouterr().err == (
@@ -199,7 +200,7 @@ class TestRefusals:
     ) -> None:
         """Its address is named, and the setting."""
         monkeypatch.setattr("qb.demo.app.ANSWER_SECONDS", 0.5)
-        ports = [word for flag in ("exporter", "processor", "invoicer") for word in (f"--{flag}-port", "0")]
+        ports = [word for flag in ("exporter", "processor", "invoicer", "budgets") for word in (f"--{flag}-port", "0")]
         server = f"127.0.0.1:{free_port()}"
         assert main(["demo", "--dir", str(tmp_path / "d"), "--bootstrap-servers", server, *ports]) == 1
         assert f"qb: no Kafka broker answers at {server}" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from pathlib import Path
 from billing.clock import SimulatedClock
 from billing.settings import Settings, load_settings
 from qb.cli import SET_BY_DEMO
+from qb.demo.demo_run import parts_of
 from qb.demo.plan import environment_of, lively, placed, uses_own_kafka, write_settings
 
 CLOCK = SimulatedClock(1_483_228_800_000, 1_800_000_000_000, 87_658.2)
@@ -31,8 +32,18 @@ def test_in_real_time_events_are_out_of_order_as_ever() -> None:
 
 def test_ports_left_open_become_real_ones() -> None:
     """They have to be known to all before anything listens."""
-    settings = lively(load_settings({"exporter_port": 0, "processor_port": 0, "invoicer_port": 0}, {}))
-    assert len({settings.exporter_port, settings.processor_port, settings.invoicer_port} - {0}) == 3
+    names = ("exporter_port", "processor_port", "invoicer_port", "budgets_port", "notifier_port")
+    settings = lively(load_settings(dict.fromkeys(names, 0), {}))
+    assert len({getattr(settings, name) for name in names} - {0}) == len(names)
+
+
+def test_only_parts_with_something_to_do_run() -> None:
+    """Without budgets nobody decides them, and without a receiver nobody sends."""
+    usual = {"exporter", "invoicer", "processor", "generator"}
+    assert parts_of(load_settings({}, {})).keys() == usual
+    assert parts_of(lively(load_settings({}, {}))).keys() == {*usual, "budgets"}
+    settings = load_settings({"webhook_url": "http://localhost:1/"}, {})
+    assert parts_of(settings).keys() == {*usual, "notifier"}
 
 
 def test_a_named_cluster_is_used() -> None:
@@ -47,6 +58,8 @@ def test_the_parts_read_the_same_settings() -> None:
         "kafka": {"sasl.username": "me, myself: I", "socket.timeout.ms": 7_000, "enable.x": True},
         "types": ["CALL", "MISC"],
         "keyed": False,
+        "budgets": [{"name": "a-b", "customer": "x, y: *", "amount": "9.90"}, {"name": "c", "count": 3}],
+        "webhook_secret": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
     }
     settings = placed(lively(load_settings(given, {})), Path("/data"), "here:1", CLOCK)
     environment = environment_of(settings, {"QB_RATE": "7", "QB_CONFIG": "/gone.yaml", "PATH": "/bin"})

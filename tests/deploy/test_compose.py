@@ -15,12 +15,19 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
-COMMANDS = {"exporter": "export", "generator": "generate", "invoicer": "invoice", "processor": "process"}
+COMMANDS = {
+    "budgets": "budgets",
+    "exporter": "export",
+    "generator": "generate",
+    "invoicer": "invoice",
+    "notifier": "notify",
+    "processor": "process",
+}
 # Writes below /opt/kafka when it starts.
 WRITABLE_ROOT = {"kafka"}
 
 
-def test_ours_are_the_four_parts() -> None:
+def test_ours_are_the_six_parts() -> None:
     """Each part that runs for ever is a service."""
     assert set(OURS) == COMMANDS.keys()
 

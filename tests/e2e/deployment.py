@@ -23,7 +23,7 @@ class Deployment:
 
     Args:
         pipeline: its processes and topics.
-        ports: of exporter, processor and invoicer, by scrape job.
+        ports: of the parts that are scraped, by scrape job.
         expected: the totals of its history.
     """
 
@@ -49,13 +49,18 @@ class Deployment:
 
 @contextmanager
 def deployed(bootstrap_servers: str, directory: Path, name: str) -> Iterator[Deployment]:
-    """Start processor, exporter and invoicer on a history of two months and more; wait until all of it is shown."""
-    exporter, processor, invoicer = range(first := free_port(3), first + 3)
+    """Start all parts on a history of two months and more; wait until all of it is shown."""
+    exporter, processor, invoicer, budgets, notifier = range(first := free_port(5), first + 5)
     expected_file = directory / "expected.json"
     options = {
         "exporter_port": exporter,
         "processor_port": processor,
         "invoicer_port": invoicer,
+        "budgets_port": budgets,
+        "budgets": "[{name: all, amount: '100000000'}, {name: each, customer: '*', count: 1000000}]",
+        "notifier_port": notifier,
+        "webhook_url": "http://127.0.0.1:9/nobody",
+        "webhook_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "customers": CUSTOMERS,
         "customer_series_limit": 5,
         "check_interval_seconds": 1,
@@ -71,10 +76,16 @@ def deployed(bootstrap_servers: str, directory: Path, name: str) -> Iterator[Dep
             expected_file=expected_file,
         )
         assert history.wait(60) == 0, pipeline.log_of("generate", "history")
-        for command in ("process", "export", "invoice"):
+        for command in ("process", "export", "invoice", "budgets", "notify"):
             pipeline.start(command)
         expected = read_expected(expected_file)
-        ports = {"exporter": exporter, "processor": processor, "invoicer": invoicer}
+        ports = {
+            "exporter": exporter,
+            "processor": processor,
+            "invoicer": invoicer,
+            "budgets": budgets,
+            "notifier": notifier,
+        }
         deployment = Deployment(pipeline, ports, expected)
         wait_until(lambda: shown_events(deployment) == expected.accepted, what="the history is shown")
         yield deployment

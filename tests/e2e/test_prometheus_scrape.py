@@ -33,7 +33,7 @@ pytestmark = [
 LIVE_EVENTS_PER_SECOND = 40
 # Enough for a rate over several scrapes, and for alerts that have no patience.
 SCRAPED_SECONDS = 20
-JOBS = ("exporter", "processor", "invoicer")
+JOBS = ("exporter", "processor", "invoicer", "budgets", "notifier")
 # What Prometheus itself adds to a scrape, and counters that have no series before something happens.
 NOT_YET = {"prometheus_rule_evaluation_failures_total"}
 PROMETHEUS_TARGETS = targets("prometheus")
@@ -112,7 +112,7 @@ def labels_shown(placed: PlacedTarget) -> set[str]:
         name
         for transformation in placed.panel.get("transformations", [])
         for name in transformation["options"].get("renameByName", {})
-        if not name.startswith("Value #")
+        if not name.startswith("Value")
     }
     return legend | shown
 

@@ -25,9 +25,10 @@ POSTS: dict[str, Any] = {
     "/metric-payload-options": {"name": "month"},
     "/variable": {"payload": {"target": "months"}},
 }
+BUDGETS = [{"name": "each", "customer": "*", "amount": "100"}, {"name": "calls", "customer": "*", "count": 5}]
 GETS = [
     "/", "/customers", "/customers?format=json&type=CALL", "/customers/Charlie", "/types", "/types/MISC", "/months",
-    "/customers/Charlie/events",
+    "/customers/Charlie/events", "/customers/Charlie/budgets",
     "/invoices", "/invoices?customer=Bob", "/invoices/Bob/2017-01", "/invoices/Charlie/2017-02", "/api/v1/overview",
     "/api/v1/overview?month=2017-01", "/api/v1/subtotals", "/api/v1/subtotals?customer=*", "/api/v1/hours",
     "/api/v1/months", "/api/v1/customers", "/api/v1/annotations", "/healthz", "/readyz", "/openapi.json",
@@ -36,7 +37,7 @@ GETS = [
 
 @pytest.fixture(scope="module", name="served")
 def served_fixture() -> Any:
-    with two_months(input_pages=MadeUpPages([])).served() as client:
+    with two_months(input_pages=MadeUpPages([]), budgets=BUDGETS).served() as client:
         yield client, client.ok("/openapi.json")
 
 
@@ -94,7 +95,7 @@ def test_every_json_route_is_tried() -> None:
     tried = {("GET", path.partition("?")[0]) for path in GETS} | {("POST", path) for path in POSTS}
     tried |= {
         ("GET", "/customers/{customer}"), ("GET", "/customers/{customer}/events"),
-        ("GET", "/types/{type}"), ("GET", "/invoices/{customer}/{month}"),
+        ("GET", "/customers/{customer}/budgets"), ("GET", "/types/{type}"), ("GET", "/invoices/{customer}/{month}"),
     }  # fmt: skip
     routes = {(route.method, route.path) for route in ROUTES if route.media_type == JSON}
     assert routes <= tried

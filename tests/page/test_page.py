@@ -183,6 +183,24 @@ def test_a_customers_month(tab: Tab) -> None:
         assert tab.js("location.search") == "?customer=Bob&month=2017-01"
 
 
+def test_a_customers_budgets(tab: Tab) -> None:
+    """Each with its limit, its use and the threshold it has reached; without budgets nothing of that is there."""
+    budgets = [
+        {"name": "data", "customer": "*", "type": "DATA", "amount": "100", "thresholds": [50, 80]},
+        {"name": "events", "customer": "Bob", "count": 30},
+    ]
+    with two_months(budgets=budgets).served() as client:
+        open_page(tab, client, "?customer=Bob")
+        tab.until("!document.querySelector('#customer-parts').hidden")
+        assert tab.texts("#customer-budgets tbody th") == ["data", "events"]
+        assert tab.texts("#customer-budgets tbody tr:first-child td") == ["DATA", "€100.00", "€60.00", "60 %", "50 %"]
+        assert tab.texts("#customer-budgets tbody tr:last-child td")[-1] == "\N{EN DASH}"
+    with two_months().served() as client:
+        open_page(tab, client, "?customer=Bob")
+        tab.until("!document.querySelector('#customer-parts').hidden")
+        assert tab.js("document.querySelector('#customer-budgets').parentElement.hidden")
+
+
 def test_a_customers_month_moves_too(tab: Tab) -> None:
     """And what has the focus keeps it."""
     world = two_months()

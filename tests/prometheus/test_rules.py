@@ -94,7 +94,7 @@ def test_sections_that_error_messages_name_exist() -> None:
     """A part that stops and names a section of the runbook names one that is there."""
     named = {
         anchor
-        for part in ("billing", "processor", "invoicer", "budgets", "exporter", "qb")
+        for part in ("billing", "processor", "invoicer", "budgets", "notifier", "exporter", "qb")
         for path in (ROOT / part).rglob("*.py")
         for anchor in re.findall(r"docs/runbook\.md#([a-z-]+)", path.read_text("utf-8"))
     }

@@ -9,7 +9,7 @@ from billing.settings import Settings
 from qb.cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent.parent
-OURS = ("billing", "broker", "generator", "processor", "invoicer", "exporter", "qb")
+OURS = ("billing", "broker", "generator", "processor", "invoicer", "budgets", "notifier", "exporter", "qb")
 HOLDERS = {"settings", "_settings"}
 SETTINGS_MODULE = "billing.settings"
 

@@ -8,6 +8,12 @@ export async function customerRows(customer, signal) {
   return rows.filter((row) => row.customer === customer);
 }
 
+/** Answer with how much of each of a customer's own budgets is used in a month. */
+export async function customerBudgets(customer, month, signal) {
+  const query = new URLSearchParams({ ...(month && { month }) });
+  return (await get(`customers/${encodeURIComponent(customer)}/budgets?${query}`, signal)).budgets;
+}
+
 /** Answer with a customer's issued invoices, oldest first. */
 export async function customerInvoices(customer, signal) {
   return (await get(`invoices?${new URLSearchParams({ customer, limit: 1_000 })}`, signal)).invoices;

@@ -1,6 +1,6 @@
 // One customer: a month by type, all months, the invoices issued, and the draft of an open month's.
 
-import { customerInvoices, customerRows, draftInvoice } from "./api.js";
+import { customerBudgets, customerInvoices, customerRows, draftInvoice } from "./api.js";
 import { byId, element, empty, setAttribute, setText, table } from "./dom.js";
 import { count, counted, monthName, time } from "./format.js";
 import { formatMicros, parseMicros, readableExact, toCoordinate } from "./money.js";
@@ -50,14 +50,15 @@ export class CustomerView {
     this.#request?.abort();
     const { signal } = this.#request = new AbortController();
     try {
-      const [rows, issued] = await Promise.all([customerRows(customer, signal), customerInvoices(customer, signal)]);
+      const [rows, issued, budgets] = await Promise.all([
+        customerRows(customer, signal), customerInvoices(customer, signal), customerBudgets(customer, month, signal)]);
       const months = byMonth(rows);
       const shown = months.find((one) => one.month === month);
       const invoice = issued.find((one) => one.month === month)
         ?? (doc.status === "open" && (shown || issued.length) ? await draftInvoice(customer, month, signal) : null);
       if (signal.aborted) return;
       this.#version = version;
-      this.#fill({ customer, month, months, shown, issued, invoice, doc, place });
+      this.#fill({ customer, month, months, shown, issued, invoice, budgets, doc, place });
     } catch (error) {
       if (!signal.aborted) this.#fail(error);
     }
@@ -73,7 +74,7 @@ export class CustomerView {
           element("p", { class: "hero-change", id: "customer-note" }, "Looking up…"))),
       element("div", { class: "columns", id: "customer-parts", hidden: true },
         part("customer-types", "By type", element("p", { class: "note" }, element("a", { id: "customer-events", hidden: true }, "The events behind it, as JSON"))),
-        part("customer-months", "Months"),
+        part("customer-months", "Months"), part("customer-budgets", "Budgets"),
         part("customer-invoice", "Invoice"), part("customer-issued", "Invoices issued")));
   }
 
@@ -98,6 +99,7 @@ export class CustomerView {
     fillEvents(found);
     fillTypes(found);
     fillMonths(found);
+    fillBudgets(found);
     fillInvoice(found);
     fillIssued(found);
   }
@@ -158,6 +160,22 @@ function fillMonths({ customer, months, month, doc }) {
   ];
   columns.rowAttributes = (one) => ({ "aria-current": one.month === month && "true" });
   table(byId("customer-months"), "Months with events, newest first", columns, months, (one) => one.month);
+}
+
+function fillBudgets({ budgets, month }) {
+  const root = byId("customer-budgets");
+  root.parentElement.hidden = !budgets.length;
+  setText(byId("customer-budgets-note"), monthName(month));
+  if (!budgets.length) return;
+  const written = (one, number) => (one.currency ? amount(number, one.currency) : count(Number(number)));
+  table(root, `Budgets in ${monthName(month)}`, [
+    { title: "Budget", of: (one) => one.budget },
+    { title: "Counts", class: "minor", of: (one) => one.type ?? "all types" },
+    { title: "Limit", number: true, of: (one) => written(one, one.limit) },
+    { title: "Used", number: true, of: (one) => written(one, one.used) },
+    { title: "Share", number: true, class: "with-bar", of: (one) => element("span", { class: "barred" }, bar(one.used_ratio), shareText(one.used_ratio)) },
+    { title: "Reached", number: true, of: (one) => (one.reached_percent === null ? "–" : `${one.reached_percent} %`) },
+  ], budgets, (one) => one.budget);
 }
 
 function fillInvoice({ invoice, month, doc }) {

@@ -40,6 +40,7 @@ def board(settings: Settings) -> Board:
             Section("Event types", _types(currency)),
             Section("As it arrives", [sized(panel, 12, 8) for panel in _over_time(currency)]),
             Section("Invoices", in_line(_invoices(currency), 4)),
+            Section("Budgets", _budgets(currency)),
             Section(
                 "Can these numbers be relied on?", in_line([*freshness(), rejected_share_stat(), late_share_stat()], 4)
             ),
@@ -224,6 +225,68 @@ def _invoices(currency: Currency) -> list[Json]:
             steps=((None, "green"), (1, "orange"), (2, "red")),
         ),
     ]
+
+
+def _budgets(currency: Currency) -> list[Json]:
+    used = timeseries(
+        "Budgets",
+        "Share of each budget's limit that is used in the current month, by the customer who uses most of it. The "
+        "alert fires from 100 % on. Marks say when a threshold was reached, or left again.",
+        [prometheus_target(fold(select("billing_budget_used_ratio"), "budget"), "{{budget}}")],
+        unit="percentunit",
+        decimals=1,
+        steps=((None, "green"), (0.8, "orange"), (1, "red")),
+        limits=True,
+        no_value="no budgets",
+        legend_values=["lastNotNull"],
+    )
+    limits = bar_gauge(
+        "Limits",
+        "The month's limit of each budget that is an amount.",
+        [
+            prometheus_target(
+                fold(select(f"billing_budget_{currency.metric_suffix}"), "budget"), "{{budget}}", instant=True
+            )
+        ],
+        unit=currency.exact_unit,
+        decimals=currency.digits,
+        no_value="no budgets",
+    )
+    over = table(
+        "Customers over a threshold",
+        "How many customers are over each threshold of a budget in the current month; all together count as one.",
+        [
+            prometheus_target(
+                fold(select("billing_budget_customers_over"), "budget", "threshold"), instant=True, table=True
+            )
+        ],
+        sort_by="Customers",
+        unit="locale",
+        decimals=0,
+        transformations=[
+            {
+                "id": "organize",
+                "options": {
+                    "excludeByName": {"Time": True},
+                    "indexByName": {"budget": 0, "threshold": 1, "Value": 2},
+                    "renameByName": {"budget": "Budget", "threshold": "Threshold, %", "Value": "Customers"},
+                },
+            }
+        ],
+        no_value="no budgets",
+    )
+    unsent = stat(
+        "Notifications not sent",
+        "Notifications that wait for their receiver, and those that were given up. Given up ones need somebody's hand.",
+        prometheus_target(
+            f"{fold(select('billing_notifier_waiting'))} + {fold(select('billing_notifier_given_up'))}", instant=True
+        ),
+        unit="locale",
+        decimals=0,
+        steps=((None, "green"), (1, "orange")),
+        no_value="nobody sends",
+    )
+    return [sized(used, 12, 8), sized(over, 6, 8), sized(limits, 3, 8), sized(unsent, 3, 8)]
 
 
 def _by_event_time(currency: Currency) -> list[Json]:
