@@ -17,12 +17,9 @@ from billing.subtotal import Progress, RecordError, TypeSums
 from invoicer.customers import Customers
 from invoicer.issued import IssuedInvoices, KeyValue, LedgerDamagedError, add_up, closing_record, records_of
 from invoicer.packed_map import PackedMap
+from invoicer.taken_back import TotalsLostError, can_be_taken_back, missing_events
 
 _KNOWN_SUMS = b'{"v":%d,' % subtotal.VERSION
-
-
-class TotalsLostError(OperatorError):
-    """The totals hold less than was billed, which no event can bring about: the message says of whom."""
 
 
 class Accounts:
@@ -40,6 +37,8 @@ class Accounts:
         # Usage month -> customer number -> value of the `billed` record.
         self._billed: dict[str, PackedMap] = {}
         self._carried = PackedMap()
+        # Input partitions of whose newest commit the progress record, which comes last, has not been read.
+        self._amid_commit: set[int] = set()
         # Usage month -> a byte per customer number, 1 where something may not be billed yet.
         self._maybe_open: dict[str, bytearray] = {}
 
@@ -58,8 +57,10 @@ class Accounts:
                 number = self.customers.number_of(customer)
                 self._totals.setdefault(month, {}).setdefault(partition, PackedMap()).put(number, _checked(value))
                 self._mark(month, number, 1)
+                self._amid_commit.add(partition)
             case subtotal.ProgressKey(partition):
                 self.progress[partition] = subtotal.decode_progress(value)
+                self._amid_commit.discard(partition)
 
     def read_ledger(self, key: bytes | None, value: bytes | None) -> None:
         """Take a record of `billing.invoices` in. Of the invoices, only the numbers are looked at.
@@ -202,23 +203,58 @@ class Accounts:
         """Return what a customer has not been billed yet, by usage month, up to a month and including it.
 
         Raises:
-            TotalsLostError: more events were billed than there are. Going on would credit them to the customer.
+            TotalsLostError: more events were billed than there are, and voids do not explain it. Going on would credit
+                them to the customer.
         """
         months = [month for month in self._maybe_open if month <= up_to and self._is_marked(month, number)]
-        found: dict[str, TypeSums] = {}
-        for month in sorted(months):
-            difference = not_billed(self.total(month, number), self.billed(month, number))
-            if any(count < 0 for _, count in difference.values()):
-                raise TotalsLostError(
-                    f"customer {self.customers.name_of(number)!r} was billed more events of {month} than the subtotals"
-                    " hold: they were lost, are being counted anew, or belong to another ledger; stopped rather than"
-                    " credit them, see docs/runbook.md#totals-lost"
-                )
-            if difference:
-                found[month] = difference
-            else:
-                self._mark(month, number, 0)
-        return found
+        found = {month: self._difference(month, number) for month in sorted(months)}
+        for month, difference in found.items():
+            missing = missing_events(difference)
+            if missing and not self._amid_commit and not self._can_be_taken_back(missing):
+                raise self._lost(month, number, missing)
+        return {month: difference for month, difference in found.items() if difference}
+
+    def check_totals(self) -> bool:
+        """Refuse totals that lack more events than were taken back; say whether that can be told.
+
+        It cannot be told while events are missing and the newest commit of an input partition has been read in part.
+
+        Raises:
+            TotalsLostError: they do. Going on would credit customers for nothing.
+        """
+        begun = self.half_closed.month if self.half_closed else ""
+        months = [month for month in self._maybe_open if month <= max(self.last_closed, begun)]
+        lacking = [
+            (missing, month, number)
+            for month in months
+            for number in self._marked(month)
+            if (missing := missing_events(self._difference(month, number)))
+        ]
+        if lacking and self._amid_commit:
+            return False
+        missing = sum(one for one, _, _ in lacking)
+        if missing and not self._can_be_taken_back(missing):
+            _, month, number = max(lacking)
+            raise self._lost(month, number, missing)
+        return True
+
+    def _difference(self, month: str, number: int) -> TypeSums:
+        """Return what a customer has not been billed of a usage month, and note if that is nothing."""
+        difference = not_billed(self.total(month, number), self.billed(month, number))
+        if not difference:
+            self._mark(month, number, 0)
+        return difference
+
+    def _can_be_taken_back(self, missing: int) -> bool:
+        close = self.closes.get(self.last_closed)
+        return can_be_taken_back(missing, self.progress, close.offsets if close else {})
+
+    def _lost(self, month: str, number: int, missing: int) -> TotalsLostError:
+        return TotalsLostError(
+            f"customer {self.customers.name_of(number)!r} was billed more events of {month} than the subtotals hold,"
+            f" and voids do not explain the {missing} that are missing: they were lost, are being counted anew, or"
+            " belong to another ledger; stopped rather than credit them, see docs/runbook.md#totals-lost"
+        )
 
     def maybe_open(self, up_to: str) -> list[int]:
         """Return the customers that may have something to bill up to a month, by name; all that do are among them."""

@@ -66,6 +66,8 @@ class Months:
                     return
                 if next_month(self.closer.accounts) != month:
                     continue
+            if not self.closer.accounts.check_totals():
+                return
             if self._close(month, stop) is Outcome.INTERRUPTED:
                 return
 
@@ -81,7 +83,10 @@ class Months:
             month = next_month(self.closer.accounts)
             if month is None or month > last:
                 return True
-            self._close(month, stop)
+            if self.closer.accounts.check_totals():
+                self._close(month, stop)
+            elif not self.catch_up(stop):
+                return False
         return False
 
     def decision(self, month: str) -> Decision:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from billing.invoice import InvoiceKind, invoice_number
 from billing.money import micros_per_minor
 from billing.runtime.signals import Stop
-from invoicer.accounts import TotalsLostError
+from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key, encode_progress, encode_sums
 from invoicer.closer import Closer, Outcome
 from invoicer.months import next_month
+from invoicer.taken_back import TotalsLostError
 from tests.invoicer.world import KilledError, Killer, MemoryWriter, World
 
 MONTHS = ("2026-08", "2026-09", "2026-10", "2026-11")
@@ -23,6 +24,10 @@ events = st.tuples(
     st.sampled_from(["Alice", "Bob", "Charlie", "Zoë", "a|b"]),
     st.sampled_from(["CALL", "DATA"]),
     st.integers(-(10**9), 10**9) | st.sampled_from([-5_000, -1, 0, 1, 4_999, 5_000]),
+)
+voids = st.tuples(st.just("void"), st.integers(0, 60))
+replaces = st.tuples(
+    st.just("replace"), st.integers(0, 60), st.sampled_from(["CALL", "DATA"]), st.integers(-(10**9), 10**9)
 )
 closes = st.tuples(st.just("close"), st.none() | st.integers(0, 12))
 restarts = st.tuples(st.just("restart"))
@@ -71,15 +76,19 @@ def close_with_deaths(world: World, steps: int | None) -> None:
 
 @settings(max_examples=300)
 @given(
-    st.lists(st.one_of(events, events, events, closes, restarts), max_size=60),
+    st.lists(st.one_of(events, events, events, closes, restarts, voids, replaces), max_size=60),
     st.sampled_from(["JPY", "EUR", "KWD", "CLF"]),
 )
 def test_each_amount_is_billed_once(history: list[tuple[object, ...]], currency: str) -> None:
-    """Whatever comes when, and wherever the invoicer dies: issued plus open is what was accepted, in any currency."""
+    """Whatever comes or is taken back when, and wherever the invoicer dies: issued plus open is what is accepted."""
     world = World(currency=currency)
     for what, *details in history:
         if what == "event":
             world.event(*details)  # type: ignore[arg-type]
+        elif what == "void":
+            world.void(*details)  # type: ignore[arg-type]
+        elif what == "replace":
+            world.replace(*details)  # type: ignore[arg-type]
         elif what == "close":
             close_with_deaths(world, *details)  # type: ignore[arg-type]
         else:
@@ -171,6 +180,85 @@ def test_stopping_ends_after_a_chunk() -> None:
     assert len(world.invoices) == 2
     assert world.close("2026-10") is Outcome.CLOSED
     check(world)
+
+
+def test_what_is_taken_back_after_the_close_is_credited() -> None:
+    """An adjustment with a negative amount and count; a customer with nothing else gets a credit note."""
+    world = World()
+    world.event(0, "2026-09", "Alice", "CALL", 1_000_000)
+    world.event(0, "2026-09", "Bob", "CALL", 2_000_000)
+    world.event(1, "2026-10", "Bob", "DATA", 500_000)
+    world.close("2026-09")
+    world.void(0)
+    world.replace(0, "DATA", 1_500_000)
+    world.close("2026-10")
+    alice, bob = world.invoices[2:]
+    assert [(line.month, line.type, line.count, line.amount_minor) for line in alice.all_lines] == [
+        ("2026-09", "CALL", -1, -100)
+    ]
+    assert alice.document is InvoiceKind.CREDIT_NOTE
+    assert [(line.month, line.type, line.count, line.amount_minor) for line in bob.all_lines] == [
+        ("2026-09", "CALL", -1, -200),
+        ("2026-09", "DATA", 1, 150),
+        ("2026-10", "DATA", 1, 50),
+    ]
+    assert bob.total_minor == 0
+    assert world.open_sums() == (0, 0)
+    check(world)
+
+
+def test_a_month_of_which_nothing_is_left_closes_without_invoices() -> None:
+    """Nobody is billed a line of nothing."""
+    world = World()
+    world.event(0, "2026-09", "Alice", "CALL", 1_000_000)
+    world.event(0, "2026-10", "Bob", "CALL", 1_000_000)
+    world.void(0)
+    assert next_month(world.accounts) == "2026-09"
+    world.close("2026-09")
+    world.close("2026-10")
+    assert [invoice.customer for invoice in world.invoices] == ["Bob"]
+    check(world)
+
+
+def test_more_missing_events_than_were_taken_back_are_lost() -> None:
+    """One void explains one missing event; of two customers, neither lacks more than that."""
+    world = World()
+    for customer in ("Alice", "Bob", "Charlie"):
+        world.event(0, "2026-09", customer, "CALL", 1_000_000)
+    world.close("2026-09")
+    world.void(0)
+    world._subtotals[encode_key(CustomerMonthKey(0, "2026-09", "Bob"))] = encode_sums({})
+    world.restart()
+    with pytest.raises(TotalsLostError, match="voids do not explain the 2 that are missing"):
+        world.accounts.check_totals()
+
+
+def test_totals_that_are_counted_anew_explain_nothing() -> None:
+    """An input partition that has not come as far as when the month was closed lacks what it has not counted yet."""
+    world = World()
+    for customer in ("Alice", "Bob"):
+        world.event(0, "2026-09", customer, "CALL", 1_000_000)
+    world.close("2026-09")
+    again = World()
+    again.ledger = world.ledger
+    again.event(0, "2026-09", "Alice", "CALL", 1_000_000)
+    progress = Progress(next_offset=1, accepted=1, voids=7)
+    again._subtotals[encode_key(ProgressKey(0))] = encode_progress(progress)
+    again.restart()
+    with pytest.raises(TotalsLostError, match="'Bob' was billed more events of 2026-09"):
+        again.accounts.check_totals()
+
+
+def test_amid_a_commit_it_cannot_be_told() -> None:
+    """The progress record, which counts the void, comes after what it took back."""
+    world = World()
+    world.event(0, "2026-09", "Alice", "CALL", 1_000_000)
+    world.close("2026-09")
+    key = encode_key(CustomerMonthKey(0, "2026-09", "Alice"))
+    world.accounts.read_subtotal(key, encode_sums({}))
+    assert not world.accounts.check_totals()
+    world._publish_progress(0, voids=1)
+    assert world.accounts.check_totals()
 
 
 def test_lost_totals_are_not_credited() -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from billing import ledger
 from billing.clock import FixedClock
@@ -69,6 +70,16 @@ class Killer:
             self.steps_left -= 1
 
 
+class Sale(NamedTuple):
+    """An event that is counted and may be taken back."""
+
+    partition: int
+    month: str
+    customer: str
+    type_: str
+    micros: int
+
+
 class World:
     """Events, their subtotals and the ledger; the invoicer's memory can be lost at any time."""
 
@@ -78,6 +89,7 @@ class World:
         self.clock = FixedClock(0)
         self.accepted_micros = 0
         self.accepted_count = 0
+        self.left: list[Sale] = []
         self._chunk_invoices = chunk_invoices
         self._subtotals: dict[bytes, bytes] = {}
         self._sums: dict[CustomerMonthKey, dict[str, tuple[int, int]]] = defaultdict(dict)
@@ -86,15 +98,45 @@ class World:
 
     def event(self, partition: int, month: str, customer: str, type_: str, micros: int) -> None:
         """Count one event, as the processor does."""
-        key = CustomerMonthKey(partition, month, customer)
-        total, count = self._sums[key].get(type_, (0, 0))
-        self._sums[key][type_] = (total + micros, count + 1)
-        self.accepted_micros += micros
-        self.accepted_count += 1
-        before = self._progress.get(partition, Progress())
-        progress = Progress(next_offset=before.next_offset + 1, accepted=before.accepted + 1)
-        self._progress[partition] = progress
+        self._add(Sale(partition, month, customer, type_, micros), 1)
+        self._publish_progress(partition)
+
+    def void(self, which: int) -> None:
+        """Take one of the events back that are left, if there is any."""
+        if self.left:
+            sale = self.left.pop(which % len(self.left))
+            self._add(sale, -1)
+            self._publish_progress(sale.partition, voids=1)
+
+    def replace(self, which: int, type_: str, micros: int) -> None:
+        """Put another event of the customer and month in the place of one that is left, if there is any."""
+        if self.left:
+            sale = self.left.pop(which % len(self.left))
+            self._add(sale, -1)
+            self._add(sale._replace(type_=type_, micros=micros), 1)
+            self._publish_progress(sale.partition, replaces=1)
+
+    def _add(self, sale: "Sale", sign: int) -> None:
+        key = CustomerMonthKey(sale.partition, sale.month, sale.customer)
+        total, count = self._sums[key].get(sale.type_, (0, 0))
+        self._sums[key][sale.type_] = (total + sign * sale.micros, count + sign)
+        if self._sums[key][sale.type_] == (0, 0):
+            del self._sums[key][sale.type_]
+        self.accepted_micros += sign * sale.micros
+        self.accepted_count += sign
+        if sign > 0:
+            self.left.append(sale)
         self._publish(encode_key(key), encode_sums(self._sums[key]))
+
+    def _publish_progress(self, partition: int, voids: int = 0, replaces: int = 0) -> None:
+        before = self._progress.get(partition, Progress())
+        progress = Progress(
+            next_offset=before.next_offset + 1,
+            accepted=before.accepted + 1,
+            voids=before.voids + voids,
+            replaces=before.replaces + replaces,
+        )
+        self._progress[partition] = progress
         self._publish(encode_key(ProgressKey(partition)), encode_progress(progress))
 
     def restart(self) -> None:
@@ -109,6 +151,7 @@ class World:
 
     def close(self, month: str, killer: Killer | None = None) -> Outcome:
         """Close a month; the killer may raise :class:`KilledError` on the way."""
+        assert self.accounts.check_totals()
         killer = killer or Killer()
         self.clock.time_ms += 1
         writer = MemoryWriter(self.ledger, killer)
@@ -140,5 +183,7 @@ class World:
         return sum(micros for micros, _ in pairs), sum(count for _, count in pairs)
 
     def _publish(self, key: bytes, value: bytes) -> None:
+        # At the end: compaction leaves the newest record of a key, where it was written.
+        self._subtotals.pop(key, None)
         self._subtotals[key] = value
         self.accounts.read_subtotal(key, value)
