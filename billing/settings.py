@@ -276,6 +276,7 @@ class Settings(BaseModel):
         35,
         "days of event time, behind the highest, in which an id counts once; 0: ids are ignored",
         "process",
+        "generate",
         "audit",
         ge=0,
         le=3_650,
@@ -409,6 +410,18 @@ class Settings(BaseModel):
     out_of_order_seconds: float = setting(60, "how far behind the clock an on-time event may lie", "generate", ge=0)
     late_share: float = setting(0.001, "share of events up to `late_seconds` behind the clock", "generate", ge=0, le=1)
     late_seconds: float = setting(432_000, "how far behind the clock a late event may lie", "generate", ge=0)
+    repeat_share: float = setting(
+        0, "share of records that repeat an earlier one, with its id and content; needs `keyed`", "generate", ge=0, le=1
+    )
+    conflict_share: float = setting(
+        0, "share of records that use an earlier event's id for another amount; needs `keyed`", "generate", ge=0, le=1
+    )
+    void_share: float = setting(
+        0, "share of records that take an earlier event back; needs `keyed`", "generate", ge=0, le=1
+    )
+    replace_share: float = setting(
+        0, "share of records that take the place of an earlier event; needs `keyed`", "generate", ge=0, le=1
+    )
     month_seconds: float = setting(
         0,
         "wall seconds per simulated month, from 2017-01 on; 0: real time; `simulation_speed` takes precedence",
@@ -610,6 +623,16 @@ class Settings(BaseModel):
                 raise ValueError(
                     f"budgets: {budget.name} is of type {budget.type!r}, not one of the types {', '.join(self.types)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_references(self) -> "Settings":
+        names = ("repeat_share", "conflict_share", "void_share", "replace_share")
+        if any(getattr(self, name) for name in names) and not (self.keyed and self.dedup_window_days):
+            raise ValueError(
+                f"{', '.join(names)} make records that refer to earlier ones by their ids: set `keyed`, so that they "
+                "are read in their order, and `dedup_window_days`, so that ids are known; or leave them at 0"
+            )
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from billing.settings import Settings
 from generator.clock import event_clock, simulate_months
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals
+from generator.mix import MS_PER_DAY
 from generator.pace import Pace, events_a_second
 from generator.sender import EventSender
 
@@ -63,6 +64,11 @@ def event_mix(settings: Settings) -> EventMix:
         late_ms=int(settings.late_seconds * 1_000),
         max_future_ms=settings.event_rules.max_future_ms,
         max_event_bytes=settings.max_event_bytes,
+        repeat_share=settings.repeat_share,
+        conflict_share=settings.conflict_share,
+        void_share=settings.void_share,
+        replace_share=settings.replace_share,
+        dedup_window_ms=settings.dedup_window_days * MS_PER_DAY,
     )
 
 

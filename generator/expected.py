@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from billing.event import BillableEvent
+from billing.event import BillableEvent, Reason
 from billing.period import MonthCalendar
 from generator.events import GeneratedEvent
 
-VERSION = 2
+VERSION = 3
+
+Key = TypeVar("Key")
 
 
 @dataclass
@@ -20,12 +22,15 @@ class ExpectedTotals:
 
     Args:
         calendar: the billing periods.
-        customers: (month, customer, type) -> [total in micros, number of events].
+        customers: (month, customer, type) -> [total in micros, number of events], of what has any events left.
         hours: (hour's start in milliseconds, type) -> the same.
-        accepted: how many events are to be billed.
-        accepted_micros: the sum of their amounts.
+        accepted: how many records are to be accepted: events, voids and replacements.
+        accepted_micros: the sum of the amounts of all events that are not taken back.
+        voids: how many of the accepted take an event back.
+        replaces: how many of them are events that take the place of another.
+        duplicates: how many records repeat another.
         rejected: how many records are to be rejected, by reason.
-        newest_ms: the newest event time to be billed, in milliseconds; -1 before the first.
+        newest_ms: the newest event time to be accepted, in milliseconds; -1 before the first.
     """
 
     calendar: MonthCalendar
@@ -33,32 +38,48 @@ class ExpectedTotals:
     hours: dict[tuple[int, str], list[int]] = field(default_factory=dict)
     accepted: int = 0
     accepted_micros: int = 0
+    voids: int = 0
+    replaces: int = 0
+    duplicates: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     newest_ms: int = -1
 
     @property
     def records(self) -> int:
-        """All records: to be billed and to be rejected."""
-        return self.accepted + self.rejected.total()
+        """All records: to be accepted, to be rejected, and duplicates."""
+        return self.accepted + self.rejected.total() + self.duplicates
+
+    @property
+    def events(self) -> int:
+        """How many events are to be billed: those accepted and not taken back."""
+        return self.accepted - 2 * self.voids - self.replaces
 
     def add(self, generated: GeneratedEvent) -> None:
-        """Count one record."""
-        if generated.expected is None:
+        """Count one record. The order in which they are counted does not matter."""
+        if generated.reason is Reason.DUPLICATE:
+            self.duplicates += 1
+        elif generated.reason is not None:
             self.rejected[str(generated.reason)] += 1
         else:
-            self._add_event(generated.expected)
+            self._accept(generated.expected, generated.takes_back)
 
-    def _add_event(self, event: BillableEvent) -> None:
-        month = self.calendar.month_of(event.timestamp_ms)
-        for sums in (
-            self.customers.setdefault((month, event.customer, event.type), [0, 0]),
-            self.hours.setdefault((self.calendar.local.hour_start_ms(event.timestamp_ms), event.type), [0, 0]),
-        ):
-            sums[0] += event.amount_micros
-            sums[1] += 1
+    def _accept(self, event: BillableEvent | None, taken_back: BillableEvent | None) -> None:
         self.accepted += 1
-        self.accepted_micros += event.amount_micros
-        self.newest_ms = max(self.newest_ms, event.timestamp_ms)
+        if event is not None:
+            self._add(event, 1)
+            self.newest_ms = max(self.newest_ms, event.timestamp_ms)
+            self.replaces += taken_back is not None
+        else:
+            self.voids += 1
+        if taken_back is not None:
+            self._add(taken_back, -1)
+
+    def _add(self, event: BillableEvent, sign: int) -> None:
+        month = self.calendar.month_of(event.timestamp_ms)
+        _add_to(self.customers, (month, event.customer, event.type), sign * event.amount_micros, sign)
+        hour_ms = self.calendar.local.hour_start_ms(event.timestamp_ms)
+        _add_to(self.hours, (hour_ms, event.type), sign * event.amount_micros, sign)
+        self.accepted_micros += sign * event.amount_micros
 
     def write(self, path: Path) -> None:
         """Write the totals to a JSON file; :func:`read_expected` reads it. A reader never sees half of it.
@@ -76,11 +97,23 @@ class ExpectedTotals:
             "time_zone": self.calendar.zone.key,
             "accepted": self.accepted,
             "accepted_micros": self.accepted_micros,
+            "voids": self.voids,
+            "replaces": self.replaces,
+            "duplicates": self.duplicates,
             "rejected": dict(sorted(self.rejected.items())),
             "newest_ms": self.newest_ms,
             "customers": [[*key, *sums] for key, sums in sorted(self.customers.items())],
             "hours": [[*key, *sums] for key, sums in sorted(self.hours.items())],
         }
+
+
+def _add_to(sums: dict[Key, list[int]], key: Key, micros: int, count: int) -> None:
+    """Add to the sums of a key, which goes when nothing is left."""
+    pair = sums.setdefault(key, [0, 0])
+    pair[0] += micros
+    pair[1] += count
+    if pair == [0, 0]:
+        del sums[key]
 
 
 def read_expected(path: Path) -> ExpectedTotals:
@@ -99,6 +132,9 @@ def read_expected(path: Path) -> ExpectedTotals:
         hours={(hour, type_): sums for hour, type_, *sums in content["hours"]},
         accepted=content["accepted"],
         accepted_micros=content["accepted_micros"],
+        voids=content["voids"],
+        replaces=content["replaces"],
+        duplicates=content["duplicates"],
         rejected=Counter(content["rejected"]),
         newest_ms=content["newest_ms"],
     )

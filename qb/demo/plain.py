@@ -19,6 +19,8 @@ def plain_line(snapshot: Snapshot) -> str:
             f"{events['per_second']:,.0f} events/s",
             f"lag {'unknown' if lag is None else lag}",
             f"rejected {events['rejected']:,}",
+            f"duplicates {events['duplicates']:,}",
+            f"taken back {events['voids'] + events['replaces']:,}",
             f"months closed {len(snapshot.seen.closes)}",
         ]
         if snapshot.seen.closes:

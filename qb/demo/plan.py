@@ -35,11 +35,20 @@ LIVELY: dict[str, object] = {
 # Where a month lasts half a minute, six hours pass in a quarter of a second: events out of order, late ones within the
 # days of grace, and a few that come when their month is closed and become adjustments.
 SIMULATED: dict[str, object] = {"out_of_order_seconds": 21_600, "late_share": 0.005, "late_seconds": 864_000}
+# Senders that repeat and correct themselves, as far as records have keys and ids are known.
+CORRECTED: dict[str, object] = {
+    "repeat_share": 0.01,
+    "conflict_share": 0.001,
+    "void_share": 0.002,
+    "replace_share": 0.002,
+}
 
 
 def lively(settings: Settings) -> Settings:
     """Return the settings with the demo's defaults in place of the usual ones, and real ports for those left open."""
     defaults = LIVELY | (SIMULATED if speed_of(_changed(settings, LIVELY)) else {})
+    if settings.keyed and settings.dedup_window_days:
+        defaults |= CORRECTED
     settings = _changed(settings, defaults)
     taken: set[int] = set()
     for name in ("exporter_port", "processor_port", "invoicer_port", "budgets_port", "notifier_port"):

@@ -21,6 +21,7 @@ BAR_CELLS = 8
 EIGHTHS = " ▏▎▍▌▋▊▉"
 MOST_CUSTOMERS = 10
 MOST_CLOSES = 5
+MOST_REASONS = 5
 # Lines that are there whatever the height: all but the customers below the sixth and the closed months above two.
 FIXED_LINES = 23
 LEAST_CUSTOMERS = 6
@@ -127,6 +128,7 @@ def _facts(snapshot: Snapshot, closes: int) -> RenderableType:
     if overview := snapshot.overview:
         grid.add_row("Events", _events(overview))
         grid.add_row("Rejected", _rejected(overview))
+        grid.add_row("Repeated", _repeated(overview))
         grid.add_row("Invoices", _invoices(snapshot, overview, closes))
     grid.add_row("Parts", _parts(snapshot.standings, "dim" if snapshot.note else "red"))
     for trouble in _troubles(snapshot.standings):
@@ -159,8 +161,15 @@ def _events(overview: Overview) -> Text:
 def _rejected(overview: Overview) -> Text:
     events = overview["events"]
     reasons = sorted(events["reasons"].items(), key=lambda reason: -reason[1])
-    detail = ", ".join(f"{name} {count:,}" for name, count in reasons)
-    return Text.assemble((f"{events['rejected']:,}", "red"), f"  {detail}" if detail else "")
+    shown = [f"{name} {count:,}" for name, count in reasons[:MOST_REASONS]]
+    if rest := sum(count for _, count in reasons[MOST_REASONS:]):
+        shown.append(f"others {rest:,}")
+    return Text.assemble((f"{events['rejected']:,}", "red"), f"  {', '.join(shown)}" if shown else "")
+
+
+def _repeated(overview: Overview) -> Text:
+    events = overview["events"]
+    return Text(f"{events['duplicates']:,} duplicates, {events['voids']:,} voids, {events['replaces']:,} replacements")
 
 
 def _invoices(snapshot: Snapshot, overview: Overview, most: int) -> Text:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.event import EventRejectedError, EventRules, decode_event
+from billing.event import EventRejectedError, EventRules, Void, decode_event, decode_record
 
 NOW_MS = 1_490_000_000_000
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def rows(heading: str) -> list[list[str]]:
     return [[line[3:].split("` | ")[0], *line.split("` | ")[1].removesuffix(" |").split(" | ")] for line in lines]
 
 
-ACCEPTED, REJECTED = rows("Accepted"), rows("Rejected")
+ACCEPTED, WITH_ID, REJECTED = rows("Accepted"), rows("With an id"), rows("Rejected")
 
 
 @pytest.mark.parametrize("row", ACCEPTED, ids=lambda row: row[0])
@@ -34,6 +34,15 @@ def test_what_the_page_says_is_accepted_is_read_so(row: list[str]) -> None:
     """Time, customer and amount are those of the page."""
     event = decode_event(payload_of(row[0]), EventRules(), NOW_MS)
     assert [str(event.timestamp_ms), event.customer, str(event.amount_micros)] == row[1:]
+
+
+@pytest.mark.parametrize("row", WITH_ID, ids=lambda row: row[0])
+def test_what_the_page_says_of_ids_is_read_so(row: list[str]) -> None:
+    """Event, void or replacement, its own id, and the one that it takes back."""
+    record = decode_record(payload_of(row[0]), EventRules(), NOW_MS)
+    target = record.target if isinstance(record, Void) else record.replaces
+    kind = "void" if isinstance(record, Void) else "replacement" if target else "event"
+    assert (record.customer, [kind, record.id or "-", target or "-"]) == ("Charlie", row[1:])
 
 
 @pytest.mark.parametrize("row", REJECTED, ids=lambda row: row[0])

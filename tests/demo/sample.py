@@ -35,10 +35,14 @@ def busy_overview() -> dict[str, Any]:
         {"customer": name, "total": "26013.610000", "count": 963, "share": 0.1} for name in people
     ]
     reasons = ("malformed", "bad_timestamp", "future_timestamp", "bad_customer", "bad_amount", "too_precise",
-               "unknown_type", "too_large")  # fmt: skip
+               "unknown_type", "too_large", "id_conflict", "too_old_to_deduplicate", "unknown_id",
+               "already_voided")  # fmt: skip
     overview["events"] |= {
         "accepted": 1_234_567,
-        "rejected": 180,
+        "rejected": 306,
+        "duplicates": 1_290,
+        "voids": 260,
+        "replaces": 250,
         "reasons": {r: 20 + i for i, r in enumerate(reasons)},
     }
     return overview

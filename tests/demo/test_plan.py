@@ -24,6 +24,15 @@ def test_what_somebody_set_stays() -> None:
     assert (settings.rate, settings.exporter_host, settings.late_share) == (10, "0.0.0.0", 0)
 
 
+def test_senders_correct_themselves_where_they_can() -> None:
+    """Not without keys or ids, for then repeats would count."""
+    settings = lively(load_settings({}, {}))
+    assert min(settings.repeat_share, settings.conflict_share, settings.void_share, settings.replace_share) > 0
+    for more in ({"keyed": False}, {"dedup_window_days": 0}):
+        plain = lively(load_settings(more, {}))
+        assert (plain.repeat_share, plain.conflict_share, plain.void_share, plain.replace_share) == (0, 0, 0, 0)
+
+
 def test_in_real_time_events_are_out_of_order_as_ever() -> None:
     """Hours of disorder belong to a simulation."""
     settings = lively(load_settings({"month_seconds": 0}, {}))

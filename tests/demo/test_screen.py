@@ -45,7 +45,9 @@ def test_it_has_all_that_matters() -> None:
         "Anna",
         "26,013.61 963 1.0",
         "1,234,567 billed",
-        "too_large 27",
+        "306 already_voided 31, unknown_id 30,",
+        "others 161",
+        "1,290 duplicates, 260 voids, 250 replacements",
         "2017-09 is closed: 10 invoices, 900.00 EUR (9 of 1 months)",
         "● processor",
         "http://localhost:8080/customers/Charlie /types/MISC /metrics",
@@ -89,8 +91,8 @@ def test_the_plain_line_says_it_all_in_one() -> None:
     """For a log file or a pipe."""
     line = plain_line(snapshot(**troubled()))
     assert "\n" not in line
-    for fact in ("199.99 EUR of 1,234,567 events", "rejected 180", "months closed 9", "processor restarted 1x",
-                 "12,345 events behind (40% done)"):  # fmt: skip
+    for fact in ("199.99 EUR of 1,234,567 events", "rejected 306", "duplicates 1,290", "taken back 510",
+                 "months closed 9", "processor restarted 1x", "12,345 events behind (40% done)"):  # fmt: skip
         assert fact in line, fact
 
 

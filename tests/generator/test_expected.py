@@ -43,11 +43,16 @@ def test_sums_and_counts_are_exact() -> None:
 def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
     """Writing and reading changes nothing and leaves no other file behind."""
     totals = ExpectedTotals(MonthCalendar("Asia/Kathmandu"))
-    for event in islice(generate_events(EventMix(malformed_share=0.1), 1, SteppingClock(1.5e12, 1e7)), 1_000):
+    for event in islice(
+        generate_events(EventMix(malformed_share=0.1, repeat_share=0.1, void_share=0.1), 1, SteppingClock(1.5e12, 1e5)),
+        1_000,
+    ):
         totals.add(event)
     totals.write(tmp_path / "expected.json")
     read = read_expected(tmp_path / "expected.json")
     assert (read.customers, read.hours, read.rejected) == (totals.customers, totals.hours, totals.rejected)
+    assert (read.voids, read.replaces, read.duplicates) == (totals.voids, totals.replaces, totals.duplicates)
+    assert totals.voids > 0 < totals.duplicates
     assert (read.accepted, read.accepted_micros, read.newest_ms, read.calendar.zone.key) == (
         totals.accepted,
         totals.accepted_micros,
@@ -55,6 +60,25 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
         "Asia/Kathmandu",
     )
     assert [path.name for path in tmp_path.iterdir()] == ["expected.json"]
+
+
+def test_what_is_taken_back_is_in_no_sum() -> None:
+    """Whatever the order in which the records are confirmed; a key of which nothing is left goes."""
+    first, other = BillableEvent(1, "Dora", 5, "CALL", "a"), BillableEvent(2, "Dora", 7, "DATA", "b", replaces="a")
+    records = [
+        GeneratedEvent(b"", None, first),
+        GeneratedEvent(b"", None, other, takes_back=first),
+        GeneratedEvent(b"", None, None, takes_back=other),
+        GeneratedEvent(b"", None, None, Reason.DUPLICATE),
+        GeneratedEvent(b"", None, None, Reason.ID_CONFLICT),
+    ]
+    for some in (records, records[::-1]):
+        totals = ExpectedTotals(MonthCalendar("UTC"))
+        for record in some:
+            totals.add(record)
+        assert (totals.customers, totals.hours, totals.accepted_micros, totals.events) == ({}, {}, 0, 0)
+        assert (totals.accepted, totals.voids, totals.replaces, totals.duplicates) == (3, 1, 1, 1)
+        assert (totals.rejected, totals.records, totals.newest_ms) == ({"id_conflict": 1}, 5, 2)
 
 
 @pytest.mark.parametrize("content", ["[]", '{"v": 1}', "no JSON"])
