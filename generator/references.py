@@ -28,6 +28,10 @@ class Sent:
     kept_by_ms: int
     is_taken_back: bool = False
 
+    def take_back(self) -> None:
+        """Note that nothing may take it back any more."""
+        self.is_taken_back = True
+
 
 class References:
     """Makes records that refer to those it has been told of.
@@ -91,7 +95,7 @@ class References:
         sent = self._choose(random, now_ms, _can_be_taken_back)
         if sent is None or not isinstance(sent.record, BillableEvent):
             return None
-        sent.is_taken_back = True
+        sent.take_back()
         void = Void(sent.record.customer, sent.record.id, new_id)
         self.remember(void, sent.kept_by_ms)
         return self._made(random, void, takes_back=sent.record)
@@ -101,7 +105,7 @@ class References:
         if sent is None or not isinstance(sent.record, BillableEvent):
             return None
         event, amount = self._draw_event(sent.record.customer)
-        sent.is_taken_back = True
+        sent.take_back()
         event = replace(event, replaces=sent.record.id)
         self.remember(event, event.timestamp_ms)
         payload = write_json(random, event, amount)

@@ -21,7 +21,7 @@ BAR_CELLS = 8
 EIGHTHS = " ▏▎▍▌▋▊▉"
 MOST_CUSTOMERS = 10
 MOST_CLOSES = 5
-MOST_REASONS = 5
+MOST_REASONS = 4
 # Lines that are there whatever the height: all but the customers below the sixth and the closed months above two.
 FIXED_LINES = 23
 LEAST_CUSTOMERS = 6

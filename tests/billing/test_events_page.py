@@ -45,7 +45,7 @@ def test_what_the_page_says_of_ids_is_read_so(row: list[str]) -> None:
     assert (record.customer, [kind, record.id or "-", target or "-"]) == ("Charlie", row[1:])
 
 
-@pytest.mark.parametrize("row", REJECTED, ids=lambda row: row[0])
+@pytest.mark.parametrize("row", REJECTED + rows("Voids that are none"), ids=lambda row: row[0])
 def test_what_the_page_says_is_rejected_is_rejected_so(row: list[str]) -> None:
     """Reason and detail are those of the page."""
     with pytest.raises(EventRejectedError) as rejected:

@@ -46,7 +46,7 @@ def test_it_has_all_that_matters() -> None:
         "26,013.61 963 1.0",
         "1,234,567 billed",
         "306 already_voided 31, unknown_id 30,",
-        "others 161",
+        "others 188",
         "1,290 duplicates, 260 voids, 250 replacements",
         "2017-09 is closed: 10 invoices, 900.00 EUR (9 of 1 months)",
         "● processor",

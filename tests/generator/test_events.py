@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 
 from billing.clock import FixedClock
-from billing.event import EventRejectedError, EventRules, Reason, decode_event
+from billing.event import REASONS_OF_ORDER, EventRejectedError, EventRules, Reason, decode_event
 from generator.clock import SteppingClock
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.names import NAMES
@@ -39,8 +39,8 @@ def test_the_truth_of_each_event_is_what_the_decoder_finds() -> None:
 
 
 def test_every_reason_comes_up() -> None:
-    """A stream of malformed records covers the closed list."""
-    assert {event.reason for event in take(500, EventMix(malformed_share=1))} == set(Reason)
+    """A stream of malformed records covers the closed list, but for what depends on records before."""
+    assert {event.reason for event in take(500, EventMix(malformed_share=1))} == set(Reason) - REASONS_OF_ORDER
 
 
 def test_unkeyed_events_have_no_key_and_keyed_ones_their_customer() -> None:

@@ -11,7 +11,7 @@ from tests.promql import check, documented_metrics, interpolate
 
 # All units used, each of them an id that @grafana/data 12.4.10 knows; currency:financial: takes any symbol.
 UNITS = frozenset(
-    {"none", "locale", "percentunit", "s", "eps", "reqps", "rps", "wps", "currencyEUR", "currency:financial:€"}
+    {"none", "locale", "percentunit", "s", "eps", "reqps", "rps", "wps", "bytes", "currencyEUR", "currency:financial:€"}
 )
 # What the variable `job` cannot be put on: alerts, which have lost it, and recorded series, which have folded it away.
 WITHOUT_JOB = re.compile(r"ALERTS|[a-z_]+:.+")
