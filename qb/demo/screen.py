@@ -128,7 +128,6 @@ def _facts(snapshot: Snapshot, closes: int) -> RenderableType:
     if overview := snapshot.overview:
         grid.add_row("Events", _events(overview))
         grid.add_row("Rejected", _rejected(overview))
-        grid.add_row("Repeated", _repeated(overview))
         grid.add_row("Invoices", _invoices(snapshot, overview, closes))
     grid.add_row("Parts", _parts(snapshot.standings, "dim" if snapshot.note else "red"))
     for trouble in _troubles(snapshot.standings):
@@ -164,12 +163,9 @@ def _rejected(overview: Overview) -> Text:
     shown = [f"{name} {count:,}" for name, count in reasons[:MOST_REASONS]]
     if rest := sum(count for _, count in reasons[MOST_REASONS:]):
         shown.append(f"others {rest:,}")
-    return Text.assemble((f"{events['rejected']:,}", "red"), f"  {', '.join(shown)}" if shown else "")
-
-
-def _repeated(overview: Overview) -> Text:
-    events = overview["events"]
-    return Text(f"{events['duplicates']:,} duplicates, {events['voids']:,} voids, {events['replaces']:,} replacements")
+    others = f" · {events['duplicates']:,} duplicates · {events['voids'] + events['replaces']:,} taken back"
+    detail = f"  {', '.join(shown)}" if shown else ""
+    return Text.assemble((f"{events['rejected']:,}", "red"), detail, others)
 
 
 def _invoices(snapshot: Snapshot, overview: Overview, most: int) -> Text:

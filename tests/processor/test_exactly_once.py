@@ -32,13 +32,12 @@ MIX = EventMix(
     void_share=0.02,
     replace_share=0.02,
 )
-NOTHING_REFERS = {"repeat_share": 0.0, "conflict_share": 0.0, "void_share": 0.0, "replace_share": 0.0}
+UNKEYED = replace(MIX, keyed=False, repeat_share=0.0, conflict_share=0.0, void_share=0.0, replace_share=0.0)
 
 
 def generate(count: int, seed: int, keyed: bool = True) -> Iterator[GeneratedEvent]:
     """Records that refer to earlier ones have the customer as their key, and so come after them."""
-    mix = MIX if keyed else replace(MIX, keyed=False, **NOTHING_REFERS)
-    return islice(generate_events(mix, seed, SystemClock()), count)
+    return islice(generate_events(MIX if keyed else UNKEYED, seed, SystemClock()), count)
 
 
 class Recount:
