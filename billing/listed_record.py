@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from billing.event import EventRejectedError, EventRules, Reason, decode_event
+from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, Void, decode_record
 from billing.named_customer import Guess, guess_event, may_name
 from billing.period import MonthCalendar
 
@@ -13,6 +13,18 @@ class Fate(StrEnum):
 
     COUNTED = "counted"
     """It is in the sums."""
+
+    VOIDED = "voided"
+    """It was counted, and a void took it back, which is listed where it came."""
+
+    REPLACED = "replaced"
+    """It was counted, and a replacement took it back, which is listed where it came."""
+
+    TAKES_BACK = "takes_back"
+    """It takes an event back: of its month and type the sums are less by the amount, and by one event."""
+
+    DUPLICATE = "duplicate"
+    """It repeats an id with the same content, and is in no sum."""
 
     REJECTED = "rejected"
     """It is in the topic of rejected records and in no sum."""
@@ -25,14 +37,15 @@ class Listed:
     Args:
         partition: the input partition.
         offset: its offset there.
-        month: its billing period; empty if that cannot be told.
-        timestamp_ms: its event time in milliseconds; None if that cannot be told.
-        amount_micros: its amount; None if it was rejected.
-        type: its type; empty if that cannot be told.
+        month: the billing period of what it adds or takes back; empty if that cannot be told.
+        timestamp_ms: event time in milliseconds of what it adds or takes back; None if that cannot be told.
+        amount_micros: what it adds, or takes back with the sign turned; None if it is in no sum.
+        type: the type of what it adds or takes back; empty if that cannot be told.
         id: the sender's reference, empty if there is none.
         fate: what became of it.
-        reason: why it was rejected.
+        reason: why it was rejected; or `void` or `replace`, the way in which it takes an event back.
         detail: the same for the person who mends it.
+        taken_offset: the offset of the event that it takes back; -1 if it takes none back.
     """
 
     partition: int
@@ -45,6 +58,25 @@ class Listed:
     fate: Fate = Fate.COUNTED
     reason: str = ""
     detail: str = ""
+    taken_offset: int = -1
+
+    @property
+    def events(self) -> int:
+        """How many events it adds to the sums: -1 if it takes one back."""
+        if self.amount_micros is None:
+            return 0
+        return -1 if self.fate is Fate.TAKES_BACK else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A customer's record that is right by itself: what it holds, and how it is listed if it is counted.
+
+    Of a void only the place is known before what it takes back is.
+    """
+
+    record: BillableEvent | Void
+    listed: Listed
 
 
 class RecordLister:
@@ -60,10 +92,10 @@ class RecordLister:
         self._rules, self._customer, self._calendar = rules, customer, calendar
         self._name = customer.encode()
 
-    def listed(
+    def read(
         self, partition: int, offset: int, value: bytes | None, now_ms: int, rejected_as: str = ""
-    ) -> Listed | None:
-        """Return how a record is listed; None if it does not name the customer.
+    ) -> Sent | Listed | None:
+        """Return what a record sends, or how it is listed if it was rejected; None if it does not name the customer.
 
         Args:
             partition: its input partition.
@@ -75,18 +107,20 @@ class RecordLister:
         if not may_name(value, self._name):
             return None
         try:
-            event = decode_event(value, self._rules, now_ms)
+            record = decode_record(value, self._rules, now_ms)
         except EventRejectedError as error:
             return self._rejected(partition, offset, guess_event(value), error)
-        if event.customer != self._customer:
+        if record.customer != self._customer:
             return None
-        month = self._calendar.month_of(event.timestamp_ms)
-        if rejected_as:
-            return Listed(
-                partition, offset, month, event.timestamp_ms, None, event.type, event.id,
-                Fate.REJECTED, rejected_as, _why(rejected_as),
-            )  # fmt: skip
-        return Listed(partition, offset, month, event.timestamp_ms, event.amount_micros, event.type, event.id)
+        listed = self.added(partition, offset, record)
+        return left_out(listed, rejected_as) if rejected_as else Sent(record, listed)
+
+    def added(self, partition: int, offset: int, record: BillableEvent | Void) -> Listed:
+        """Return how an event is listed that is counted, or the place of a void."""
+        if isinstance(record, Void):
+            return Listed(partition, offset, "", None, None, "", record.id, Fate.TAKES_BACK)
+        month = self._calendar.month_of(record.timestamp_ms)
+        return Listed(partition, offset, month, record.timestamp_ms, record.amount_micros, record.type, record.id)
 
     def _rejected(self, partition: int, offset: int, guess: Guess, error: EventRejectedError) -> Listed | None:
         if guess.customer != self._customer:
@@ -102,7 +136,18 @@ class RecordLister:
         return self._calendar.month_of(timestamp_ms)
 
 
-def _why(reason: str) -> str:
-    if reason == Reason.FUTURE_TIMESTAMP:
-        return "its event time lay too far in the future when it came"
-    return "today's settings would accept it"
+def left_out(one: Listed, reason: str, detail: str = "") -> Listed:
+    """Return how a record is listed that is in no sum, though it would be by itself."""
+    fate = Fate.DUPLICATE if reason == Reason.DUPLICATE else Fate.REJECTED
+    why = detail or _WHY.get(reason, "today's settings would accept it")
+    return Listed(one.partition, one.offset, one.month, one.timestamp_ms, None, one.type, one.id, fate, reason, why)
+
+
+_WHY: dict[str, str] = {
+    Reason.FUTURE_TIMESTAMP: "its event time lay too far in the future when it came",
+    Reason.DUPLICATE: "its id was counted before, with the same content",
+    Reason.ID_CONFLICT: "its id was counted before, with other content",
+    Reason.TOO_OLD: "its event time lay before the window in which ids are known when it came",
+    Reason.UNKNOWN_ID: "the id that it takes back was not known when it came",
+    Reason.ALREADY_VOIDED: "the event that it takes back was taken back before",
+}

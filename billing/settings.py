@@ -277,7 +277,9 @@ class Settings(BaseModel):
         "days of event time, behind the highest, in which an id counts once; 0: ids are ignored",
         "process",
         "generate",
+        "export",
         "audit",
+        "explain",
         ge=0,
         le=3_650,
     )

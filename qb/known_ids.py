@@ -6,47 +6,15 @@ scratch database and none of memory. The processor keeps ids in a way of its own
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from sqlite3 import Connection
 
-DAY_MS = 86_400_000
+from billing.known_id import KnownId
+
 # Rows of days that are forgotten are deleted once they are so many, and more than half.
 _SWEPT_ROWS = 50_000
 # SQLite takes so many parameters for certain.
 _ASKED_AT_ONCE = 30_000
-
-
-@dataclass(frozen=True, slots=True)
-class KnownId:
-    """What an id was counted for.
-
-    Args:
-        offset: of the record.
-        day: the UTC day of event time, since 1970, by which it is kept.
-        timestamp_ms: the event's time in milliseconds; None for a void, which has none.
-        amount_micros: the event's amount.
-        type: the event's type.
-        target: the id that it takes back; empty if it takes none back.
-        taken_by: the offset of what took the event back; -1 if nothing did.
-    """
-
-    offset: int
-    day: int
-    timestamp_ms: int | None
-    amount_micros: int
-    type: str
-    target: str = ""
-    taken_by: int = -1
-
-    @property
-    def is_void(self) -> bool:
-        """Whether it is the id of a void."""
-        return self.timestamp_ms is None
-
-    def taken_back(self, offset: int) -> "KnownId":
-        """Return it as taken back by the record at an offset."""
-        return replace(self, taken_by=offset)
 
 
 class KnownIds:

@@ -49,11 +49,11 @@ class EventsCursor:
 
     def after(self, listed: Sequence[Listed], offsets: Mapping[int, int]) -> "EventsCursor":
         """Return where it stands after a page."""
-        amounts = [one.amount_micros for one in listed if one.amount_micros is not None]
+        micros = sum(one.amount_micros or 0 for one in listed)
         return replace(
             self,
             offsets=tuple(offsets.get(partition, 0) for partition in range(len(self.ends))),
-            found=(self.found[0] + sum(amounts), self.found[1] + len(amounts)),
+            found=(self.found[0] + micros, self.found[1] + sum(one.events for one in listed)),
         )
 
 

@@ -1,14 +1,15 @@
 """What becomes of a record by what came before it: repeats, conflicts, voids and replacements, as docs/once.md says."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from sqlite3 import Connection
 
 from billing.event import BillableEvent, Reason, Void
+from billing.known_id import DAY_MS, known_as, target_of
 from billing.runtime.topic_reader import Record
 from qb.audit.judge import Judge
 from qb.audit.verdicts import Verdict
-from qb.known_ids import DAY_MS, KnownId, KnownIds
+from qb.known_ids import KnownIds
 
 # What a record is by itself, or why it is none, with its offset.
 Judged = tuple[int, BillableEvent | Void | Reason]
@@ -83,7 +84,7 @@ class PartitionDecider:
         if record.id:
             first = self._known.find(record.customer, record.id, self._first_day)
             if first is not None:
-                return Decision(Reason.DUPLICATE if _is_same(record, first) else Reason.ID_CONFLICT)
+                return Decision(Reason.DUPLICATE if first.says(record) else Reason.ID_CONFLICT)
             if isinstance(record, BillableEvent) and record.timestamp_ms < self._window_start_ms:
                 return Decision(Reason.TOO_OLD)
         added = record if isinstance(record, BillableEvent) else None
@@ -126,30 +127,6 @@ def _judge_without_ids(record: BillableEvent | Void) -> Decision:
     if isinstance(record, Void) or record.replaces:
         return Decision(Reason.UNKNOWN_ID)
     return Decision(added=record)
-
-
-def target_of(record: BillableEvent | Void) -> str:
-    """Return the id that a record takes back; empty if it takes none back."""
-    return record.target if isinstance(record, Void) else record.replaces
-
-
-def known_as(offset: int, record: BillableEvent | Void, day: int) -> KnownId:
-    """Return what is known of a record's id once it is counted.
-
-    Args:
-        offset: the record's.
-        record: the record.
-        day: the day by which what it takes back is kept; a void is kept by the same.
-    """
-    if isinstance(record, Void):
-        return KnownId(offset, day, None, 0, "", record.target)
-    return KnownId(
-        offset, record.timestamp_ms // DAY_MS, record.timestamp_ms, record.amount_micros, record.type, record.replaces
-    )
-
-
-def _is_same(record: BillableEvent | Void, first: KnownId) -> bool:
-    return replace(known_as(first.offset, record, first.day), taken_by=first.taken_by) == first
 
 
 class Decider:

@@ -13,6 +13,7 @@ from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.signals import StopFlag, stop_on_signals
 from billing.settings import Settings
 from qb.explain.conclusion import Conclusion, Kind, conclude
+from qb.explain.fates import marked
 from qb.explain.output import CsvOutput, JsonOutput, Output, TextOutput
 from qb.explain.question import Question, parse_question
 from qb.explain.reading_display import ReadingDisplay, StoppedError
@@ -44,7 +45,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def explain(settings: Settings, question: Question, output: Output, stop: StopFlag) -> Conclusion:
-    """Explain what is asked; each record goes to the output as it is found.
+    """Explain what is asked. Each record goes to the output as it is found, or once all are if some may be taken back.
 
     Raises:
         OperatorError: a topic can't be read, or there is no such invoice.
@@ -56,12 +57,13 @@ def explain(settings: Settings, question: Question, output: Output, stop: StopFl
         asked, sums = sources.ask(question), Sums()
         output.begin(asked)
         sys.stdout.flush()
-        for one in sources.listed(asked):
+        listed = sources.listed(asked)
+        for one in marked(listed) if asked.may_be_taken_back else listed:
             sums.add(one)
             output.add(one)
     compared = list(figures(asked.told, sums.found))
     conclusion = conclude(asked, compared, sources.deleted())
-    output.end(asked, compared, sums.rejected, conclusion)
+    output.end(asked, compared, sums.fates, conclusion)
     return conclusion
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from billing.event import EventRejectedError, EventRules, decode_event
-from billing.listed_record import Listed, RecordLister
+from billing.event import EventRejectedError, EventRules, Void, decode_record
+from billing.listed_record import Listed, RecordLister, Sent
 from billing.named_customer import may_name
 from billing.period import MonthCalendar
 from billing.runtime.native.block import JoinedValues, RecordBlock, joined
+from processor.kernel.rows import ID_LENGTH, MS
 from processor.kernel.select import keys_between, rows_of_customer, values_naming
 from processor.reading import EventReader, Reading
 from qb.explain.rejected_places import RejectedPlaces, note_place
@@ -52,11 +53,11 @@ class CustomerFinder:
     """
 
     def __init__(self, rules: EventRules, customer: str, months: Months) -> None:
+        self.lister = RecordLister(rules, customer, months.calendar)
         self._rules = rules
         self._customer, self._name = customer, customer.encode()
         self._months = months
         self._reader = EventReader(rules)
-        self._lister = RecordLister(rules, customer, months.calendar)
         # The buffer is kept, for its address is.
         self._buffer, addresses, lengths = joined([self._name])
         self._place, self._length = int(addresses[0]), int(lengths[0])
@@ -84,12 +85,14 @@ class CustomerFinder:
 
     def _is_event(self, value: bytes | None, now_ms: int) -> bool:
         try:
-            return decode_event(value, self._rules, now_ms).customer == self._customer
+            return decode_record(value, self._rules, now_ms).customer == self._customer
         except EventRejectedError:
             return False
 
-    def listed(self, block: RecordBlock, now_ms: int, places: RejectedPlaces) -> Iterator[Listed]:
-        """Yield the customer's records in their order: events of the months, and records that cannot be billed.
+    def found(self, block: RecordBlock, now_ms: int, places: RejectedPlaces) -> Iterator[Sent | Listed]:
+        """Yield the customer's records in their order: events of the months or with an id, voids, and rejected ones.
+
+        By an id, an event of another month may stand for what a void takes back, or be what takes an event back.
 
         Args:
             block: input records.
@@ -98,17 +101,22 @@ class CustomerFinder:
         """
         reading = self._reader.read(block, now_ms)
         named = [one.index for one in reading.rejections if may_name(block.value(one.index), self._name)]
-        for index in sorted([*self._positions(reading), *named]):
+        voids = [index for index, one in reading.special.items() if isinstance(one, Void)]
+        for index in sorted([*self._positions(reading), *named, *voids]):
             partition, offset = int(block.partitions[index]), int(block.offsets[index])
             rejected_as = places.reason_at(partition, offset)
-            one = self._lister.listed(partition, offset, block.value(index), now_ms, rejected_as)
+            one = self.lister.read(partition, offset, block.value(index), now_ms, rejected_as)
             if one is not None:
                 yield one
 
     def _positions(self, reading: Reading) -> list[int]:
-        found, months = self._room_for(len(reading.rows)), self._months
-        count = rows_of_customer(reading.rows, self._place, self._length, months.start_ms, months.end_ms, found)
-        positions: list[int] = found[:count].tolist()
+        found, months, rows = self._room_for(len(reading.rows)), self._months, reading.rows
+        always = months.calendar.starts_ms
+        count = rows_of_customer(rows, self._place, self._length, always[0], always[-1], found)
+        some, special = found[:count], np.fromiter(reading.special, np.int64, len(reading.special))
+        times = rows[some, MS]
+        wanted = (times >= months.start_ms) & (times < months.end_ms) | (rows[some, ID_LENGTH] > 0)
+        positions: list[int] = some[wanted | np.isin(some, special)].tolist()
         return positions
 
     def _room_for(self, records: int) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol, TextIO
 
@@ -16,6 +17,16 @@ COLUMNS = ("partition", "offset", "time", "month", "amount", "type", "id", "fate
 _TEXT_ROW = "{:>9} {:>12}  {:24} {:>22}  {:16} {}"
 
 
+_COUNTED_APART = {
+    Fate.TAKES_BACK: "voids and replacements, which take events back",
+    Fate.DUPLICATE: "duplicates, and in no sum",
+    Fate.REJECTED: "rejected, and in no sum",
+}
+
+# How many records became what.
+Fates = Counter[Fate]
+
+
 class Output(Protocol):
     """Where an explanation goes. Nothing of it is kept."""
 
@@ -27,7 +38,7 @@ class Output(Protocol):
         """List a record."""
         ...
 
-    def end(self, asked: Asked, compared: Sequence[Figure], rejected: int, conclusion: Conclusion) -> None:
+    def end(self, asked: Asked, compared: Sequence[Figure], fates: Fates, conclusion: Conclusion) -> None:
         """Say what the records come to."""
         ...
 
@@ -43,18 +54,18 @@ class TextOutput:
     def add(self, one: Listed) -> None:
         """List a record."""
         amount = "" if one.amount_micros is None else format_micros(one.amount_micros)
-        told = f"{one.fate.value} as {one.reason}: {one.detail}" if one.fate is not Fate.COUNTED else ""
-        what = " ".join(filter(None, (one.id, told)))
+        what = " ".join(filter(None, (one.id, _told(one))))
         print(_TEXT_ROW.format(one.partition, one.offset, _time(one), amount, one.type, what).rstrip())
 
-    def end(self, asked: Asked, compared: Sequence[Figure], rejected: int, conclusion: Conclusion) -> None:
+    def end(self, asked: Asked, compared: Sequence[Figure], fates: Fates, conclusion: Conclusion) -> None:
         """Say what the records come to."""
         print()
         for figure in compared:
             word = "is" if figure.is_it else "IS NOT"
             print(f"{figure.month} {figure.type}: {_amount(figure.found)} {word} what is told, {_amount(figure.told)}")
-        if rejected:
-            print(f"rejected, and in no sum: {rejected:,}")
+        for fate, text in _COUNTED_APART.items():
+            if fates[fate]:
+                print(f"{text}: {fates[fate]:,}")
         _print_conclusion(conclusion, sys.stdout)
 
 
@@ -69,7 +80,7 @@ class CsvOutput:
         """List a record."""
         self._write(["" if value is None else value for value in fields_of(one).values()])
 
-    def end(self, asked: Asked, compared: Sequence[Figure], rejected: int, conclusion: Conclusion) -> None:
+    def end(self, asked: Asked, compared: Sequence[Figure], fates: Fates, conclusion: Conclusion) -> None:
         """Say what the records come to."""
         _print_conclusion(conclusion, sys.stderr)
 
@@ -100,10 +111,12 @@ class JsonOutput:
         print(f"{self._separator}\n{_dump(fields_of(one))}", end="")
         self._separator = ","
 
-    def end(self, asked: Asked, compared: Sequence[Figure], rejected: int, conclusion: Conclusion) -> None:
+    def end(self, asked: Asked, compared: Sequence[Figure], fates: Fates, conclusion: Conclusion) -> None:
         """End the list and the object."""
         tail = {
-            "rejected": rejected,
+            "rejected": fates[Fate.REJECTED],
+            "duplicates": fates[Fate.DUPLICATE],
+            "taken_back": fates[Fate.TAKES_BACK],
             "figures": [
                 {
                     "month": figure.month,
@@ -119,6 +132,20 @@ class JsonOutput:
             "notes": list(conclusion.notes),
         }
         print(f"], {_dump(tail)[1:]}")
+
+
+def _told(one: Listed) -> str:
+    match one.fate:
+        case Fate.COUNTED:
+            return ""
+        case Fate.REJECTED:
+            return f"rejected as {one.reason}: {one.detail}"
+        case Fate.TAKES_BACK:
+            return f"{one.reason} {one.detail}"
+        case Fate.DUPLICATE:
+            return f"duplicate: {one.detail}"
+        case _:
+            return one.fate.value
 
 
 def fields_of(one: Listed) -> dict[str, object]:

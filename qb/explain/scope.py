@@ -1,5 +1,6 @@
 """What is to be explained: which events belong to it, and what they are told to add up to."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -56,12 +57,14 @@ class Asked:
         scope: which events belong to it.
         told: usage month and type -> what they are told to add up to.
         invoice: the invoice, if it is one.
+        may_be_taken_back: whether events may have been taken back; False: nobody has sent a void or a replacement.
     """
 
     title: str
     scope: Scope
     told: Mapping[Place, Amount]
     invoice: Invoice | None = None
+    may_be_taken_back: bool = True
 
 
 def ask_invoice(invoice: Invoice, before: Invoice | None) -> Asked:
@@ -92,15 +95,14 @@ class Sums:
 
     def __init__(self) -> None:
         self.found: dict[Place, Amount] = {}
-        self.rejected = 0
+        self.fates: Counter[Fate] = Counter()
 
     def add(self, one: Listed) -> None:
         """Take a record in."""
-        if one.fate is not Fate.COUNTED or one.amount_micros is None:
-            self.rejected += 1
-            return
-        micros, count = self.found.get((one.month, one.type), NOTHING)
-        self.found[one.month, one.type] = micros + one.amount_micros, count + 1
+        self.fates[one.fate] += 1
+        if one.amount_micros is not None:
+            micros, count = self.found.get((one.month, one.type), NOTHING)
+            self.found[one.month, one.type] = micros + one.amount_micros, count + one.events
 
 
 @dataclass(frozen=True)

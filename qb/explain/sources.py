@@ -8,6 +8,8 @@ from billing.listed_record import Listed
 from billing.period import MonthCalendar
 from billing.settings import Settings
 from billing.subtotal import RecordError
+from qb.audit.scratch import scratch_database
+from qb.explain.fates import FateFinder
 from qb.explain.input import InputScan
 from qb.explain.matching import CustomerFinder, KeyFinder, months_of
 from qb.explain.question import InvoiceQuestion, MonthQuestion, Question
@@ -63,10 +65,10 @@ class Sources:
         finder = CustomerFinder(self._settings.event_rules, scope.customer, months_of(scope, self._calendar))
         places = self._rejected_places(finder)
         self._display.begin(self._topics.starts(topic), scope.ends)
-        for block in InputScan(self._settings, partitions, scope.ends, self._display).blocks():
-            for one in finder.listed(block, self._now_ms, places):
-                if scope.holds(one):
-                    yield one
+        with scratch_database() as database:
+            fates = FateFinder(database, finder.lister, self._settings.dedup_window_days)
+            for block in InputScan(self._settings, partitions, scope.ends, self._display).blocks():
+                yield from filter(scope.holds, fates.listed(list(finder.found(block, self._now_ms, places))))
 
     def _counted_sums(self, customer: str) -> CountedSums:
         topic = self._settings.subtotals_topic

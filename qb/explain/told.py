@@ -73,7 +73,8 @@ class CountedSums:
         """Return the question of what a month of the customer is, of one type or of all."""
         title = " ".join(filter(None, (self._customer, month, type_)))
         scope = Scope(self._customer, month, month, type_, self.next_offsets)
-        return Asked(title, scope, self.of(month, type_))
+        taken_back = any(progress.voids or progress.replaces for progress in self.progress.values())
+        return Asked(title, scope, self.of(month, type_), may_be_taken_back=taken_back)
 
 
 def find_invoice(number: str, candidates: Iterable[bytes]) -> Invoice | None:

@@ -81,7 +81,9 @@ class TopicScan(AbstractContextManager["TopicScan"]):
             self._reader.close()
 
     def to_now(self) -> Iterator[RecordBlock]:
-        """Yield what was committed before this call and has not been yielded; perhaps more. A block ends with its turn.
+        """Yield what was written before this call and has not been yielded, once it is committed; perhaps more.
+
+        A block ends with its turn.
 
         Raises:
             OperatorError: nothing more comes, though the end has not been reached.
@@ -89,7 +91,7 @@ class TopicScan(AbstractContextManager["TopicScan"]):
         """
         if self._reader is None:
             return
-        ends = self._topics.bounds.stable_ends(self._topic, range(self._topics.partitions(self._topic)))
+        ends = self._topics.bounds.log_ends(self._topic, range(self._topics.partitions(self._topic)))
         yield from blocks_until(self._reader, ends, self._display)
 
 

@@ -9,7 +9,9 @@ from billing.event import BillableEvent, EventRejectedError, EventRules, decode_
 from billing.invoice import Invoice, make_invoice, not_billed
 from billing.listed_record import Fate, Listed
 from billing.period import month_calendar
+from qb.audit.scratch import scratch_database
 from qb.explain.conclusion import Kind, conclude
+from qb.explain.fates import FateFinder
 from qb.explain.matching import CustomerFinder, months_of
 from qb.explain.rejected_places import RejectedPlaces
 from qb.explain.scope import Amount, Asked, Place, Scope, Sums, ask_invoice, figures
@@ -67,10 +69,13 @@ def listed(log: Log, scope: Scope, places: RejectedPlaces, block_size: int) -> l
     """What the command would list, the input cut into blocks."""
     finder = CustomerFinder(RULES, scope.customer, months_of(scope, CALENDAR))
     records, found = laid_out(log), []
-    for start in range(0, len(records), block_size):
-        partitions, offsets, values = zip(*records[start : start + block_size], strict=True)
-        block = MadeUpBlock(values, partitions, offsets)
-        found += [one for one in finder.listed(block, NOW_MS, places) if scope.holds(one)]
+    with scratch_database() as database:
+        # Without a window: tests/explain/test_fates.py is about ids.
+        fates = FateFinder(database, finder.lister, 0)
+        for start in range(0, len(records), block_size):
+            partitions, offsets, values = zip(*records[start : start + block_size], strict=True)
+            block = MadeUpBlock(values, partitions, offsets)
+            found += filter(scope.holds, fates.listed(list(finder.found(block, NOW_MS, places))))
     return found
 
 

@@ -78,6 +78,7 @@ def test_sums_are_those_of_whole_commits() -> None:
     sums.read(*progress(0, 6))
     assert sums.of("2017-02", "CALL") == {("2017-02", "CALL"): (38, 6)}
     asked = sums.ask("2017-02", "CALL")
+    assert not asked.may_be_taken_back
     assert (asked.title, asked.scope.ends, asked.scope.type) == ("a|b 2017-02 CALL", {0: 6, 1: 4}, "CALL")
 
 
@@ -127,7 +128,7 @@ def printed(output: Output, capsys: pytest.CaptureFixture[str], micros: int = 1_
         output.add(one)
     compared = list(figures(asked.told, sums.found))
     conclusion = conclude(asked, compared, {})
-    output.end(asked, compared, sums.rejected, conclusion)
+    output.end(asked, compared, sums.fates, conclusion)
     shown = capsys.readouterr()
     return shown.out, shown.err, conclusion
 

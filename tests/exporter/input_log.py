@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from billing.listed_record import Listed, RecordLister
+from billing.listed_record import Listed
 from billing.period import month_calendar
 from billing.settings import Settings
 from exporter.model.input_pages import InputPage, InputUnavailableError, PageAsked
+from exporter.model.ongoing_list import KeptLists, ListRules
 
 
 class MadeUpPages:
@@ -19,6 +20,11 @@ class MadeUpPages:
     def __init__(self, log: Sequence[tuple[int, bytes]], most_records: int = 1_000_000) -> None:
         self._log, self._most_records = log, most_records
         self.is_away = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Lose what is known of the lists that go on, as at a restart."""
+        self._lists = KeptLists(ListRules(Settings().event_rules, month_calendar("UTC"), 35))
 
     def read(self, asked: PageAsked) -> InputPage:
         """Return a page.
@@ -29,19 +35,24 @@ class MadeUpPages:
         if self.is_away:
             raise InputUnavailableError("the input can't be read: a broker is away")
         settings = Settings()
-        lister = RecordLister(settings.event_rules, asked.customer, month_calendar("UTC"))
+        ongoing = self._lists.take(asked)
         offsets, ends, read = dict(asked.offsets), dict[int, int](), 0
         listed: list[Listed] = []
         for partition, value in self._log:
             offset = ends.get(partition, 0)
             ends[partition] = offset + 1
-            if not offsets.get(partition, 0) <= offset < asked.ends.get(partition, 0):
+            if not ongoing.offsets.get(partition, 0) <= offset < asked.ends.get(partition, 0):
                 continue
-            if read == self._most_records or len(listed) == asked.most:
+            if offset < offsets.get(partition, 0):
+                # Read again, for its id.
+                for _ in ongoing.listed(partition, offset, value, settings.clock.now_ms()):
+                    pass
+                continue
+            if read == self._most_records or len(listed) >= asked.most:
+                self._lists.keep(asked, offsets, ongoing)
                 return InputPage(listed, offsets)
             read += 1
-            offsets[partition] = offset + 1
-            one = lister.listed(partition, offset, value, settings.clock.now_ms())
-            if one is not None and asked.holds(one):
-                listed.append(one)
+            offsets[partition] = ongoing.offsets[partition] = offset + 1
+            found = ongoing.listed(partition, offset, value, settings.clock.now_ms())
+            listed += filter(asked.holds, found)
         return InputPage(listed, {**offsets, **{p: max(offsets.get(p, 0), end) for p, end in asked.ends.items()}})
