@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from confluent_kafka import OFFSET_END, KafkaError, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException
 
 from billing.runtime.fetching import CAREFUL_SECONDS, UnpackedTooMuchError
 from billing.runtime.topic_reader import Record
@@ -12,6 +12,7 @@ from qb.audit import input_reader
 from qb.audit.input_reader import InputReader
 
 LIMIT = "receive.message.max.bytes"
+FIRST = OFFSET_BEGINNING
 SETTINGS = Settings()
 Step = list[Record] | tuple[int, int] | int
 """What a poll does: return records, refuse the batch at (partition, offset), or fail with another code."""
@@ -82,7 +83,7 @@ def test_it_reads_carefully_from_where_it_was_and_fast_again_later(readers: Read
     assert [len(reader.poll()) for _ in range(3)] == [1, 0, 1]
     clock.now += CAREFUL_SECONDS + 0.1
     assert len(reader.poll()) == 1
-    assert readers.starts == [{0: 0, 1: 0}, {0: 4, 1: 0}, {0: 5, 1: 0}]
+    assert readers.starts == [{0: FIRST, 1: FIRST}, {0: 4, 1: FIRST}, {0: 5, 1: FIRST}]
     fast, careful, fast_again = readers.limits
     assert fast == fast_again
     assert careful == SETTINGS.unpacked_bytes
@@ -103,7 +104,7 @@ def test_one_behind_the_end_is_nothing_to_the_audit(readers: Readers) -> None:
     reader = reader_of({0: 9, 1: 4})
     readers.steps = [(1, 4), (1, 4), [record(0, 8)]]
     assert [len(reader.poll()) for _ in range(3)] == [0, 0, 1]
-    assert readers.starts[-1] == {0: 0, 1: OFFSET_END}
+    assert readers.starts[-1] == {0: FIRST, 1: OFFSET_END}
     assert reader.next_offsets == {0: 9, 1: 4}
 
 
