@@ -1,72 +1,18 @@
 """What the audit reads from Kafka: topics up to known ends, waiting for transactions that are open."""
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from confluent_kafka import KafkaException
-
 from billing.errors import OperatorError
-from billing.runtime.fetching import largest_batch_bytes
-from billing.runtime.kafka import KafkaUnavailableError, admin_client
-from billing.runtime.partition_bounds import PartitionBounds
-from billing.runtime.topic_check import check_topics
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from billing.topic_rules import Role, TopicFinding
 from qb.audit.input_reader import InputReader
+from qb.reading.stall import StallWatch
+from qb.reading.topics import Topics
 
-ANSWER_SECONDS = 10.0
-# Longer than a transaction of a processor or invoicer that died stays open.
-STALL_SECONDS = 120.0
 # The topics that an audit reads; the changelog is none of them.
 AUDITED = (Role.INPUT, Role.SUBTOTALS, Role.REJECTED, Role.INVOICES)
-
-
-class Topics:
-    """Knows the topics there are and where they begin and end.
-
-    Raises:
-        KafkaUnavailableError: no broker answers; every method may raise it.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._admin = admin = admin_client(settings)
-        self._bounds = PartitionBounds(settings, ANSWER_SECONDS, admin)
-        try:
-            topics = admin.list_topics(timeout=ANSWER_SECONDS).topics
-        except KafkaException as error:
-            raise KafkaUnavailableError(
-                f"no Kafka broker answers at {settings.bootstrap_servers}: "
-                "start one (qb broker) or set bootstrap_servers"
-            ) from error
-        self._partitions = {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
-
-    def partitions(self, topic: str) -> int:
-        """Return how many partitions a topic has; 0 if it does not exist."""
-        return self._partitions.get(topic, 0)
-
-    def largest_batch_bytes(self, topic: str) -> int:
-        """Return what a topic takes in one batch as it is sent."""
-        return largest_batch_bytes(self._admin, topic)
-
-    def starts(self, topic: str) -> dict[int, int]:
-        """Return the log start offset of each partition."""
-        return self._bounds.starts(topic, range(self.partitions(topic)))
-
-    def findings(self) -> list[TopicFinding]:
-        """Return the rules of the audited topics that exist, with what each topic has."""
-        try:
-            return check_topics(self._admin, self._settings, AUDITED)
-        except KafkaException as error:
-            raise KafkaUnavailableError(
-                f"the settings of the topics can't be read at {self._settings.bootstrap_servers}: {error}; try again"
-            ) from error
-
-    def ends(self, topic: str) -> dict[int, int]:
-        """Return the log end offset of each partition, records of open transactions included."""
-        return self._bounds.log_ends(topic, range(self.partitions(topic)))
 
 
 class Reader(Protocol):
@@ -91,18 +37,11 @@ def read_until(reader: Reader, ends: Mapping[int, int]) -> Iterator[list[Record]
         OperatorError: nothing more comes, though an end has not been reached.
         KafkaException: the broker refuses.
     """
-    reached = reader.next_offsets
-    moved = time.monotonic()
-    while any(reached.get(partition, 0) < end for partition, end in ends.items()):
+    watch = StallWatch()
+    while any(reader.next_offsets.get(partition, 0) < end for partition, end in ends.items()):
         if records := reader.poll():
             yield records
-        if reader.next_offsets != reached:
-            reached, moved = reader.next_offsets, time.monotonic()
-        elif time.monotonic() - moved > STALL_SECONDS:
-            raise OperatorError(
-                f"topic {reader.topic} can't be read to its end: "
-                "a broker is away or a transaction stays open; try again"
-            )
+        watch.note(reader.topic, reader.next_offsets)
 
 
 class WholeTopic:
@@ -153,7 +92,7 @@ class KafkaSources:
 
     def topic_findings(self) -> list[TopicFinding]:
         """Return the rules of the topics that are read, with what each topic has."""
-        return self._topics.findings()
+        return self._topics.findings(AUDITED)
 
     def input_starts(self) -> dict[int, int]:
         """Return the offset at which each input partition begins."""

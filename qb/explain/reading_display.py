@@ -8,15 +8,13 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from billing.errors import OperatorError
 from billing.runtime.logs import get_logger
 from billing.runtime.signals import NEVER, StopFlag
+from qb.reading.stall import StallWatch
 
 logger = get_logger(__name__)
 
 LOG_EVERY_SECONDS = 5.0
-# Longer than a transaction of a processor or invoicer that died stays open.
-STALL_SECONDS = 120.0
 
 
 class StoppedError(Exception):
@@ -36,8 +34,8 @@ class ReadingDisplay:
         self._bar = _make_bar() if sys.stderr.isatty() else None
         self._of: Mapping[int, int] = {}
         self._start, self._whole = 0, 0
-        self._reached: Mapping[int, int] = {}
-        self._moved = self._logged = clock()
+        self._watch = StallWatch(clock)
+        self._logged = clock()
 
     def __enter__(self) -> "ReadingDisplay":
         return self
@@ -66,17 +64,12 @@ class ReadingDisplay:
         """
         if self._stop.requested:
             raise StoppedError(self._how_far(topic, reached))
-        now = self._clock()
-        if reached != self._reached:
-            self._reached, self._moved = dict(reached), now
-        elif now - self._moved > STALL_SECONDS:
-            raise OperatorError(
-                f"topic {topic} can't be read to its end: a broker is away or a transaction stays open; try again"
-            )
+        self._watch.note(topic, reached)
         if self._of:
-            self._show(now, self._done(reached))
+            self._show(self._done(reached))
 
-    def _show(self, now: float, done: int) -> None:
+    def _show(self, done: int) -> None:
+        now = self._clock()
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=done)
         elif now - self._logged >= LOG_EVERY_SECONDS:

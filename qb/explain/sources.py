@@ -17,7 +17,8 @@ from qb.explain.reading_display import ReadingDisplay
 from qb.explain.rejected_places import RejectedPlaces
 from qb.explain.scope import Asked, ask_invoice
 from qb.explain.told import CountedSums, find_invoice, invoice_before
-from qb.explain.topics import Topics, TopicScan
+from qb.explain.topics import TopicScan
+from qb.reading.topics import Topics
 
 ANEW_RUNBOOK = "docs/runbook.md#state-and-offsets"
 
@@ -107,7 +108,7 @@ class Sources:
 
     def _check_ends(self, asked: Asked) -> None:
         topic = self._settings.input_topic
-        ends = self._topics.bounds.log_ends(topic, range(self._topics.wanted(topic)))
+        ends = self._topics.ends(topic)
         for partition, end in asked.scope.ends.items():
             if end > ends.get(partition, 0):
                 raise OperatorError(

@@ -16,7 +16,8 @@ from billing.subtotal import (
     encode_key,
 )
 from billing.topics import changelog_topic
-from qb.audit.sources import Topics, WholeTopic, read_until
+from qb.audit.sources import WholeTopic, read_until
+from qb.reading.topics import Topics
 from qb.recover.facts import Counted, Facts, Names, PartitionFacts, Unreadable
 from qb.recover.group import Group
 from qb.recover.remedies import numbered_group, numbered_topic

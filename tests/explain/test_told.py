@@ -16,9 +16,10 @@ from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key
 from qb.explain.conclusion import Conclusion, Kind, conclude
 from qb.explain.output import COLUMNS, CsvOutput, JsonOutput, Output, TextOutput
 from qb.explain.question import InvoiceQuestion, MonthQuestion, Question, parse_question
-from qb.explain.reading_display import STALL_SECONDS, ReadingDisplay, StoppedError
+from qb.explain.reading_display import ReadingDisplay, StoppedError
 from qb.explain.scope import Asked, Scope, Sums, figures
 from qb.explain.told import CountedSums, find_invoice, invoice_before
+from qb.reading.stall import STALL_SECONDS
 from tests.for_each import for_each
 
 Words = tuple[str, str | None, str | None]
