@@ -150,11 +150,16 @@ class Settings(BaseModel):
     input_topic: str = setting("billableevents.incoming", "topic of the billable events")
     subtotals_topic: str = setting("billing.subtotals", "topic of the partial subtotals", min_length=1)
     rejected_topic: str = setting("billing.rejected", "topic of rejected records", min_length=1)
-    invoices_topic: str = setting("billing.invoices", "topic of the invoices, the ledger", min_length=1)
+    invoices_topic: str = setting(
+        "billing.invoices",
+        "topic of the invoices, the ledger",
+        *(part for part in ALL if part != "recover"),
+        min_length=1,
+    )
     notifications_topic: str = setting(
         "billing.notifications",
         "topic of what was decided of budgets, a ledger too",
-        *(part for part in ALL if part != "explain"),
+        *(part for part in ALL if part not in ("explain", "recover")),
         min_length=1,
     )
     input_partitions: int = setting(
@@ -168,7 +173,6 @@ class Settings(BaseModel):
         "notify",
         "audit",
         "topics",
-        "recover",
         ge=1,
         le=10_000,
     )
@@ -267,7 +271,12 @@ class Settings(BaseModel):
         "audit",
         "explain",
     )
-    max_event_bytes: int = setting(16_384, "size of the largest record accepted as an event", ge=64)
+    max_event_bytes: int = setting(
+        16_384,
+        "size of the largest record accepted as an event",
+        *(part for part in ALL if part != "recover"),
+        ge=64,
+    )
     out_of_orderness_seconds: float = setting(
         43_200, "how late an event may arrive and still count as on time", "process", "export", "invoice", ge=0
     )

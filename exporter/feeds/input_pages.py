@@ -1,7 +1,7 @@
 """Reads the input for one customer's records, so much at once and no more."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException
 
@@ -78,11 +78,11 @@ class KafkaInputPages:
         ends = bounds.log_ends(topic, range(partitions))
         starts = {partition: offset for partition, offset in rejected.next_offsets.items() if offset}
         with TopicReader(settings, topic, partitions, starts, swift(settings)) as reader:
-            while _is_below(rejected.next_offsets, ends) and self._clock() < deadline:
+            rejected.reach(starts, ends)
+            while not rejected.is_whole and self._clock() < deadline:
                 for record in reader.poll():
                     _note_rejected(record, settings, ongoing)
-                rejected.next_offsets.update(reader.next_offsets)
-        rejected.is_whole = not _is_below(rejected.next_offsets, ends)
+                rejected.reach(reader.next_offsets, ends)
 
     def _check_ends(self, bounds: PartitionBounds, asked: PageAsked) -> None:
         topic = self._settings.input_topic
@@ -93,10 +93,6 @@ class KafkaInputPages:
                     f"the input can't be read: {topic}[{partition}] ends at offset {found[partition]}, but the number "
                     f"counts up to {end}"
                 )
-
-
-def _is_below(offsets: Mapping[int, int], ends: Mapping[int, int]) -> bool:
-    return any(offsets.get(partition, 0) < end for partition, end in ends.items())
 
 
 def _note_rejected(record: Record, settings: Settings, ongoing: OngoingList) -> None:

@@ -69,6 +69,11 @@ class RejectedOf:
     next_offsets: dict[int, int] = field(default_factory=dict)
     is_whole: bool = False
 
+    def reach(self, offsets: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        """Note how far the rejected topic is read, and up to where it must be."""
+        self.next_offsets.update(offsets)
+        self.is_whole = all(self.next_offsets.get(partition, 0) >= end for partition, end in ends.items())
+
 
 class OngoingList:
     """A list of one customer's records, those of each input partition in the order of their offsets.

@@ -11,7 +11,8 @@ It may run while everything else does. For that it takes its figures in this ord
 3. The subtotals that were committed meanwhile, and then the newest progress. So each subtotal read is the count at
    some offset between the progress of step 2 (the *cut*) and that of step 3 (the *reach*).
 4. The rejected records, to their end.
-5. The input up to the cut: the recount. It must equal the progress records, the rejected records and the subtotals.
+5. The input up to the cut: the recount, by the rules of ids (docs/once.md) too. It must equal the progress records,
+   the rejected records and the subtotals.
 6. If subtotals are different: the input from the cut to the reach. One that equals the recount at any offset on the
    way is right. Then the ledger, against the recount and itself, and the invoice files against the ledger.
 

@@ -3,7 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from confluent_kafka import KafkaException
+
 from billing.errors import OperatorError
+from billing.runtime.kafka import KafkaUnavailableError, admin_client
+from billing.runtime.topic_check import check_topics
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 from billing.topic_rules import Role, TopicFinding
@@ -92,7 +96,13 @@ class KafkaSources:
 
     def topic_findings(self) -> list[TopicFinding]:
         """Return the rules of the topics that are read, with what each topic has."""
-        return self._topics.findings(AUDITED)
+        settings = self._settings
+        try:
+            return check_topics(admin_client(settings), settings, AUDITED)
+        except KafkaException as error:
+            raise KafkaUnavailableError(
+                f"the settings of the topics can't be read at {settings.bootstrap_servers}: {error}; try again"
+            ) from error
 
     def input_starts(self) -> dict[int, int]:
         """Return the offset at which each input partition begins."""

@@ -9,6 +9,7 @@ from billing.settings import Settings
 from qb.explain.reading_display import ReadingDisplay
 from qb.reading.topics import Topics
 
+
 class TopicScan(AbstractContextManager["TopicScan"]):
     """One topic, read from its beginning on. A topic that does not exist is empty.
 

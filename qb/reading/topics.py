@@ -1,16 +1,12 @@
 """Which topics there are, and where they begin and end."""
 
-from collections.abc import Sequence
-
 from confluent_kafka import KafkaException
 
 from billing.errors import OperatorError
 from billing.runtime.fetching import largest_batch_bytes
 from billing.runtime.kafka import KafkaUnavailableError, admin_client
 from billing.runtime.partition_bounds import PartitionBounds
-from billing.runtime.topic_check import check_topics
 from billing.settings import Settings
-from billing.topic_rules import Role, TopicFinding
 
 ANSWER_SECONDS = 10.0
 
@@ -62,12 +58,3 @@ class Topics:
     def ends(self, topic: str) -> dict[int, int]:
         """Return the log end offset of each partition, records of open transactions included."""
         return self._bounds.log_ends(topic, range(self.partitions(topic)))
-
-    def findings(self, roles: Sequence[Role]) -> list[TopicFinding]:
-        """Return the rules of the topics of these roles that exist, with what each topic has."""
-        try:
-            return check_topics(self._admin, self._settings, roles)
-        except KafkaException as error:
-            raise KafkaUnavailableError(
-                f"the settings of the topics can't be read at {self._settings.bootstrap_servers}: {error}; try again"
-            ) from error

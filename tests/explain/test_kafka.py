@@ -24,6 +24,7 @@ from billing.runtime.kafka import ensure_topics
 from billing.settings import load_settings
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key, encode_progress, encode_sums
 from broker.ports import free_port
+from qb.audit.app import audit
 from tests.conftest import Kafka, new_name
 from tests.explain.made_up import payload
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
@@ -59,7 +60,7 @@ def made_up(seed: int, months: tuple[str, ...], count: int) -> list[bytes]:
         start_ms, end_ms = month_calendar("UTC").bounds_ms(draw.choice(months))
         event = BillableEvent(
             draw.randrange(start_ms, end_ms), draw.choice(CUSTOMERS), draw.randrange(-(10**7), 10**8),
-            draw.choice(TYPES), f"e{number}",
+            draw.choice(TYPES), f"e{seed}-{number}",
         )  # fmt: skip
         found.append(payload(event, as_json=draw.random() < 0.3))
     return found
@@ -78,7 +79,9 @@ REJECTED = {
 def counted(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """A deployment that has counted two months, closed the first one, and counted late events of it afterwards."""
     folder, port = tmp_path_factory.mktemp("explain"), free_port()
-    with Pipeline(kafka.bootstrap_servers, folder, new_name(), exporter_port=port) as pipeline:
+    # Events come in any order: none is too old for its id.
+    options = {"exporter_port": port, "dedup_window_days": 100}
+    with Pipeline(kafka.bootstrap_servers, folder, new_name(), **options) as pipeline:
         pipeline.start("process")
         values = [*made_up(1, MONTHS, 600), *REJECTED]
         for number, value in enumerate(values):
@@ -231,6 +234,50 @@ def test_a_future_event_that_was_rejected_stays_rejected(kafka: Kafka, tmp_path:
         document = explained(pipeline, "Zoe", month, max_future_seconds="86400")
     assert document["conclusion"] == "is_it"
     assert [one["reason"] for one in document["events"]] == [None, "future_timestamp"]
+
+
+# What is sent, all to one partition, and how it is listed: fate, amount and reason.
+WITH_IDS: list[tuple[bytes, list[tuple[str, str | None, str | None]]]] = [
+    (b"1775000000,Zoe,1,CALL,a", [("voided", "1.000000", None)]),
+    (b'{"timestamp":1775000000,"customer":"Zoe","amount":"1.00","type":"call","id":"a"}',
+     [("duplicate", None, "duplicate")]),
+    (b"1775000000,Zoe,2,CALL,a", [("rejected", None, "id_conflict")]),
+    (b"1775000000,Zoe2,2,CALL,a", []),
+    (b"1775000001,Zoe,4,DATA,b", [("replaced", "4.000000", None)]),
+    (b'{"void":"a","customer":"Zoe","id":"v"}', [("takes_back", "-1.000000", "void")]),
+    (b'{"void":"a","customer":"Zoe","id":"v"}', [("duplicate", None, "duplicate")]),
+    (b'{"void":"a","customer":"Zoe"}', [("rejected", None, "already_voided")]),
+    (b'{"void":"nothing","customer":"Zoe"}', [("rejected", None, "unknown_id")]),
+    (b'{"replace":"b","timestamp":1775000002,"customer":"Zoe","amount":8,"type":"CALL","id":"c"}',
+     [("takes_back", "-4.000000", "replace"), ("counted", "8.000000", None)]),
+    (b"1775000003,Zoe,16", [("counted", "16.000000", None)]),
+    (b"1770000000,Zoe,32,CALL,old", []),
+]  # fmt: skip
+
+
+def test_ids_are_told_as_they_were_decided(kafka: Kafka, tmp_path: Path, unique_name: str) -> None:
+    """By the processor, to the micro; and the audit finds nothing to add."""
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name) as pipeline:
+        pipeline.start("process")
+        for value, _ in WITH_IDS:
+            pipeline.produce(value, partition=0)
+        pipeline.flush()
+        wait_until(lambda: pipeline.consumed() == len(WITH_IDS), 60, "all counted")
+        document = explained(pipeline, "Zoe", "2026-03")
+        findings = audit(pipeline.settings)
+    assert document["conclusion"] == "is_it", document["sentence"]
+    assert [(one["fate"], one["amount"], one["reason"]) for one in document["events"]] == [
+        row for _, rows in WITH_IDS for row in rows
+    ]
+    assert {one["type"]: one["found"] for one in document["figures"]} == {
+        "CALL": {"total": "8.000000", "count": 1}, "DATA": {"total": "0.000000", "count": 0},
+        "MISC": {"total": "16.000000", "count": 1},
+    }  # fmt: skip
+    assert (document["rejected"], document["duplicates"], document["taken_back"]) == (3, 2, 2)
+    assert findings.differences == []
+    assert {name: findings.figures[name] for name in ("duplicates", "voids", "replacements", "rejected")} == {
+        "duplicates": 2, "voids": 1, "replacements": 1, "rejected": 4,
+    }  # fmt: skip
 
 
 def test_what_is_not_there_is_told(counted: Pipeline) -> None:

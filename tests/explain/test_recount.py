@@ -68,7 +68,7 @@ def recount(log: Log, customer: str, ends: Mapping[int, int], type_: str = "") -
 def listed(log: Log, scope: Scope, places: RejectedPlaces, block_size: int) -> list[Listed]:
     """What the command would list, the input cut into blocks."""
     finder = CustomerFinder(RULES, scope.customer, months_of(scope, CALENDAR))
-    records, found = laid_out(log), []
+    records, found = laid_out(log), list[Listed]()
     with scratch_database() as database:
         # Without a window: tests/explain/test_fates.py is about ids.
         fates = FateFinder(database, finder.lister, 0)

@@ -55,8 +55,8 @@ def test_a_deployment_that_counts_is_right(pipeline: Pipeline, kafka: Kafka) -> 
     assert text.returncode == 0
     assert "nothing was set: there is nothing to set" in text.stdout
     for value, finding in (
-        (encode_progress(Progress(10)).replace(b'"v":3', b'"v":2'), "older record version"),
-        (encode_progress(Progress(10)).replace(b'"v":3', b'"v":4'), "newer record version"),
+        (encode_progress(Progress(10)).replace(b'"v":4', b'"v":2'), "older record version"),
+        (encode_progress(Progress(10)).replace(b'"v":4', b'"v":5'), "newer record version"),
         (b"{", "a record that no part wrote"),
     ):
         produce(kafka, pipeline.settings.subtotals_topic, b"progress|1", value, 1)
