@@ -37,6 +37,7 @@ from exporter.feeds.made_up import CUSTOMERS, PARTITIONS, Sale
 TICK_SECONDS = 0.5
 
 _REJECTED_EACH = 150
+_REPEATED_EACH = 200
 
 Sums = dict[str, tuple[int, int]]
 
@@ -129,14 +130,15 @@ class MadeUpData:
     def _count(self, partition: int, event_ms: int, sales: list[Sale]) -> None:
         old = self._progress[partition]
         accepted = old.accepted + sum(sale.count for sale in sales)
-        rejected = accepted // _REJECTED_EACH
+        rejected, duplicates = accepted // _REJECTED_EACH, accepted // _REPEATED_EACH
         self._progress[partition] = Progress(
-            next_offset=accepted + rejected,
+            next_offset=accepted + rejected + duplicates,
             watermark_ms=max(old.watermark_ms, event_ms),
             accepted=accepted,
             accepted_micros=old.accepted_micros + sum(sale.micros for sale in sales),
             rejected=_reasons(rejected),
             late=accepted // 1_000,
+            duplicates=duplicates,
             instance="standalone",
             time_zone=self._settings.time_zone,
         )

@@ -172,7 +172,8 @@ def _disagreeing(one: PartitionFacts) -> Judgement:
 
 
 def _sums(progress: Progress) -> tuple[object, ...]:
-    return progress.accepted, progress.accepted_micros, progress.watermark_ms, dict(progress.rejected)
+    counts = progress.accepted, progress.voids, progress.replaces, progress.duplicates
+    return *counts, progress.accepted_micros, progress.watermark_ms, dict(progress.rejected)
 
 
 def _wrong_offset(one: PartitionFacts, facts: Facts) -> str:

@@ -34,6 +34,8 @@ CASES = [
     ("totals deleted", partition(published=None), Kind.COUNT_AGAIN, "the subtotals topic holds nothing of it"),
     ("totals of before", partition(published=counted(60)), Kind.COUNT_AGAIN, "it lost records"),
     ("totals of another", partition(published=counted(70, accepted=3)), Kind.COUNT_AGAIN, "two deployments"),
+    ("voids of another", partition(published=counted(70, voids=1)), Kind.COUNT_AGAIN, "two deployments"),
+    ("duplicates of another", partition(published=counted(70, duplicates=1)), Kind.COUNT_AGAIN, "two deployments"),
     ("torn, then deleted", partition(published=counted(80), committed=None), Kind.COUNT_AGAIN, "lost its newest"),
     # The input.
     ("fewer records", partition(log=Bounds(0, 69), last_record_ms=None), Kind.OTHER_INPUT, "ends at 69"),
