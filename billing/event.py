@@ -197,6 +197,23 @@ def decode_record(payload: bytes | None, rules: EventRules, now_ms: int) -> Bill
     return _from_csv(text.strip("\r\n"), rules, now_ms)
 
 
+def customer_of(payload: bytes | None) -> str | None:
+    """Return the customer that a record's value names, whether it can be billed or not; None if that cannot be told.
+
+    Of what :func:`decode_record` accepts it is the same customer. It depends on nothing but the bytes.
+    """
+    try:
+        _check_first_bytes(payload or b"")
+        text = (payload or b"").decode("utf-8")
+        stripped = text.strip(" \t\r\n")
+        if stripped.startswith("{"):
+            return check_customer(_json_text(_load_json(stripped), "customer", Reason.BAD_CUSTOMER))
+        fields = _split_csv(text.strip("\r\n"))
+        return check_customer(fields[1]) if 3 <= len(fields) <= 5 else None
+    except (EventRejectedError, UnicodeDecodeError):
+        return None
+
+
 def _check_first_bytes(payload: bytes) -> None:
     if payload.startswith(b"\xef\xbb\xbf"):
         raise EventRejectedError(Reason.MALFORMED, "begins with a UTF-8 byte order mark; send the event without it")

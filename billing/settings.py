@@ -176,6 +176,28 @@ class Settings(BaseModel):
         ge=1,
         le=10_000,
     )
+    dedup_scope: Literal["partition", "topic"] = setting(
+        "partition",
+        "where an id is looked up: `partition`, among the ids of the record's input partition; `topic`, among all ids "
+        "of its customer, whatever keys and partitions the input has: records are moved to `keyed_topic` first",
+    )
+    keyed_topic: str = setting(
+        "billableevents.keyed", "topic that records are moved to, by customer, with `dedup_scope: topic`"
+    )
+    keyed_partitions: int = setting(
+        8,
+        "number of partitions of `keyed_topic`; it can't be changed once the topic is made",
+        "generate",
+        "process",
+        "export",
+        "invoice",
+        "budgets",
+        "notify",
+        "audit",
+        "topics",
+        ge=1,
+        le=256,
+    )
     replication_factor: int = setting(
         -1,
         "number of replicas for topics that qb creates; -1: the broker's default",
@@ -592,7 +614,9 @@ class Settings(BaseModel):
             raise ValueError("a link that everybody is shown: without user name and password")
         return url
 
-    @field_validator("input_topic", "subtotals_topic", "rejected_topic", "invoices_topic", "notifications_topic")
+    @field_validator(
+        "input_topic", "keyed_topic", "subtotals_topic", "rejected_topic", "invoices_topic", "notifications_topic"
+    )
     @classmethod
     def _check_topic(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name):
@@ -651,6 +675,11 @@ class Settings(BaseModel):
         if self.default_type not in self.types:
             raise ValueError(f"default_type {self.default_type!r} is not one of the types {', '.join(self.types)}")
         return self
+
+    @property
+    def counted_topic(self) -> str:
+        """The topic that is counted from, whose partitions and offsets progress records speak of."""
+        return self.keyed_topic if self.dedup_scope == "topic" else self.input_topic
 
     @cached_property
     def clock(self) -> SystemClock | SimulatedClock:

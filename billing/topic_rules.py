@@ -17,8 +17,8 @@ LARGEST_RECORD_BYTES = 104_857_600
 FOR_EVER = -1
 NO_LIMIT_MS = 2**63 - 1
 USUAL_RECORD_BYTES = 1_048_588
-# Headers and key of a rejected record, beside what it was.
-_REJECTED_EXTRA_BYTES = 16_384
+# Headers that a rejected or a moved record gets, beside what it was.
+_HEADERS_EXTRA_BYTES = 16_384
 _EVENT_EXTRA_BYTES = 1_024
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -31,6 +31,8 @@ class Role(StrEnum):
     """What a topic is for."""
 
     INPUT = "input"
+    KEYED = "keyed"
+    MOVED = "moved"
     SUBTOTALS = "subtotals"
     REJECTED = "rejected"
     INVOICES = "invoices"
@@ -60,7 +62,7 @@ class TopicState:
 class Around:
     """What a rule compares a topic with: the cluster, the topic's replicas, the input, the longest event.
 
-    What is None is not known, and no rule refuses for it.
+    What is None is not known, and no rule refuses for it. `input_partitions` are those of the topic counted from.
     """
 
     brokers: int
@@ -68,6 +70,7 @@ class Around:
     input_partitions: int | None = None
     input_record_bytes: int | None = None
     max_event_bytes: int = 0
+    keyed_partitions: int | None = None
 
 
 @dataclass(frozen=True)
@@ -265,8 +268,8 @@ def _compacted(partitions: Rule, lost: str) -> tuple[Rule, ...]:
     )
 
 
-def _fits_rejected(found: str, around: Around) -> bool:
-    least = (around.input_record_bytes or USUAL_RECORD_BYTES) + _REJECTED_EXTRA_BYTES
+def _fits_with_headers(found: str, around: Around) -> bool:
+    least = (around.input_record_bytes or USUAL_RECORD_BYTES) + _HEADERS_EXTRA_BYTES
     return int(found) >= min(least, LARGEST_RECORD_BYTES)
 
 
@@ -289,6 +292,34 @@ RULES: Mapping[Role, tuple[Rule, ...]] = {
         ),
         _unclean(Grade.WARN),
     ),
+    Role.KEYED: (
+        _cleanup(
+            "delete",
+            "of all events with the same key only the newest stays, the others are never billed",
+            "events that compaction removed",
+        ),
+        *_kept_for_ever("moved events that are deleted cannot be audited, nor counted again, nor at all if unread"),
+        Rule(
+            PARTITIONS,
+            "`keyed_partitions`",
+            Grade.REFUSE,
+            "customers move to other partitions than their ids",
+            lambda found, around: around.keyed_partitions in (None, int(found)),
+        ),
+        *_REPLICAS,
+        *_STAMPS,
+        _record_bytes(
+            f"that of the input and {_HEADERS_EXTRA_BYTES:,} more, {LARGEST_RECORD_BYTES:,} at most",
+            "a large record does not fit, and moving stops",
+            _fits_with_headers,
+            LARGEST_RECORD_BYTES,
+        ),
+        _unclean(Grade.WARN),
+    ),
+    Role.MOVED: _compacted(
+        Rule(PARTITIONS, "1", Grade.WARN, "how far records are moved is told on the first one only", _exactly("1")),
+        "how far records are moved",
+    ),
     Role.SUBTOTALS: _compacted(_ANY_PARTITIONS, "subtotals"),
     Role.REJECTED: (
         _cleanup(
@@ -301,9 +332,9 @@ RULES: Mapping[Role, tuple[Rule, ...]] = {
         *_REPLICAS,
         *_STAMPS,
         _record_bytes(
-            f"that of the input and {_REJECTED_EXTRA_BYTES:,} more, {LARGEST_RECORD_BYTES:,} at most",
+            f"that of the input and {_HEADERS_EXTRA_BYTES:,} more, {LARGEST_RECORD_BYTES:,} at most",
             "a large record that cannot be billed does not fit, and the processor stops",
-            _fits_rejected,
+            _fits_with_headers,
             LARGEST_RECORD_BYTES,
         ),
         _unclean(Grade.WARN),
@@ -328,4 +359,4 @@ RULES: Mapping[Role, tuple[Rule, ...]] = {
     ),
 }
 
-_COMPACTED_ROLES = frozenset({Role.SUBTOTALS, Role.INVOICES, Role.NOTIFICATIONS, Role.CHANGELOG})
+_COMPACTED_ROLES = frozenset({Role.MOVED, Role.SUBTOTALS, Role.INVOICES, Role.NOTIFICATIONS, Role.CHANGELOG})

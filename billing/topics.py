@@ -34,17 +34,46 @@ def changelog_topic(consumer_group: str, input_topic: str) -> str:
 
 
 def topic_specs(settings: Settings) -> dict[str, TopicSpec]:
-    """Return the specification of every topic by its role.
+    """Return the specification of every topic of a deployment by its role, as :class:`Role` names them.
 
-    The changelog always has as many partitions as the input; the number here stands for an input that is made.
+    The changelog always has as many partitions as the topic that is counted from; the number here stands for one that
+    is made.
     """
     partitions = settings.input_partitions
+    counted_partitions = settings.keyed_partitions if settings.dedup_scope == "topic" else partitions
+    changelog = changelog_topic(settings.consumer_group, settings.counted_topic)
     specs = (
         TopicSpec(Role.INPUT, settings.input_topic, partitions),
+        *(_moving_specs(settings) if settings.dedup_scope == "topic" else ()),
         TopicSpec(Role.SUBTOTALS, settings.subtotals_topic, partitions),
         TopicSpec(Role.REJECTED, settings.rejected_topic, partitions),
         TopicSpec(Role.INVOICES, settings.invoices_topic, 1),
         TopicSpec(Role.NOTIFICATIONS, settings.notifications_topic, 1),
-        TopicSpec(Role.CHANGELOG, changelog_topic(settings.consumer_group, settings.input_topic), partitions),
+        TopicSpec(Role.CHANGELOG, changelog, counted_partitions),
     )
     return {spec.role.value: spec for spec in specs}
+
+
+def counted_role(settings: Settings) -> Role:
+    """Return the role of the topic that is counted from."""
+    return Role.KEYED if settings.dedup_scope == "topic" else Role.INPUT
+
+
+def moved_topic(keyed_topic: str) -> str:
+    """Return the topic that says how far the input has been moved to a keyed topic."""
+    return f"{keyed_topic}.moved"
+
+
+def moving_group(keyed_topic: str) -> str:
+    """Return the consumer group that moves records to a keyed topic.
+
+    It is that of the keyed topic, whoever counts from it: two groups would move each record twice.
+    """
+    return f"{keyed_topic}-moving"
+
+
+def _moving_specs(settings: Settings) -> tuple[TopicSpec, TopicSpec]:
+    return (
+        TopicSpec(Role.KEYED, settings.keyed_topic, settings.keyed_partitions),
+        TopicSpec(Role.MOVED, moved_topic(settings.keyed_topic), 1),
+    )

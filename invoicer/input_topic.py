@@ -28,7 +28,7 @@ class InputTopic:
         Raises:
             KafkaUnavailableError: the broker does not answer in time.
         """
-        topic = self._settings.input_topic
+        topic = self._settings.counted_topic
         return self._bounds.logs(topic, range(self._bounds.partitions(topic)))
 
     def holds_record(self, partition: int, stretch: Bounds) -> bool:
@@ -37,7 +37,7 @@ class InputTopic:
         Where the broker does not answer, or no longer has the first offset, the answer is that it may.
         """
         try:
-            found = find_records(self._settings, self._settings.input_topic, {partition: stretch}, _WAIT_SECONDS)
+            found = find_records(self._settings, self._settings.counted_topic, {partition: stretch}, _WAIT_SECONDS)
         except KafkaException:
             return True
         return found.get(partition, True)

@@ -1,6 +1,6 @@
 """Watches the input partitions: what the processor has counted of each, and since when it has brought nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from billing.runtime.partition_bounds import Bounds
@@ -28,9 +28,13 @@ class InputWatch:
     Args:
         topic: what is watched; it is asked for records only where a partition looks unread though long silent.
         idle_after_ms: how long is long, in milliseconds.
+        moving: returns the states of what waits to be moved to the topic.
     """
 
-    def __init__(self, topic: InputTopic, idle_after_ms: int) -> None:
+    def __init__(
+        self, topic: InputTopic, idle_after_ms: int, moving: Callable[[], list[PartitionState]] = list
+    ) -> None:
+        self._moving = moving
         self._topic = topic
         self._idle_after_ms = idle_after_ms
         self._ends_before: dict[int, int] = {}
@@ -50,7 +54,7 @@ class InputWatch:
         logs = self._topic.logs()
         states = [self._state(p, progress.get(p), logs[p], wall_ms) for p in sorted(logs)]
         self._ends_before = {partition: log.end for partition, log in logs.items()}
-        return states
+        return states + self._moving()
 
     def _state(self, partition: int, progress: Progress | None, log: Bounds, wall_ms: int) -> PartitionState:
         if progress is None:

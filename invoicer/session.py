@@ -25,13 +25,14 @@ from invoicer.input_watch import InputWatch
 from invoicer.ledger_writer import KafkaLedgerWriter
 from invoicer.metrics import InvoicerMetrics
 from invoicer.months import Months
+from invoicer.moving_watch import moving_watch
 from invoicer.sources import LedgerPlaces, SubtotalsFeed, invoices_of, read_ledger
 from invoicer.steps import Steps, ignore_step
 from invoicer.witness import Confirmed, check_files, check_log, ledger_group, read_confirmed
 
 logger = get_logger(__name__)
 
-TOPICS = ("input", "subtotals", "invoices")
+TOPICS = ("input", "keyed", "subtotals", "invoices")
 
 _CATCH_UP_SECONDS = 30.0
 
@@ -167,7 +168,7 @@ def _build(
         calendar=month_calendar(settings.time_zone),
         rule=rule,
         clock=settings.clock,
-        watch=InputWatch(InputTopic(settings, bounds), rule.idle_after_ms),
+        watch=InputWatch(InputTopic(settings, bounds), rule.idle_after_ms, moving_watch(settings, bounds)),
         catch_up=lambda stop: feed.catch_up(_CATCH_UP_SECONDS, stop),
         before_close=lambda month: places.begin(month, _ledger_end(bounds, settings)),
         metrics=listeners.metrics,

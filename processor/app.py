@@ -19,13 +19,15 @@ from billing.runtime.signals import stop_on_signals
 from billing.runtime.topic_check import look_at, widen_changelog
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
-from billing.topics import LARGEST_RECORD_BYTES
+from billing.topics import LARGEST_RECORD_BYTES, counted_role
 from processor.care import CarefulLongEnoughError, CarefulRun, find_refused_batch
 from processor.failures import is_unpacking_refused, log_failure, sort_failure
 from processor.fold import FoldRules
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
+from processor.moving.moving import moving_beside
 from processor.once import OnceRules
 from processor.quix_adapter import BatchingApplication
+from processor.scope import check_scope
 from processor.state_options import StateOptions, state_options
 from processor.subtotals_place import check_subtotals_place
 from processor.worker import BillingWorker
@@ -42,7 +44,7 @@ MOST_PAUSE_SECONDS = 5
 # How long the loop may ask for no records and still be at work: a restart of State, or a commit held up, is not.
 SILENT_SECONDS = 30.0
 
-TOPICS = ("input", "subtotals", "rejected", "changelog")
+TOPICS = ("input", "keyed", "moved", "subtotals", "rejected", "changelog")
 
 # Partitions that are added to the input are seen this soon.
 METADATA_REFRESH_MS = 10_000
@@ -65,17 +67,20 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
 
 def _run(settings: Settings) -> int:
     partitions = ensure_topics(settings, TOPICS)
-    check_subtotals_place(settings, partitions["input"], partitions["subtotals"])
+    check_scope(settings, partitions["input"])
+    check_subtotals_place(settings, partitions[counted_role(settings)], partitions["subtotals"])
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, settings.types)
-    pulse = Pulse("counting", SILENT_SECONDS)
+    pulse, moving_pulse = Pulse("counting", SILENT_SECONDS), Pulse("moving", SILENT_SECONDS)
+    pulses = [pulse, moving_pulse] if settings.dedup_scope == "topic" else [pulse]
     host, port = settings.processor_host, settings.processor_port
     with (
         KafkaProbe(settings) as kafka,
-        part_served(registry, lambda: [kafka.check(), pulse.check()], host, port, "processor_port"),
+        part_served(registry, lambda: [kafka.check(), *(one.check() for one in pulses)], host, port, "processor_port"),
         TopicWatch(settings, TOPICS, registry) as topics,
+        moving_beside(settings, registry, moving_pulse, topics.raise_refusal) as moving_goes_on,
     ):
-        processor = Processor(settings, partitions["subtotals"], metrics, topics.raise_refusal, pulse)
+        processor = Processor(settings, partitions["subtotals"], metrics, topics.raise_refusal, pulse, moving_goes_on)
         registry.register(StatusCollector(processor.status))
         gc.collect()
         gc.freeze()
@@ -110,6 +115,7 @@ class Processor:
         metrics: what it tells of itself.
         may_write: asked before each commit; raises what forbids it.
         pulse: told each time that records are asked for, and of each failure.
+        may_read: asked each time that records are asked for; raises what forbids it.
     """
 
     def __init__(
@@ -119,12 +125,14 @@ class Processor:
         metrics: ProcessorMetrics,
         may_write: Callable[[], None],
         pulse: Pulse,
+        may_read: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._subtotals_partitions = subtotals_partitions
         self._metrics = metrics
         self._may_write = may_write
         self._pulse = pulse
+        self._may_read = may_read
         self._careful = False
         self._running: tuple[BatchingApplication, BillingWorker] | None = None
 
@@ -140,18 +148,18 @@ class Processor:
             OperatorError: something that a person has to mend.
         """
         settings = self._settings
-        logger.info("processor starts", instance=settings.instance, topic=settings.input_topic)
+        logger.info("processor starts", instance=settings.instance, topic=settings.counted_topic)
         may_write = CarefulRun(self._may_write) if self._careful else self._may_write
         worker = make_worker(settings, self._subtotals_partitions, self._metrics, may_write)
         try:
             admin = admin_client(settings, log_level=0)
             # Partitions may have been added to the input just now, and Quix starts on no changelog that is narrower.
             widen_changelog(admin, settings)
-            fast = swift(settings, largest_batch_bytes(admin, settings.input_topic))
+            fast = swift(settings, largest_batch_bytes(admin, settings.counted_topic))
             fetching = careful(settings) if self._careful else fast
-            partitions = look_at(admin, [settings.input_topic]).topics[settings.input_topic].partitions
+            partitions = look_at(admin, [settings.counted_topic]).topics[settings.counted_topic].partitions
             state = state_options(settings.state_buffer_bytes, partitions)
-            application = make_application(settings, worker, state, fetching, self._pulse.beat)
+            application = make_application(settings, worker, state, fetching, self._on_poll)
             self._running = application, worker
             application.run()
         except Exception as error:
@@ -160,7 +168,7 @@ class Processor:
                 raise failure.told from error
             if self._careful and is_unpacking_refused(error):
                 place = find_refused_batch(settings)
-                raise unpacked_too_much(settings, settings.input_topic, place) from error
+                raise unpacked_too_much(settings, settings.counted_topic, place) from error
             self._careful = is_unpacking_refused(error)
             if self._careful:
                 logger.warning("a batch unpacks to too much, reading one at a time", instance=settings.instance)
@@ -174,6 +182,10 @@ class Processor:
         finally:
             self._running = None
         return Outcome.STOPPED
+
+    def _on_poll(self) -> None:
+        self._pulse.beat()
+        self._may_read()
 
 
 def _told_to_stop_within(seconds: float) -> bool:
@@ -218,7 +230,7 @@ def make_application(
     """
     return BatchingApplication(
         worker,
-        input_topic=settings.input_topic,
+        input_topic=settings.counted_topic,
         batch_messages=settings.batch_messages,
         natively=settings.native_reading,
         on_poll=on_poll,

@@ -43,7 +43,7 @@ def find_refused_batch(settings: Settings) -> tuple[int, int] | None:
     Args:
         settings: the input topic, and the group whose offsets tell what is counted.
     """
-    topic = settings.input_topic
+    topic = settings.counted_topic
     consumer = Consumer({**reader_config(settings, settings.consumer_group), **careful(settings)})
     try:
         numbers = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions

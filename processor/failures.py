@@ -83,7 +83,7 @@ def _told(cause: BaseException, settings: Settings) -> OperatorError | None:
         return cause
     if isinstance(cause, RecordError):
         return StateMismatchError(
-            f"{settings.input_topic}: State cannot be read: {cause}; stopped rather than miscount"
+            f"{settings.counted_topic}: State cannot be read: {cause}; stopped rather than miscount"
         )
     answer = _answer(cause)
     if answer is None or answer.actor is not Actor.OPERATOR:
@@ -91,7 +91,7 @@ def _told(cause: BaseException, settings: Settings) -> OperatorError | None:
     return answer.kind(
         answer.sentence.format(
             error=_line(cause),
-            input_topic=settings.input_topic,
+            input_topic=settings.counted_topic,
             rejected_topic=settings.rejected_topic,
             consumer_group=settings.consumer_group,
             instance=settings.instance,

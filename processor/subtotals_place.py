@@ -30,7 +30,7 @@ def check_subtotals_place(settings: Settings, input_partitions: int, subtotals_p
         OperatorError: no broker answers, or it refuses something that a person can mend.
         KafkaException: the broker refuses otherwise.
     """
-    counted = _committed_offsets(settings, input_partitions)
+    counted = committed_offsets(settings, input_partitions)
     if not any(offset > 0 for offset in counted.values()):
         return
     ends = PartitionBounds(settings, _ANSWER_SECONDS).log_ends(settings.subtotals_topic, range(subtotals_partitions))
@@ -58,8 +58,14 @@ def refuse_moved_subtotals(topic: str, counted: Mapping[int, int], ends: Mapping
             )
 
 
-def _committed_offsets(settings: Settings, partitions: int) -> dict[int, int]:
-    asked = [TopicPartition(settings.input_topic, partition) for partition in range(partitions)]
+def committed_offsets(settings: Settings, partitions: int) -> dict[int, int]:
+    """Return the group's committed offset of each partition of the topic counted from, negative where it has none.
+
+    Raises:
+        OperatorError: no broker answers, or it refuses something that a person can mend.
+        KafkaException: the broker refuses otherwise.
+    """
+    asked = [TopicPartition(settings.counted_topic, partition) for partition in range(partitions)]
     what, servers = f"ask for the offsets of group {settings.consumer_group}", settings.bootstrap_servers
     # A transaction that a killed processor left open would hold the answer back; it ends when this one starts.
     options = {**reader_config(settings, settings.consumer_group), "isolation.level": "read_uncommitted"}

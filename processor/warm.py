@@ -7,15 +7,25 @@ import numpy as np
 
 from billing.event import EventRules
 from billing.period import month_calendar
-from billing.runtime.native.block import JoinedValues, destroy_all, message_destroyer, read_messages
-from billing.runtime.native.client import native_library
+from billing.runtime.native.block import (
+    JoinedValues,
+    NativeBlock,
+    RecordBlock,
+    destroy_all,
+    message_destroyer,
+    read_messages,
+)
+from billing.runtime.native.client import Library, native_library
 from billing.runtime.native.copying import copies, first_bytes
 from billing.runtime.native.headers import header_functions, header_starts
+from billing.runtime.native.moving import BulkMover
 from billing.runtime.native.producing import BulkProducer
 from billing.sums import TypeTable
 from processor.book import PartitionBook
 from processor.fold import FoldRules
 from processor.id_chunks import decode_chunk
+from processor.kernel.keyed import place_names
+from processor.moving.placing import Placing
 from processor.once import Once, OnceRules
 from processor.reading import EventReader
 
@@ -50,6 +60,18 @@ class _EmptyStore:
         """Remove nothing."""
 
 
+def _compile_moving(rules: EventRules, library: Library | None) -> None:
+    records = JoinedValues([_VALUES[0], _VALUES[2]])
+    none = np.empty(len(records), np.int64)
+    columns = np.stack([none, none, records.values, records.value_lengths, none, none])
+    Placing(rules, 1).targets(RecordBlock(columns))
+    place_names(records.values, records.value_lengths, 1, none)
+    if library is not None:
+        nothing = NativeBlock(library, none[:0], columns[:, :0])
+        nothing.last_headers("", 1)
+        BulkMover(library, 0, None, 0, "header").move(nothing, none[:0], none[:0])
+
+
 def compile_kernels() -> None:
     """Call each kernel once, as the processor calls it."""
     rules = FoldRules(EventRules(), month_calendar("UTC"), 0)
@@ -63,6 +85,7 @@ def compile_kernels() -> None:
     for data in store.chunks:
         decode_chunk(data)
     library, none = native_library(), np.empty(0, np.int64)
+    _compile_moving(rules.events, library)
     copies(none, none)
     first_bytes(none, none)
     if library is not None:

@@ -50,6 +50,7 @@ class BillingWorker:
         may_write: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
+        self._is_moved = settings.dedup_scope == "topic"
         self._subtotals_partitions = subtotals_partitions
         self._rules = rules
         self._clock = clock
@@ -80,8 +81,8 @@ class BillingWorker:
             OperatorError: they do not, or records were deleted before they were read.
         """
         progress = read_progress(store, takeover.partition)
-        check_takeover(self._settings.input_topic, takeover, progress, self._settings.start_from_retained)
-        check_zone(self._settings.input_topic, takeover.partition, progress, self._settings.time_zone)
+        check_takeover(self._settings.counted_topic, takeover, progress, self._settings.start_from_retained)
+        check_zone(self._settings.counted_topic, takeover.partition, progress, self._settings.time_zone)
         once = Once(takeover.partition, store, self._rules.once, self._types)
         self._books[takeover.partition] = PartitionBook(takeover.partition, progress, self._rules, self._types, once)
         logger.info("partition taken over", partition=takeover.partition, next_offset=takeover.committed_offset)
@@ -99,10 +100,13 @@ class BillingWorker:
         last = len(records) - 1
         times_ms = records.timestamp_ms(0), records.timestamp_ms(last)
         has_id = (reading.rows[:, SLOT] != NO_EVENT) & (reading.rows[:, ID_LENGTH] > 0)
-        self._uncommitted.unkeyed_ids += int(np.count_nonzero(has_id & (records.key_lengths <= 0)))
+        # Where records were moved by customer, it does not matter by what they were keyed.
+        self._uncommitted.unkeyed_ids += int(
+            np.count_nonzero(has_id & (records.key_lengths <= 0) & (not self._is_moved))
+        )
         fold = book.count(reading, records.offsets, min(times_ms), max(times_ms))
         for rejection in fold.rejections:
-            self._rejected.append(rejected_record(records, self._settings.input_topic, rejection))
+            self._rejected.append(rejected_record(records, self._settings.counted_topic, rejection, self._is_moved))
         self._uncommitted.add(fold)
         self._metrics.observe_fold(len(records), time.perf_counter() - start)
 
@@ -123,7 +127,7 @@ class BillingWorker:
                     output.produce_all(topic, partition, keys, values)
                     self._uncommitted.published += len(keys)
         for record in self._rejected:
-            produce_rejected(output.produce, self._settings.rejected_topic, record)
+            produce_rejected(output.produce, self._settings.rejected_topic, record, self._settings.input_topic)
         self._rejected = []
         self._keep_within_memory()
 

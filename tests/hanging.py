@@ -2,6 +2,7 @@
 
 from billing.runtime.kafka import admin_client
 from billing.settings import Settings
+from billing.topics import topic_specs
 from tests.pipeline import wait_until
 from tests.torn_transactions import hanging_partitions
 
@@ -11,14 +12,8 @@ ENDED_SECONDS = 90.0
 
 def topics_of(settings: Settings) -> list[str]:
     """Return all topics of a deployment that are there, State's changelogs too."""
-    named = {
-        settings.input_topic,
-        settings.subtotals_topic,
-        settings.rejected_topic,
-        settings.invoices_topic,
-        settings.notifications_topic,
-    }
-    changelogs = f"changelog__{settings.consumer_group}--{settings.input_topic}--"
+    named = {spec.name for spec in topic_specs(settings).values()}
+    changelogs = f"changelog__{settings.consumer_group}--{settings.counted_topic}--"
     known = admin_client(settings).list_topics(timeout=10).topics
     return [topic for topic in known if topic in named or topic.startswith(changelogs)]
 

@@ -8,6 +8,7 @@ from benchmarks.rows.customers import many_customers, restore
 from benchmarks.rows.exporter import catch_up, scrape
 from benchmarks.rows.ids import ids
 from benchmarks.rows.invoicer import close_month
+from benchmarks.rows.keyed import keyed
 from benchmarks.rows.peers import against_peers
 from benchmarks.rows.processor import against_bare, against_stock, shapes
 from benchmarks.rows.scaling import curve, two_processors
@@ -22,6 +23,7 @@ ROWS: dict[str, Row] = {
     "customers": many_customers,
     "restore": restore,
     "ids": ids,
+    "keyed": keyed,
     "two": two_processors,
     "curve": curve,
     "visible": visible,

@@ -16,7 +16,7 @@ from billing.runtime.logs import client_logger, get_logger
 from billing.runtime.topic_check import check_topics, default_replication, log_warnings, refuse_wrong, widen_topic
 from billing.settings import Settings
 from billing.topic_rules import Role, made_config
-from billing.topics import TopicSpec, topic_specs
+from billing.topics import TopicSpec, counted_role, topic_specs
 
 logger = get_logger(__name__)
 
@@ -115,7 +115,8 @@ def admin_client(settings: Settings, **options: object) -> AdminClient:
 def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: float = 30.0) -> dict[str, int]:
     """Make the topics that do not exist yet, check all, and return the number of partitions of each, by role.
 
-    The changelog gets as many partitions as the input has, also when partitions were added to the input since.
+    The changelog gets as many partitions as the topic counted from has, also when that got more since. A role that this
+    deployment has no topic for is passed over.
 
     Args:
         settings: names, partitions and replicas.
@@ -180,17 +181,17 @@ def make_missing_topics(
         KafkaException: the broker refused.
     """
     specs = topic_specs(settings)
-    plain = [specs[role] for role in roles if role is not Role.CHANGELOG]
+    plain = [specs[role] for role in roles if role is not Role.CHANGELOG and role in specs]
     found = _make_and_wait(admin, settings, plain, deadline)
     if Role.CHANGELOG in roles:
-        input_topic = specs[Role.INPUT].name
-        inputs = _partitions(admin, deadline, settings.bootstrap_servers).get(input_topic, specs[Role.INPUT].partitions)
-        changelog = replace(specs[Role.CHANGELOG], partitions=inputs)
+        counted = specs[counted_role(settings)]
+        partitions = _partitions(admin, deadline, settings.bootstrap_servers).get(counted.name, counted.partitions)
+        changelog = replace(specs[Role.CHANGELOG], partitions=partitions)
         found |= _make_and_wait(admin, settings, [changelog], deadline)
-        if found[Role.CHANGELOG.value] < inputs:
+        if found[Role.CHANGELOG.value] < partitions:
             what, servers = f"widen topic {changelog.name}", settings.bootstrap_servers
-            patiently(lambda: widen_topic(admin, changelog.name, inputs), what, servers, deadline)
-            found[Role.CHANGELOG.value] = inputs
+            patiently(lambda: widen_topic(admin, changelog.name, partitions), what, servers, deadline)
+            found[Role.CHANGELOG.value] = partitions
     return found
 
 

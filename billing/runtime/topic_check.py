@@ -29,7 +29,7 @@ from billing.topic_rules import (
     judge_topic,
     min_in_sync,
 )
-from billing.topics import topic_specs
+from billing.topics import counted_role, topic_specs
 
 logger = get_logger(__name__)
 
@@ -74,19 +74,19 @@ def look_at(admin: AdminClient, names: Iterable[str], timeout_seconds: float = A
 def check_topics(admin: AdminClient, settings: Settings, roles: Sequence[str]) -> list[TopicFinding]:
     """Return each rule of the topics of these roles that exist, with what was found.
 
+    A role that this deployment has no topic for is passed over.
+
     Raises:
         KafkaException: no broker answers.
     """
     specs = topic_specs(settings)
-    input_topic = specs[Role.INPUT].name
-    cluster = look_at(admin, {input_topic, *(specs[role].name for role in roles)})
+    names = {role: specs[role].name for role in roles if role in specs}
+    cluster = look_at(admin, {settings.input_topic, settings.counted_topic, *names.values()})
     return [
         finding
-        for role in roles
-        if (state := cluster.topics.get(specs[role].name)) is not None
-        for finding in judge_topic(
-            Role(role), state, _around(settings, cluster, state, cluster.topics.get(input_topic))
-        )
+        for role, name in names.items()
+        if name in cluster.topics
+        for finding in judge_topic(Role(role), cluster.topics[name], around_of(settings, cluster, name))
     ]
 
 
@@ -155,16 +155,16 @@ def _right_value(finding: TopicFinding, around: Around) -> str | None:
 
 
 def widen_changelog(admin: AdminClient, settings: Settings) -> None:
-    """Give the changelog as many partitions as the input has, if both exist and it has fewer.
+    """Give the changelog as many partitions as the topic counted from has, if both exist and it has fewer.
 
     Raises:
         KafkaException: no broker answers, or it refuses.
     """
     specs = topic_specs(settings)
     topics = admin.list_topics(timeout=ANSWER_SECONDS).topics
-    inputs, changelog = (topics.get(specs[role].name) for role in (Role.INPUT, Role.CHANGELOG))
-    if inputs is not None and changelog is not None and 0 < len(changelog.partitions) < len(inputs.partitions):
-        widen_topic(admin, specs[Role.CHANGELOG].name, len(inputs.partitions))
+    counted, changelog = (topics.get(specs[role].name) for role in (counted_role(settings), Role.CHANGELOG))
+    if counted is not None and changelog is not None and 0 < len(changelog.partitions) < len(counted.partitions):
+        widen_topic(admin, specs[Role.CHANGELOG].name, len(counted.partitions))
 
 
 def widen_topic(admin: AdminClient, topic: str, partitions: int) -> None:
@@ -202,18 +202,16 @@ def default_replication(admin: AdminClient) -> int | None:
 
 
 def around_of(settings: Settings, cluster: Cluster, topic: str) -> Around:
-    """Return what the rules compare a topic of the cluster with."""
-    return _around(settings, cluster, cluster.topics[topic], cluster.topics.get(settings.input_topic))
-
-
-def _around(settings: Settings, cluster: Cluster, state: TopicState, input_state: TopicState | None) -> Around:
-    input_bytes = input_state.config.get("max.message.bytes") if input_state else None
+    """Return what the rules compare a topic of the cluster with; the input and the one counted from are part of it."""
+    inputs, counted = (cluster.topics.get(name) for name in (settings.input_topic, settings.counted_topic))
+    input_bytes = inputs.config.get("max.message.bytes") if inputs else None
     return Around(
         brokers=cluster.brokers,
-        replication_factor=state.replication_factor,
-        input_partitions=input_state.partitions if input_state else None,
+        replication_factor=cluster.topics[topic].replication_factor,
+        input_partitions=counted.partitions if counted else None,
         input_record_bytes=int(input_bytes) if input_bytes else None,
         max_event_bytes=settings.max_event_bytes,
+        keyed_partitions=settings.keyed_partitions,
     )
 
 

@@ -70,7 +70,7 @@ class InputEndsPoller:
         topics = admin.list_topics(timeout=_TIMEOUT_SECONDS).topics
         if self._settings.subtotals_topic in topics:
             self._check_subtotals(len(topics[self._settings.subtotals_topic].partitions))
-        topic = self._settings.input_topic
+        topic = self._settings.counted_topic
         # Committed only: what is in an open transaction cannot be counted yet.
         return bounds.stable_ends(topic, topics[topic].partitions) if topic in topics else {}
 

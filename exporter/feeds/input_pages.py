@@ -7,6 +7,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException
 
 from billing.errors import OperatorError
 from billing.listed_record import Listed, Sent
+from billing.moved_record import counted_place
 from billing.period import month_calendar
 from billing.runtime.fetching import swift
 from billing.runtime.partition_bounds import PartitionBounds
@@ -63,7 +64,7 @@ class KafkaInputPages:
     def _read_input(self, page: "_Page", deadline: float) -> None:
         settings, partitions = self._settings, max(page.asked.ends) + 1
         starts = {partition: page.start(partition) for partition in range(partitions)}
-        with TopicReader(settings, settings.input_topic, partitions, starts, swift(settings)) as reader:
+        with TopicReader(settings, settings.counted_topic, partitions, starts, swift(settings)) as reader:
             while not page.is_done and page.records < MOST_RECORDS and self._clock() < deadline:
                 page.take(reader.poll())
                 if not page.is_full:
@@ -85,7 +86,7 @@ class KafkaInputPages:
                 rejected.reach(reader.next_offsets, ends)
 
     def _check_ends(self, bounds: PartitionBounds, asked: PageAsked) -> None:
-        topic = self._settings.input_topic
+        topic = self._settings.counted_topic
         found = bounds.log_ends(topic, asked.ends)
         for partition, end in asked.ends.items():
             if end > found[partition]:
@@ -103,10 +104,10 @@ def _note_rejected(record: Record, settings: Settings, ongoing: OngoingList) -> 
     if not isinstance(ongoing.lister.read(0, 0, record.value, settings.clock.now_ms()), Sent):
         return
     headers = dict(record.headers)
-    told = [headers.get(name, b"") for name in ("source-topic", "source-partition", "source-offset", "reason")]
-    source, partition, offset, reason = [(value or b"").decode("utf-8", "replace") for value in told]
-    if source == settings.input_topic and partition.isdecimal() and offset.isdecimal():
-        ongoing.rejected.reasons[int(partition), int(offset)] = reason
+    place = counted_place(headers, settings.input_topic)
+    if place is not None:
+        reason = headers.get("reason", b"").decode("utf-8", "replace")
+        ongoing.rejected.reasons[place.partition, place.offset] = reason
 
 
 class _Page:

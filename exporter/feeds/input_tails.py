@@ -39,7 +39,7 @@ class InputTails:
         unknown = {p: tail for p, tail in tails.items() if self._before.get(p) == tail and not self._knows(p, tail)}
         self._before = tails
         if unknown:
-            found = find_records(self._settings, self._settings.input_topic, unknown, _TIMEOUT_SECONDS)
+            found = find_records(self._settings, self._settings.counted_topic, unknown, _TIMEOUT_SECONDS)
             self._known |= {partition: (tails[partition], holds) for partition, holds in found.items()}
         return {p: tail.start for p, tail in tails.items() if self._known.get(p) == (tail, False)}
 

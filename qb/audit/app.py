@@ -5,6 +5,7 @@ import argparse
 from billing.settings import Settings
 from qb.audit.audit import Audit
 from qb.audit.findings import KEPT_PER_CHECK, Findings
+from qb.audit.moved_check import check_moved
 from qb.audit.report import print_report, render_json
 from qb.audit.scratch import scratch_database
 from qb.audit.sources import KafkaSources
@@ -38,4 +39,6 @@ def audit(settings: Settings, kept_per_check: int | None = KEPT_PER_CHECK) -> Fi
         OperatorError: a topic can't be read, or the input topic does not exist.
     """
     with KafkaSources(settings) as sources, scratch_database() as database:
-        return Audit(settings, sources, database, Findings(kept_per_check=kept_per_check)).run()
+        findings = Audit(settings, sources, database, Findings(kept_per_check=kept_per_check)).run()
+        check_moved(settings, findings)
+        return findings

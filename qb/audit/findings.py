@@ -16,6 +16,9 @@ class Check(StrEnum):
     INPUT = "input"
     """The input topic holds every record that was counted."""
 
+    MOVED = "moved"
+    """The keyed topic holds each record of the input once, unchanged, if records are moved to it."""
+
     PROGRESS = "progress"
     """Consumed = accepted + rejected + duplicates, in each input partition, with the sums and counts of the recount."""
 

@@ -33,7 +33,7 @@ class InputReader:
         largest_batch_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.topic = settings.input_topic
+        self.topic = settings.counted_topic
         self._settings, self._partitions = settings, partitions
         self._plan = FetchPlan(settings, partitions, starts, ends, largest_batch_bytes, clock)
         self._reader = self._planned_reader()

@@ -16,7 +16,7 @@ from qb.reading.stall import StallWatch
 from qb.reading.topics import Topics
 
 # The topics that an audit reads; the changelog is none of them.
-AUDITED = (Role.INPUT, Role.SUBTOTALS, Role.REJECTED, Role.INVOICES)
+AUDITED = (Role.INPUT, Role.KEYED, Role.SUBTOTALS, Role.REJECTED, Role.INVOICES)
 
 
 class Reader(Protocol):
@@ -81,8 +81,8 @@ class KafkaSources:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._topics = Topics(settings)
-        if not self._topics.partitions(settings.input_topic):
-            raise OperatorError(f"there is no topic {settings.input_topic} at {settings.bootstrap_servers}")
+        if not self._topics.partitions(settings.counted_topic):
+            raise OperatorError(f"there is no topic {settings.counted_topic} at {settings.bootstrap_servers}")
         self.ledger = WholeTopic(settings, self._topics, settings.invoices_topic)
         self.subtotals = WholeTopic(settings, self._topics, settings.subtotals_topic)
         self.rejected = WholeTopic(settings, self._topics, settings.rejected_topic)
@@ -106,15 +106,15 @@ class KafkaSources:
 
     def input_starts(self) -> dict[int, int]:
         """Return the offset at which each input partition begins."""
-        return self._topics.starts(self._settings.input_topic)
+        return self._topics.starts(self._settings.counted_topic)
 
     def input_ends(self) -> dict[int, int]:
         """Return the offset at which each input partition ends."""
-        return self._topics.ends(self._settings.input_topic)
+        return self._topics.ends(self._settings.counted_topic)
 
     def input(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[list[Record]]:
         """Yield the input records from `starts` up to `ends`, by input partition; some beyond them may come too."""
-        topic = self._settings.input_topic
+        topic = self._settings.counted_topic
         partitions, largest = self._topics.partitions(topic), self._topics.largest_batch_bytes(topic)
         with InputReader(self._settings, partitions, starts, ends, largest) as reader:
             yield from read_until(reader, ends)

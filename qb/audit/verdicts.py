@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from billing.moved_record import KEYED_OFFSET, KEYED_PARTITION, MOVED_HEADER, InputPlace, encode_place
 from billing.runtime.topic_reader import Record
 
 HEADERS = ("reason", "detail", "source-topic", "source-partition", "source-offset")
@@ -53,8 +54,19 @@ def read_verdict(record: Record, input_topic: str) -> Verdict:
         raise VerdictError("its headers cannot be read") from None
     if source != input_topic:
         raise VerdictError(f"it came from topic {source[:100]!r}")
+    counted = dict(own[-2:])
+    if tuple(counted) == (KEYED_PARTITION, KEYED_OFFSET):
+        # As it is in the keyed topic, whose places are counted: it tells there where it lay in the input.
+        own = (*own[:-2], (MOVED_HEADER, encode_place(InputPlace(partition, offset))))
+        partition, offset = (_number(counted[name]) for name in (KEYED_PARTITION, KEYED_OFFSET))
     digest = digest_of(record.key, record.value, own)
     return Verdict(partition, offset, reason, digest, record.timestamp_ms, f"{record.partition}@{record.offset}")
+
+
+def _number(text: bytes) -> int:
+    if not text.isdigit():
+        raise VerdictError("its headers cannot be read")
+    return int(text)
 
 
 def digest_of(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> bytes:

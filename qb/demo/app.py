@@ -97,7 +97,8 @@ def _run_in(
     with _kafka(folder, arguments.kafka_port, own_kafka, console) as broker:
         servers = broker.bootstrap_servers if broker else settings.bootstrap_servers
         reachable = settings.model_copy(update={"bootstrap_servers": servers})
-        ensure_topics(reachable, ("input", "subtotals", "rejected", "invoices", "notifications"), ANSWER_SECONDS)
+        roles = ("input", "keyed", "subtotals", "rejected", "invoices", "notifications")
+        ensure_topics(reachable, roles, ANSWER_SECONDS)
         speed = speed_of(settings)
         clock = resume(memory.reached_ms, speed, wall_ms()) if speed else None
         demo_run = DemoRun(folder, reachable, clock, broker, cluster)

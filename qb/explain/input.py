@@ -61,7 +61,7 @@ class InputScan:
     def _reader(self) -> BlockReader:
         return BlockReader(
             self._settings,
-            self._settings.input_topic,
+            self._settings.counted_topic,
             self._partitions,
             natively=self._settings.native_reading,
             start_offsets=self._plan.starts(),

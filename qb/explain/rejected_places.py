@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from billing.moved_record import counted_place
+
 _NO_OFFSETS: NDArray[np.int64] = np.empty(0, np.int64)
 
 
@@ -45,7 +47,6 @@ class RejectedPlaces:
 
 def note_place(headers: Mapping[str, bytes | None], topic: str, places: RejectedPlaces) -> None:
     """Take a rejected record down by its headers; one that is of another topic, or tells no place, is none of ours."""
-    told = [headers.get(name) for name in ("source-topic", "source-partition", "source-offset", "reason")]
-    source, partition, offset, reason = [(value or b"").decode("utf-8", "replace") for value in told]
-    if source == topic and partition.isdecimal() and offset.isdecimal():
-        places.add(int(partition), int(offset), reason)
+    place = counted_place(headers, topic)
+    if place is not None:
+        places.add(place.partition, place.offset, (headers.get("reason") or b"").decode("utf-8", "replace"))

@@ -55,12 +55,12 @@ class Sources:
 
     def deleted(self) -> dict[str, dict[int, int]]:
         """Return, by topic and partition, at which offset the records begin that events are counted and rejected by."""
-        topics = self._settings.input_topic, self._settings.rejected_topic
+        topics = self._settings.counted_topic, self._settings.rejected_topic
         return {topic: self._topics.starts(topic) for topic in topics}
 
     def listed(self, asked: Asked) -> Iterator[Listed]:
         """Yield the records of a question, those of an input partition in the order of their offsets."""
-        scope, topic = asked.scope, self._settings.input_topic
+        scope, topic = asked.scope, self._settings.counted_topic
         partitions = self._topics.wanted(topic)
         self._check_ends(asked)
         finder = CustomerFinder(self._settings.event_rules, scope.customer, months_of(scope, self._calendar))
@@ -107,7 +107,7 @@ class Sources:
         return list(values.values())
 
     def _check_ends(self, asked: Asked) -> None:
-        topic = self._settings.input_topic
+        topic = self._settings.counted_topic
         ends = self._topics.ends(topic)
         for partition, end in asked.scope.ends.items():
             if end > ends.get(partition, 0):

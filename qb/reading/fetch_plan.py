@@ -34,7 +34,7 @@ class FetchPlan:
         largest_batch_bytes: int = LARGEST_RECORD_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.topic = settings.input_topic
+        self.topic = settings.counted_topic
         self._settings, self._partitions, self._clock = settings, partitions, clock
         self._next_offsets, self._ends = dict(starts), ends
         self._swift = swift(settings, largest_batch_bytes)

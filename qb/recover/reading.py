@@ -29,10 +29,10 @@ def names_of(settings: Settings) -> Names:
     """Return what the settings name the topics and the group."""
     return Names(
         servers=settings.bootstrap_servers,
-        input_topic=settings.input_topic,
+        input_topic=settings.counted_topic,
         subtotals_topic=settings.subtotals_topic,
         rejected_topic=settings.rejected_topic,
-        changelog=changelog_topic(settings.consumer_group, settings.input_topic),
+        changelog=changelog_topic(settings.consumer_group, settings.counted_topic),
         group=settings.consumer_group,
         time_zone=settings.time_zone,
     )
@@ -126,7 +126,7 @@ def _last_record_times(
     # The others are read from their end on: nothing is wanted of them.
     starts = {partition: log.end for partition, log in logs.items()} | wanted
     first: dict[int, tuple[int, int]] = {}
-    with TopicReader(settings, settings.input_topic, partitions, starts) as reader:
+    with TopicReader(settings, settings.counted_topic, partitions, starts) as reader:
         for records in read_until(reader, {partition: offset + 1 for partition, offset in wanted.items()}):
             for record in records:
                 first.setdefault(record.partition, (record.offset, record.timestamp_ms))

@@ -87,7 +87,7 @@ def _mend(admin: AdminClient, settings: Settings) -> tuple[list[TopicFinding], l
     for finding in check_topics(admin, settings, list(Role)):
         if finding.grade is not Grade.OK:
             wrong.setdefault(finding.topic, []).append(finding)
-    cluster = look_at(admin, {settings.input_topic, *wrong})
+    cluster = look_at(admin, {settings.input_topic, settings.counted_topic, *wrong})
     left = []
     for topic, faults in wrong.items():
         left += set_right(admin, faults, around_of(settings, cluster, topic))

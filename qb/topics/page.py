@@ -35,7 +35,8 @@ def render_topics() -> str:
 
 
 def _section(role: Role) -> str:
-    name = topic_specs(Settings(instance="any"))[role].name
+    plain, keyed = (topic_specs(Settings(instance="any", dedup_scope=scope)) for scope in ("partition", "topic"))
+    name = (plain.get(role) or keyed[role]).name
     return f"\n## {role.capitalize()}: `{name}`\n{_HEADER}" + "".join(_rows(role))
 
 
@@ -52,6 +53,11 @@ def _made_with(role: Role, rule: Rule) -> str:
         return "by the replicas"
     if rule.setting == "replication.factor":
         return "`replication_factor`"
-    return {Role.INVOICES: "`1`", Role.NOTIFICATIONS: "`1`", Role.CHANGELOG: "those of the input"}.get(
-        role, "`input_partitions`"
-    )
+    others = {
+        Role.INVOICES: "`1`",
+        Role.NOTIFICATIONS: "`1`",
+        Role.MOVED: "`1`",
+        Role.KEYED: "`keyed_partitions`",
+        Role.CHANGELOG: "those of the input",
+    }
+    return others.get(role, "`input_partitions`")

@@ -82,7 +82,7 @@ class World:
         ]
         self.input_starts = dict.fromkeys(range(PARTITIONS), 0)
         self.starts = {"ledger": 0, "subtotals": 0, "rejected": 0}
-        self.topic_configs = {role: made_config(role, 1) for role in AUDITED}
+        self.topic_configs = {role: made_config(role, 1) for role in AUDITED if role in topic_specs(self.settings)}
         self.counted = count if counted is None else counted
         self.rejected = self.rejections(self.counted)
         self.subtotals: dict[bytes, bytes | None] = dict(self.count(self.counted))

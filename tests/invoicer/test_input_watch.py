@@ -4,6 +4,7 @@ from billing.runtime.partition_bounds import Bounds
 from billing.subtotal import Progress
 from invoicer.due import ClosingRule, DueState, PartitionState, decide
 from invoicer.input_watch import InputWatch
+from invoicer.moving_watch import MovingWatch
 
 IDLE_AFTER_MS = 900_000
 
@@ -97,3 +98,24 @@ def test_a_month_waits_for_what_lies_uncounted_in_an_added_partition() -> None:
     topic.added = {1: Bounds(0, 2)}
     counted[1] = Progress(next_offset=2, accepted=2, watermark_ms=month_end_ms, committed_ms=wall_ms)
     assert state() == (DueState.DUE, ())
+
+
+def test_what_waits_to_be_moved_holds_up_every_month() -> None:
+    """An input partition is idle once it is moved up to where it was, and holds up all months until then."""
+    topic, moved, rule = FakeTopic(), dict[int, int](), ClosingRule(0, 0, IDLE_AFTER_MS)
+    moving = MovingWatch(topic, lambda partitions: {p: moved[p] for p in partitions if p in moved})
+    topic.log, topic.may_be_asked = Bounds(0, 100), True
+    passed = PartitionState(0, 10_000, read_to_end=False, silent_ms=0)
+
+    def due() -> DueState:
+        return decide(1_000, [passed, *moving.observe()], 5_000, rule).state
+
+    assert due() is DueState.HELD_UP
+    moved[0] = 100
+    assert due() is DueState.DUE
+    topic.log = Bounds(0, 150)
+    assert due() is DueState.DUE, "all that was there a moment ago is moved"
+    topic.added[1] = Bounds(0, 1)
+    assert due() is DueState.HELD_UP
+    moved |= {0: 150, 1: 1}
+    assert due() is DueState.DUE

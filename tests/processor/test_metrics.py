@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from billing.event import Reason
 from processor.fold import Fold
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector, Uncommitted
+from processor.moving.metrics import MovingMetrics
 from processor.reading import Rejection
 
 TYPES = ("CALL", "MISC")
@@ -39,6 +40,7 @@ def registry_with(status: ProcessorStatus | None) -> tuple[CollectorRegistry, Pr
     registry = CollectorRegistry()
     metrics = ProcessorMetrics(registry, TYPES)
     registry.register(StatusCollector(lambda: status))
+    MovingMetrics(registry)
     return registry, metrics
 
 

@@ -55,8 +55,11 @@ def test_every_wrong_setting_is_told_as_the_broker_tells_it(
         assert [finding.found for finding in told.values()] == [value] * len(told)
 
 
-def test_what_is_made_is_right_whatever_the_broker_s_defaults(admin: AdminClient, settings: Settings) -> None:
-    """Every setting that has a rule is the topic's own, not inherited."""
+@pytest.mark.parametrize("scope", ["partition", "topic"])
+def test_what_is_made_is_right_whatever_the_broker_s_defaults(kafka: Kafka, unique_name: str, scope: str) -> None:
+    """Every setting that has a rule is the topic's own, not inherited; the keyed topic is there where it is needed."""
+    settings = settings_of(kafka, unique_name, keyed_topic=f"{unique_name}.keyed", dedup_scope=scope)
+    admin = admin_client(settings)
     ensure_topics(settings, list(Role))
     findings = check_topics(admin, settings, list(Role))
     assert {finding.topic for finding in findings} == {spec.name for spec in topic_specs(settings).values()}

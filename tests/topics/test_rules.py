@@ -1,5 +1,7 @@
 """The rules by themselves: each wrong value is told, and what qb makes keeps to all of them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from billing.topic_rules import (
 from tests.topics.wrong_settings import Case, cases
 
 INPUT_PARTITIONS = 4
+KEYED_PARTITIONS = 8
 
 
 def around(brokers: int, replicas: int) -> Around:
@@ -26,7 +29,7 @@ def around(brokers: int, replicas: int) -> Around:
 
 
 def made(role: Role, replicas: int) -> TopicState:
-    partitions = 1 if role in (Role.INVOICES, Role.NOTIFICATIONS) else INPUT_PARTITIONS
+    partitions = 1 if role in (Role.INVOICES, Role.NOTIFICATIONS, Role.MOVED) else INPUT_PARTITIONS
     return TopicState("t", partitions, replicas, made_config(role, replicas))
 
 
@@ -95,14 +98,20 @@ def test_replicas_are_held_against_the_cluster(brokers: int, replicas: int, in_s
         (Role.CHANGELOG, 5, Grade.REFUSE),
         (Role.CHANGELOG, 4, Grade.OK),
         (Role.INVOICES, 2, Grade.WARN),
+        (Role.MOVED, 2, Grade.WARN),
+        (Role.KEYED, 8, Grade.OK),
+        (Role.KEYED, 9, Grade.REFUSE),
         (Role.SUBTOTALS, 7, Grade.OK),
         (Role.INPUT, 1, Grade.OK),
     ],
 )
 def test_partitions_are_held_against_the_input(role: Role, partitions: int, grade: Grade) -> None:
-    """Only the changelog must have as many as the input."""
+    """The changelog must have as many as the topic counted from, the keyed topic as many as it was made with."""
     state = TopicState("t", partitions, 1, made_config(role, 1))
-    found = {finding.rule.setting: finding for finding in judge_topic(role, state, around(1, 1))}
+    found = {
+        finding.rule.setting: finding
+        for finding in judge_topic(role, state, replace(around(1, 1), keyed_partitions=KEYED_PARTITIONS))
+    }
     assert found[PARTITIONS].grade is grade
 
 

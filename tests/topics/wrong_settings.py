@@ -2,8 +2,8 @@
 
 from billing.topic_rules import Grade, Role
 
-COMPACTED = (Role.SUBTOTALS, Role.INVOICES, Role.NOTIFICATIONS, Role.CHANGELOG)
-DELETED = (Role.INPUT, Role.REJECTED)
+COMPACTED = (Role.MOVED, Role.SUBTOTALS, Role.INVOICES, Role.NOTIFICATIONS, Role.CHANGELOG)
+DELETED = (Role.INPUT, Role.KEYED, Role.REJECTED)
 
 # (setting, value, grade) of every role that has the rule.
 _EVERYWHERE = (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from billing.runtime.native.client import Library
 from billing.runtime.native.compiled import compiled
 from billing.runtime.native.copying import copies, first_bytes
-from billing.runtime.native.headers import header_functions, header_starts
+from billing.runtime.native.headers import header_functions, header_starts, last_values
 from billing.runtime.native.memory import load32, load64
 
 Integers = NDArray[np.int64]
@@ -56,6 +56,10 @@ class RecordBlock:
 
         The first one is always among them; one that is not surely like the one before may be.
         """
+        raise NotImplementedError
+
+    def last_headers(self, name: str, length: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the value of each record's last header of a name, as a row of bytes, and which have one so long."""
         raise NotImplementedError
 
     def timestamp_ms(self, index: int) -> int:
@@ -167,6 +171,15 @@ class JoinedBlock(RecordBlock):
         headers = [self._messages[position].headers() for position in positions.tolist()]
         return np.flatnonzero([True, *(left != right for left, right in pairwise(headers))][: len(headers)])
 
+    def last_headers(self, name: str, length: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the value of each record's last header of a name, as a row of bytes, and which have one so long."""
+        values, there = np.zeros((len(self), length), np.uint8), np.zeros(len(self), np.bool_)
+        for index, message in enumerate(self._messages):
+            value = dict(message.headers() or ()).get(name)
+            if isinstance(value, bytes) and len(value) == length:
+                values[index], there[index] = np.frombuffer(value, np.uint8), True
+        return values, there
+
     def timestamp_ms(self, index: int) -> int:
         """Return a record's time in milliseconds, -1 if it has none."""
         kind, time_ms = self._messages[index].timestamp()
@@ -245,6 +258,15 @@ class NativeBlock(RecordBlock):
     def header_starts(self, positions: Integers) -> Integers:
         """Return where, among the records at some positions, headers differ from those of the one before."""
         return header_starts(self._pointers[positions], header_functions(self._library))
+
+    def last_headers(self, name: str, length: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the value of each record's last header of a name, as a row of bytes, and which have one so long."""
+        return last_values(self._pointers, name, length, self._library)
+
+    @property
+    def pointers(self) -> Integers:
+        """The library's messages, one for each record."""
+        return self._pointers
 
     def timestamp_ms(self, index: int) -> int:
         """Return a record's time in milliseconds, -1 if it has none."""

@@ -1,4 +1,4 @@
-"""Where the headers of records change, found without an object for each record: most are like those before."""
+"""Headers of many records, read without an object for each: where they change, and one of a known length."""
 
 import ctypes
 from typing import Any
@@ -11,6 +11,7 @@ from billing.runtime.native.compiled import compiled, inlined
 from billing.runtime.native.memory import Whole, load8
 
 Integers = NDArray[np.int64]
+Bits = NDArray[np.bool_]
 
 # Of a record that has more headers it is said that they differ.
 MOST_HEADERS = 8
@@ -34,6 +35,49 @@ def header_starts(pointers: Integers, functions: tuple[Any, Any]) -> Integers:
     words, seen = np.zeros(4, np.int64), np.zeros((2, MOST_HEADERS, 4), np.int64)
     find_starts(pointers, *functions, words, seen, is_start)
     return np.flatnonzero(is_start)
+
+
+def last_values(pointers: Integers, name: str, length: int, library: Library) -> tuple[NDArray[np.uint8], Bits]:
+    """Return the value of the last header of a name of each message, as a row of bytes, and which have one so long."""
+    number, address = ctypes.c_int32, ctypes.c_int64
+    find, _ = header_functions(library)
+    get = ctypes.cast(library.rd_kafka_header_get_last, ctypes.CFUNCTYPE(number, address, address, address, address))
+    values, there = np.zeros((len(pointers), length), np.uint8), np.zeros(len(pointers), np.bool_)
+    text = ctypes.c_char_p(name.encode())
+    find_last(pointers, ctypes.cast(text, ctypes.c_void_p).value or 0, find, get, np.zeros(3, np.int64), values, there)
+    return values, there
+
+
+@compiled
+def find_last(
+    pointers: Integers,
+    name: Whole,
+    find: Any,
+    get: Any,
+    words: Integers,
+    values: NDArray[np.uint8],
+    there: NDArray[np.bool_],
+) -> None:
+    """Copy the last header of a name of each message that has one of the length of a row of `values`.
+
+    Args:
+        pointers: the messages.
+        name: the address of the name, which ends with a byte 0.
+        find: rd_kafka_message_headers.
+        get: rd_kafka_header_get_last.
+        words: room for what the library writes: the list, a value, its length.
+        values: what is filled in.
+        there: what is filled in: which messages have it.
+    """
+    place, length = words.ctypes.data, values.shape[1]
+    for index in range(pointers.shape[0]):
+        if find(pointers[index], place) != 0 or get(words[0], name, place + 8, place + 16) != 0:
+            continue
+        if words[1] == 0 or words[2] != length:
+            continue
+        there[index] = True
+        for at in range(length):
+            values[index, at] = load8(words[1] + at)
 
 
 @compiled
