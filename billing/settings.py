@@ -32,7 +32,9 @@ ENVIRONMENT_PREFIX = "QB_"
 NUMBERED = "*"
 CONFIG_VARIABLE = "QB_CONFIG"
 
-Part = Literal["generate", "process", "export", "invoice", "budgets", "notify", "audit", "explain", "topics", "recover"]
+Part = Literal[
+    "generate", "process", "export", "invoice", "budgets", "notify", "audit", "explain", "replay", "topics", "recover"
+]
 ALL: tuple[Part, ...] = (
     "generate",
     "process",
@@ -42,6 +44,7 @@ ALL: tuple[Part, ...] = (
     "notify",
     "audit",
     "explain",
+    "replay",
     "topics",
     "recover",
 )
@@ -153,13 +156,13 @@ class Settings(BaseModel):
     invoices_topic: str = setting(
         "billing.invoices",
         "topic of the invoices, the ledger",
-        *(part for part in ALL if part != "recover"),
+        *(part for part in ALL if part not in ("replay", "recover")),
         min_length=1,
     )
     notifications_topic: str = setting(
         "billing.notifications",
         "topic of what was decided of budgets, a ledger too",
-        *(part for part in ALL if part not in ("explain", "recover")),
+        *(part for part in ALL if part not in ("explain", "replay", "recover")),
         min_length=1,
     )
     input_partitions: int = setting(
@@ -246,7 +249,7 @@ class Settings(BaseModel):
 
     # The business
     types: TypeNames = setting(
-        DEFAULT_TYPES, "event types, separated by commas", "generate", "process", "export", "audit", "explain"
+        DEFAULT_TYPES, "event types, separated by commas", "generate", "process", "export", "audit", "explain", "replay"
     )
     default_type: str = setting(
         DEFAULT_TYPE,
@@ -256,6 +259,7 @@ class Settings(BaseModel):
         "export",
         "audit",
         "explain",
+        "replay",
     )
     currency: str = setting(
         "EUR", "the one currency, as an ISO 4217 code", "export", "invoice", "budgets", pattern=r"^[A-Z]{3}$"
@@ -270,6 +274,7 @@ class Settings(BaseModel):
         "budgets",
         "audit",
         "explain",
+        "replay",
         "recover",
     )
     # At most ten years, so that no accepted event lies beyond the calendar.
@@ -281,6 +286,7 @@ class Settings(BaseModel):
         "export",
         "audit",
         "explain",
+        "replay",
         ge=0,
         le=315_360_000,
     )
@@ -292,6 +298,7 @@ class Settings(BaseModel):
         "export",
         "audit",
         "explain",
+        "replay",
     )
     max_event_bytes: int = setting(
         16_384,
@@ -311,6 +318,7 @@ class Settings(BaseModel):
         "export",
         "audit",
         "explain",
+        "replay",
         ge=0,
         le=3_650,
     )
@@ -329,6 +337,7 @@ class Settings(BaseModel):
         "budgets",
         "audit",
         "explain",
+        "replay",
         ge=0,
         le=1e9,
     )
@@ -342,6 +351,7 @@ class Settings(BaseModel):
         "budgets",
         "audit",
         "explain",
+        "replay",
         ge=0,
         lt=7_000_000_000_000,
     )
@@ -355,6 +365,7 @@ class Settings(BaseModel):
         "budgets",
         "audit",
         "explain",
+        "replay",
         ge=0,
     )
 
@@ -368,6 +379,7 @@ class Settings(BaseModel):
         "invoice",
         "audit",
         "explain",
+        "replay",
         ge=65_536,
         le=100_000_000,
     )
@@ -381,6 +393,7 @@ class Settings(BaseModel):
         "notify",
         "audit",
         "explain",
+        "replay",
         "recover",
         ge=134_217_728,
         le=2_147_483_647,
@@ -400,7 +413,11 @@ class Settings(BaseModel):
         10_000, "largest number of records taken from the client at once", "process", ge=1, le=100_000
     )
     native_reading: bool = setting(
-        True, "read records where the Kafka client has them; false: through Python, slower", "process", "explain"
+        True,
+        "read records where the Kafka client has them; false: through Python, slower",
+        "process",
+        "explain",
+        "replay",
     )
     hot_table_entries: int = setting(
         1_000_000,
@@ -414,6 +431,7 @@ class Settings(BaseModel):
         "memory in which each input partition keeps the contents of ids that were counted lately; of every id in the "
         "window some 20 to 36 bytes are in memory besides",
         "process",
+        "replay",
         ge=65_536,
     )
     state_buffer_bytes: int = setting(

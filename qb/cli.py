@@ -80,6 +80,14 @@ COMMANDS = (
         "--json": {"action": "store_true", "help": "print one JSON object"},
         "--csv": {"action": "store_true", "help": "print the records as CSV, and the conclusion to standard error"},
     }),
+    Command("replay", "recount a month by today's or other rules, and issue what differs", "qb.replay.app", {
+        "--month": {"metavar": "YYYY-MM", "required": True, "help": "the month that is recounted"},
+        "--apply": {"action": "store_true", "help": "issue what differs as adjustment events on the input topic"},
+        "--file": {"type": Path, "help": "where what differs is saved, as CSV or .json (replay-YYYY-MM.csv)"},
+        "--chunk": {"type": int, "default": 2_000, "help": "with --apply: adjustments a transaction (%(default)s)"},
+        "--accept-deleted": {"action": "store_true", "help": "take deleted input records for events of other months"},
+        "--accept-rejected": {"action": "store_true", "help": "count rejected records that the rules accept"},
+    }),
     Command("topics", "check the topics' settings, make missing topics, correct wrong settings", "qb.topics.app", {
         "--check": {"action": "store_true", "help": "show each setting beside what it must be, as without any flag"},
         "--create": {"action": "store_true", "help": "make the topics that do not exist"},

@@ -19,6 +19,8 @@ KeyValue = tuple[bytes, bytes]
 
 # A ledger is written in one order, so that the invoices of a month lie in the order of their numbers.
 LEDGER_PARTITION = 0
+# The client chooses by the key, as it does for other producers of events.
+BY_KEY = -1
 
 _FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
 # A single call is short, so that a stop is heard; together they may take long, for a broker may restart meanwhile.
@@ -51,7 +53,7 @@ def ignore_write_step(_step: WriteStep) -> None:
 
 
 class LedgerWriter:
-    """Writes records to the first partition of a topic, all of a call or none.
+    """Writes records to a topic, all of a call or none.
 
     The transactional id is derived from the topic's name: whoever starts later fences whoever runs, and open
     transactions of a dead writer end at once.
@@ -62,6 +64,7 @@ class LedgerWriter:
         who: what the writer is, for the transactional id and for messages.
         steps: told of each step of a transaction.
         stop: asked while the broker does not answer.
+        partition: where records go; a ledger has one, and other topics have them by key.
     """
 
     def __init__(
@@ -71,8 +74,9 @@ class LedgerWriter:
         who: str,
         steps: WriteSteps = ignore_write_step,
         stop: StopFlag = NEVER,
+        partition: int = LEDGER_PARTITION,
     ) -> None:
-        self._topic, self._who = topic, who
+        self._topic, self._who, self._partition = topic, who, partition
         self._id = f"{topic}-{who}"
         self._steps = steps
         self._stop = stop
@@ -139,7 +143,7 @@ class LedgerWriter:
     def _produce(self, key: bytes, value: bytes) -> None:
         while True:
             try:
-                self._producer.produce(self._topic, key=key, value=value, partition=LEDGER_PARTITION)
+                self._producer.produce(self._topic, key=key, value=value, partition=self._partition)
                 return
             except BufferError:
                 self._producer.poll(0.1)
