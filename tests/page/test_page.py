@@ -193,7 +193,7 @@ def test_a_customers_budgets(tab: Tab) -> None:
         open_page(tab, client, "?customer=Bob")
         tab.until("!document.querySelector('#customer-parts').hidden")
         assert tab.texts("#customer-budgets tbody th") == ["data", "events"]
-        assert tab.texts("#customer-budgets tbody tr:first-child td") == ["DATA", "€100.00", "€60.00", "60 %", "50 %"]
+        assert tab.texts("#customer-budgets tbody tr:first-child td") == ["DATA", "€100.00", "€60.00", "60.0%", "50%"]
         assert tab.texts("#customer-budgets tbody tr:last-child td")[-1] == "\N{EN DASH}"
     with two_months().served() as client:
         open_page(tab, client, "?customer=Bob")

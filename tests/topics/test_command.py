@@ -25,6 +25,7 @@ def qb_topics(settings: Settings, *flags: str) -> subprocess.CompletedProcess[st
         "subtotals_topic",
         "rejected_topic",
         "invoices_topic",
+        "notifications_topic",
         "consumer_group",
         "bootstrap_servers",
     )

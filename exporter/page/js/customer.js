@@ -50,8 +50,8 @@ export class CustomerView {
     this.#request?.abort();
     const { signal } = this.#request = new AbortController();
     try {
-      const [rows, issued, budgets] = await Promise.all([
-        customerRows(customer, signal), customerInvoices(customer, signal), customerBudgets(customer, month, signal)]);
+      const [rows, issued] = await Promise.all([customerRows(customer, signal), customerInvoices(customer, signal)]);
+      const budgets = rows.length ? await customerBudgets(customer, month, signal) : [];
       const months = byMonth(rows);
       const shown = months.find((one) => one.month === month);
       const invoice = issued.find((one) => one.month === month)
@@ -174,7 +174,7 @@ function fillBudgets({ budgets, month }) {
     { title: "Limit", number: true, of: (one) => written(one, one.limit) },
     { title: "Used", number: true, of: (one) => written(one, one.used) },
     { title: "Share", number: true, class: "with-bar", of: (one) => element("span", { class: "barred" }, bar(one.used_ratio), shareText(one.used_ratio)) },
-    { title: "Reached", number: true, of: (one) => (one.reached_percent === null ? "–" : `${one.reached_percent} %`) },
+    { title: "Reached", number: true, of: (one) => (one.reached_percent === null ? "–" : `${one.reached_percent}%`) },
   ], budgets, (one) => one.budget);
 }
 
