@@ -26,9 +26,9 @@ LIVELY: dict[str, object] = {
     "customer_series_limit": 20,
     "check_interval_seconds": 0.5,
     "idle_after_seconds": 15,
-    # At the usual rate, a month has 9,000 events of some 40,000 euros, and each of ten customers a tenth.
+    # At the usual rate, a month has 9,000 events of some 270,000 euros, and each of ten customers a tenth.
     "budgets": [
-        {"name": "everything", "amount": "30000", "thresholds": [50, 80, 100]},
+        {"name": "everything", "amount": "250000", "thresholds": [50, 80, 100]},
         {"name": "each-customer", "customer": "*", "count": 850, "thresholds": [80, 100]},
     ],
 }

@@ -86,6 +86,8 @@ class Log:
     def __init__(self) -> None:
         self.records: list[KeyValue] = []
         self.epoch = 0
+        # Of a transaction whose commit was taken, and whose markers are not written yet.
+        self.committing: list[KeyValue] = []
 
     def notifications(self) -> list[Told]:
         """Return what was told, in the order of the ledger."""
@@ -112,7 +114,17 @@ class Reader:
         return records
 
 
-FAULTS = ("killed_before", "killed_amid", "killed_after", "torn", "refused", "asked_twice", "aborted", "half_aborted")
+FAULTS = (
+    "killed_before",
+    "killed_amid",
+    "killed_after",
+    "killed_committing",
+    "torn",
+    "refused",
+    "asked_twice",
+    "aborted",
+    "half_aborted",
+)
 
 
 class FaultyWriter:
@@ -130,6 +142,8 @@ class FaultyWriter:
 
     def take_over(self) -> None:
         self._log.epoch += 1
+        self._log.records += self._log.committing
+        self._log.committing.clear()
         self._epoch = self._log.epoch
 
     def commit(self, records: Sequence[KeyValue]) -> None:
@@ -139,6 +153,7 @@ class FaultyWriter:
         some = self._random.randint(0, len(records))
         kept = {
             "killed_before": [],
+            "killed_committing": [],
             "killed_amid": records[:some],
             "torn": records[:some],
             "refused": [],
@@ -146,6 +161,8 @@ class FaultyWriter:
             "half_aborted": records[some:],
         }.get(fault, records)
         self._log.records += kept
+        if fault == "killed_committing":
+            self._log.committing += records
         if fault.startswith("killed"):
             raise Killed(fault)
         if fault in ("torn", "refused", "asked_twice"):
