@@ -13,11 +13,14 @@ import pytest
 from confluent_kafka import Producer
 
 from billing.clock import SystemClock
+from billing.money import format_micros
 from billing.subtotal import CustomerMonthKey, encode_key, encode_sums
 from generator.events import EventMix, generate_events
 from qb.audit.app import audit
 from tests.conftest import Kafka
-from tests.pipeline import Pipeline, wait_until
+from tests.once_histories import payload_of, random_history
+from tests.once_model import OnceModel
+from tests.pipeline import INPUT_PARTITIONS, SHORT_SESSION, Pipeline, wait_until
 
 
 def run_audit(pipeline: Pipeline, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -79,6 +82,38 @@ def test_an_audit_of_a_running_system_is_clean(kafka: Kafka, tmp_path: Path, uni
         accepted = [int(findings.figures["accepted"]) for findings in audits]
         assert [findings.differences for findings in audits] == [[], [], []]
         assert sorted(set(accepted)) == accepted, "counting went on from audit to audit"
+
+
+def kill_after(pipeline: Pipeline, records: int) -> None:
+    """Let a processor count so many records in all, and kill it."""
+    process = pipeline.start("process", kafka=SHORT_SESSION)
+    wait_until(lambda: pipeline.consumed() >= records, 60, f"{records} records counted")
+    process.kill()
+    process.wait(30)
+
+
+def test_what_a_killed_processor_decided_of_ids_is_clean(kafka: Kafka, tmp_path: Path, unique_name: str) -> None:
+    """Repeats, conflicts, voids and replacements, with kills in between: the audit and the model say the same."""
+    history, model = random_history(11, 3_000, partitions=INPUT_PARTITIONS), OnceModel(2)
+    # Small batches and frequent commits: a kill finds some of them half done.
+    options = {"dedup_window_days": 2, "keep_duplicates": True, "commit_interval_seconds": 0.1, "batch_messages": 50}
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, **options) as pipeline:
+        for number, sent in enumerate(history):
+            model.decide(sent.partition, number, sent.record)
+            pipeline.produce(payload_of(sent.record, number), b"key", sent.partition)
+        pipeline.flush()
+        kill_after(pipeline, 300)
+        kill_after(pipeline, 1_200)
+        pipeline.start("process", kafka=SHORT_SESSION)
+        wait_until(lambda: pipeline.consumed() == len(history), 90, "all are counted")
+        findings = audit(pipeline.settings)
+    of = model.partitions.values()
+    assert findings.differences == []
+    assert {name: findings.figures[name] for name in ("accepted", "duplicates", "voids", "replacements")} == {
+        "accepted": sum(one.accepted for one in of), "duplicates": sum(one.duplicates for one in of),
+        "voids": sum(one.voids for one in of), "replacements": sum(one.replaces for one in of),
+    }  # fmt: skip
+    assert findings.figures["sum of accepted"] == format_micros(sum(one.accepted_micros for one in of))
 
 
 def test_a_missing_input_topic_is_told(kafka: Kafka, unique_name: str) -> None:

@@ -125,7 +125,15 @@ def test_a_year_ends_with_a_clean_audit(kafka: Kafka, unique_name: str, tmp_path
     """
     # The invoicer's clock stands still at the beginning of the year: only events close months.
     start_ms = month_calendar(ZONE).bounds_ms(MONTHS[0])[0]
-    options = {"idle_after_seconds": 3, "check_interval_seconds": 0.2, "close_chunk_invoices": 7, "invoicer_port": 0}
+    # What is late here is not too old for its id.
+    ids = {"dedup_window_days": 100}
+    options = {
+        **ids,
+        "idle_after_seconds": 3,
+        "check_interval_seconds": 0.2,
+        "close_chunk_invoices": 7,
+        "invoicer_port": 0,
+    }
 
     def start_invoicer() -> "subprocess.Popen[bytes]":
         return pipeline.start("invoice", simulation_speed=1e-6, simulation_start_ms=start_ms)
