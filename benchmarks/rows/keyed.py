@@ -6,14 +6,14 @@ from benchmarks.runs import run_moving, run_processor
 from benchmarks.shapes import Form, Shape
 from benchmarks.stage import Stage
 
-# With ids, for whose sake records are moved, and without keys, so that they have to be.
-SHAPE = Shape("keyed", form=Form.CSV_WITH_ID, keyed=False)
 KEYED_PARTITIONS = 8
 
 
 def keyed(stage: Stage) -> Outcome:
     """Records moved by customer and counted from there (dedup_scope: topic) against records counted where they are."""
-    filled = stage.filled(SHAPE)
+    # With ids, for whose sake records are moved, all within the window; and without keys, so that they have to be.
+    shape = Shape("unkeyed-ids", months=1, form=Form.CSV_WITH_ID, keyed=False, in_order_over=stage.sizes.events)
+    filled = stage.filled(shape)
     runs = {"scope partition": run_processor(stage, filled), "scope topic": run_moving(stage, filled, KEYED_PARTITIONS)}
     rates = {name: run.rate for name, run in runs.items()}
     partition, topic = rates.values()

@@ -110,7 +110,7 @@ def _notes(settings: Settings, found: Found) -> list[str]:
             "the other; replay the neighbours for their other edges"
         )
     notes += [
-        f"{settings.input_topic}[{partition}] begins at offset {start}: what was before is taken for events of other "
+        f"{settings.counted_topic}[{partition}] begins at offset {start}: what was before is taken for events of other "
         "months"
         for partition, start in sorted(found.deleted.items())
     ]

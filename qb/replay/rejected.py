@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.event import REASONS_OF_ORDER, EventRules, Reason
+from billing.moved_record import counted_place
 from billing.runtime.native.block import RecordBlock
 from processor.kernel.rows import NO_EVENT, SLOT
 from processor.reading import EventReader
@@ -36,11 +37,10 @@ class RejectedPlaces:
         """Take in records of the topic of rejected records: those that the rules and the clock accept."""
         reading = self._reader.read(block, now_ms)
         for index in np.flatnonzero(reading.rows[:, SLOT] != NO_EVENT).tolist():
-            headers = {name: (value or b"").decode("utf-8", "replace") for name, value in block.headers(index)}
-            partition, offset = headers.get("source-partition", ""), headers.get("source-offset", "")
-            is_ours = headers.get("source-topic") == self._topic and partition.isdecimal() and offset.isdecimal()
-            if is_ours and headers.get("reason") in self._reasons:
-                self._added.setdefault(int(partition), array("q")).append(int(offset))
+            headers = dict(block.headers(index))
+            place, reason = counted_place(headers, self._topic), headers.get("reason") or b""
+            if place is not None and reason.decode("utf-8", "replace") in self._reasons:
+                self._added.setdefault(place.partition, array("q")).append(place.offset)
 
     def among(self, partition: int, offsets: NDArray[np.int64]) -> list[int]:
         """Return the positions of such records among offsets of an input partition."""

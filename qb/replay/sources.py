@@ -74,7 +74,7 @@ class Sources:
     def __init__(self, settings: Settings, display: ReadingDisplay, allowed: Allowed) -> None:
         self._settings, self._display, self._allowed = settings, display, allowed
         self._topics = Topics(settings)
-        self._partitions = self._topics.wanted(settings.input_topic)
+        self._partitions = self._topics.wanted(settings.counted_topic)
         self._now_ms = settings.clock.now_ms()
 
     def read(self, month: str) -> Found:
@@ -103,7 +103,7 @@ class Sources:
             ) from None
 
     def _deleted(self, month: str) -> dict[int, int]:
-        topic = self._settings.input_topic
+        topic = self._settings.counted_topic
         deleted = {partition: start for partition, start in self._topics.starts(topic).items() if start > 0}
         if deleted and not self._allowed.deleted:
             partition, start = min(deleted.items())
@@ -129,7 +129,7 @@ class Sources:
 
     def _ends(self, live: LiveSums) -> dict[int, int]:
         """Return how far the input is read: to where it ends now, open transactions included, lest one be missed."""
-        topic = self._settings.input_topic
+        topic = self._settings.counted_topic
         ends = self._topics.ends(topic)
         for partition, end in live.next_offsets.items():
             if end > ends.get(partition, 0):
@@ -141,7 +141,7 @@ class Sources:
 
     def _recount(self, concerned: Concerned, live: LiveSums, ends: dict[int, int]) -> Recounted:
         rules, rejected = self._rules(), self._rejected()
-        self._display.begin(self._topics.starts(self._settings.input_topic), ends)
+        self._display.begin(self._topics.starts(self._settings.counted_topic), ends)
         with scratch_store() as store:
             recount = Recount(rules, concerned, live.next_offsets, rejected, store, self._now_ms)
             for block in InputScan(self._settings, self._partitions, ends, self._display).blocks():
