@@ -35,12 +35,14 @@ class MovingWatch:
     def observe(self) -> list[PartitionState]:
         """Return each input partition as one that never passes a month: it is idle, or holds up all.
 
+        Its number is -1 less its own, for the partitions that are counted have numbers from 0 on.
+
         Raises:
             KafkaUnavailableError: the broker does not answer.
         """
         moved = self._moved(sorted(self._topic.logs()))
         states = self._watch.observe({p: Progress(next_offset=offset) for p, offset in moved.items()}, _EVER)
-        return [replace(state, silent_ms=_EVER) for state in states]
+        return [replace(state, partition=-1 - state.partition, silent_ms=_EVER) for state in states]
 
 
 def moving_watch(settings: Settings, bounds: PartitionBounds) -> Callable[[], list[PartitionState]]:
