@@ -18,6 +18,7 @@ from billing.subtotal import (
     encode_progress,
 )
 from billing.topic_rules import made_config
+from billing.topics import topic_specs
 from qb.audit.sources import AUDITED
 from tests.audit.world import CALENDAR, PARTITIONS, Sums, World
 from tests.once_histories import START_MS, Sent, payload_of
@@ -50,7 +51,7 @@ class OnceWorld(World):
         self.input = self._laid_out()
         self.input_starts = dict.fromkeys(range(PARTITIONS), 0)
         self.starts = {"ledger": 0, "subtotals": 0, "rejected": 0}
-        self.topic_configs = {role: made_config(role, 1) for role in AUDITED}
+        self.topic_configs = {role: made_config(role, 1) for role in AUDITED if role in topic_specs(self.settings)}
         self.outcomes = self.decide()
         self.counted = len(history) if counted is None else counted
         self.rejected = self.rejections(len(history))
