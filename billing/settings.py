@@ -426,10 +426,16 @@ class Settings(BaseModel):
         "process",
         ge=0,
     )
+    dedup_memory_bytes: int = setting(
+        268_435_456,
+        "memory in which each input partition finds the ids of the window, some 16 to 36 bytes for each; those that do "
+        "not fit are found on disk, in a temporary file in the instance's folder of state_dir, and take 1.5",
+        "process",
+        ge=65_536,
+    )
     dedup_cache_bytes: int = setting(
         16_777_216,
-        "memory in which each input partition keeps the contents of ids that were counted lately; of every id in the "
-        "window some 20 to 36 bytes are in memory besides",
+        "memory in which each input partition keeps the contents of ids that were counted lately",
         "process",
         "replay",
         ge=65_536,

@@ -23,6 +23,7 @@ from billing.topics import LARGEST_RECORD_BYTES, counted_role
 from processor.care import CarefulLongEnoughError, CarefulRun, find_refused_batch
 from processor.failures import is_unpacking_refused, log_failure, sort_failure
 from processor.fold import FoldRules
+from processor.id_table import IdLimits
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
 from processor.moving.moving import moving_beside
 from processor.once import OnceRules
@@ -211,7 +212,11 @@ def make_worker(
         events=settings.event_rules,
         calendar=month_calendar(settings.time_zone),
         out_of_orderness_ms=int(settings.out_of_orderness_seconds * 1_000),
-        once=OnceRules(settings.dedup_window_days, settings.keep_duplicates, settings.dedup_cache_bytes),
+        once=OnceRules(
+            settings.dedup_window_days,
+            settings.keep_duplicates,
+            IdLimits(settings.dedup_memory_bytes, settings.dedup_cache_bytes, settings.state_dir / settings.instance),
+        ),
     )
     return BillingWorker(settings, subtotals_partitions, rules, settings.clock, metrics, may_write)
 
@@ -280,7 +285,13 @@ def status_of(application: BatchingApplication, worker: BillingWorker) -> Proces
         lag = None if end is None else max(0, end - book.progress.next_offset)
         partitions.append(
             PartitionStatus(
-                partition, book.progress.watermark_ms, lag, book.hot_entries, book.ids, book.ids_memory_bytes
+                partition,
+                book.progress.watermark_ms,
+                lag,
+                book.hot_entries,
+                book.ids,
+                book.ids_memory_bytes,
+                book.ids_disk_bytes,
             )
         )
     return ProcessorStatus(

@@ -86,6 +86,11 @@ class PartitionBook:
         """How much memory they take."""
         return self._once.memory_bytes
 
+    @property
+    def ids_disk_bytes(self) -> int:
+        """How much of what finds them lies on disk."""
+        return self._once.disk_bytes
+
     def count(self, reading: Reading, offsets: Integers, oldest_record_ms: int, newest_record_ms: int) -> Fold:
         """Count what records say; it is written with the next :meth:`write`.
 

@@ -1,6 +1,9 @@
 """The ids of one input partition in memory: the table that finds them, and those of their chunks that are at hand."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +22,25 @@ from processor.kernel.ids import (
     HASH_A,
     HASH_B,
     NO_DAY,
+    SIEVE_WORDS,
     TAILS,
     USED,
     VOIDED,
     IdArrays,
+    count_kept,
     enter_again,
     enter_chunk,
     enter_one,
     find_entry,
+    sink,
 )
 
 Fetch = Callable[[Sequence[bytes]], Sequence[bytes | None]]
 """Returns the values of keys as State has them committed."""
 
+_SLOT_BYTES = 16
+# Of a hundred hashes that are not there, fewer than one passes the sieve.
+_SIEVE_BITS_PER_ENTRY = 12
 _CHUNK_BYTES = CHUNK * ENTRY_NUMBERS * 8
 _FIRST_ENTRIES, _FIRST_CHUNKS, _FIRST_DAYS = 1_024, 16, 8
 # The slots are at most so full, nine of ten; those of a new index, so that it lasts, six of ten.
@@ -40,23 +49,43 @@ _COLD = -2
 _FETCHED_AT_ONCE = 256
 
 
+@dataclass(frozen=True)
+class IdLimits:
+    """How much memory the ids of an input partition may take.
+
+    Args:
+        table_bytes: of the table that finds them; what does not fit sinks to disk.
+        cache_bytes: of the contents that are at hand; those that changed are, whatever they take.
+        folder: where the disk is; None: where temporary files are.
+    """
+
+    table_bytes: int = 268_435_456
+    cache_bytes: int = 16_777_216
+    folder: Path | None = None
+
+
 class IdTable:
     """Finds the entries of ids, and keeps those that are new until they are written.
 
     Args:
         partition: the input partition.
         fetch: reads chunks that are written, for as long as the partition is owned.
-        cache_bytes: how much memory chunks take that are at hand; those that changed are, whatever they take.
+        limits: how much memory it may take.
         to_slots: the slot of each type as chunks in State count them; None where they count them the same way.
     """
 
-    def __init__(self, partition: int, fetch: Fetch, cache_bytes: int, to_slots: NDArray[np.int64] | None) -> None:
+    def __init__(self, partition: int, fetch: Fetch, limits: IdLimits, to_slots: NDArray[np.int64] | None) -> None:
         self._partition = partition
         self._fetch = fetch
-        self._places = max(1, cache_bytes // _CHUNK_BYTES)
+        self._places = max(1, limits.cache_bytes // _CHUNK_BYTES)
+        # The largest power of two that fits.
+        self._most_slots = max(_FIRST_ENTRIES, (1 << (limits.table_bytes // _SLOT_BYTES).bit_length()) // 2)
+        self._folder = limits.folder
         self._to_slots = to_slots
         self.arrays = IdArrays(
             slots=_zeros(_FIRST_ENTRIES, 2),
+            cold=_zeros(1, 2),
+            sieve=_zeros(0),
             chunks=np.zeros((_FIRST_CHUNKS, 4), np.int64),
             pool=np.zeros((CHUNK, ENTRY_NUMBERS), np.int64),
             tails=np.zeros((_FIRST_DAYS, 2), np.int64),
@@ -67,16 +96,19 @@ class IdTable:
         self._numbers: list[int] = []
         self._at_place: list[int | None] = [None]
         self._hand = 0
-        # Slots of entries whose chunks were dropped.
-        self._dropped = 0
 
     def __len__(self) -> int:
-        return int(self.arrays.counters[USED]) - self._dropped
+        return int(self.arrays.chunks[: len(self._numbers), CHUNK_COUNT].sum())
 
     @property
     def memory_bytes(self) -> int:
-        """How much memory all of it takes."""
-        return sum(array.nbytes for array in self.arrays)
+        """How much memory all of it takes; what has sunk to disk takes none, but for its sieve."""
+        return sum(array.nbytes for array in self.arrays) - self.disk_bytes
+
+    @property
+    def disk_bytes(self) -> int:
+        """How much has sunk to disk."""
+        return self.arrays.cold.nbytes if len(self.arrays.sieve) else 0
 
     @property
     def days(self) -> dict[int, int]:
@@ -93,12 +125,13 @@ class IdTable:
         Raises:
             RecordError: State does not hold them.
         """
-        self.make_room(sum(days.values()))
+        self.make_room(min(sum(days.values()), self._most_slots * _FULL_AT_FIRST // _OF))
         for day, entries in days.items():
             keys = chunk_keys(self._partition, day, entries)
             for start in range(0, len(keys), _FETCHED_AT_ONCE):
                 for data in self._fetch(keys[start : start + _FETCHED_AT_ONCE]):
                     found = decode_chunk(data or b"")
+                    self.make_room(len(found))
                     chunk = self._add_chunk(day)
                     self.arrays.chunks[chunk, CHUNK_COUNT] = len(found)
                     columns = np.ascontiguousarray(found[:, HASH_A]), np.ascontiguousarray(found[:, HASH_B])
@@ -109,13 +142,30 @@ class IdTable:
         slots = self.arrays.slots
         if int(self.arrays.counters[USED]) + entries <= len(slots) * _FULL // _OF:
             return
-        length = len(slots)
-        while len(self) + entries > length * _FULL_AT_FIRST // _OF:
+        kept, length = int(count_kept(slots, self.arrays.chunks)), len(slots)
+        while kept + entries > length * _FULL_AT_FIRST // _OF:
             length *= 2
         self.arrays.counters[USED] = 0
+        if kept and length > self._most_slots:
+            self._sink(kept)
+            slots.fill(0)
+            self.make_room(entries)
+            return
         self.arrays = self.arrays._replace(slots=_zeros(length, 2))
         enter_again(self.arrays, slots)
-        self._dropped = 0
+
+    def _sink(self, entries: int) -> None:
+        """Let all entries of the table sink to disk, so many."""
+        former = self.arrays.cold
+        entries += int(count_kept(former, self.arrays.chunks))
+        length = _FIRST_ENTRIES
+        while entries > length * _FULL // _OF:
+            length *= 2
+        blocks = -(-entries * _SIEVE_BITS_PER_ENTRY // (64 * SIEVE_WORDS))
+        cold = file_of_zeros(self._folder, length)
+        self.arrays = self.arrays._replace(cold=cold, sieve=_zeros(blocks * SIEVE_WORDS))
+        sink(self.arrays, former)
+        sink(self.arrays, self.arrays.slots)
 
     def open_chunk(self, day_ms: int) -> None:
         """Let a new chunk take the entries of a day."""
@@ -183,7 +233,6 @@ class IdTable:
     def _drop_day(self, day: int) -> None:
         for chunk in self._days.pop(day):
             row = self.arrays.chunks[chunk]
-            self._dropped += int(row[CHUNK_COUNT])
             if row[CHUNK_PLACE] >= 0:
                 self._at_place[int(row[CHUNK_PLACE])] = None
             row[:] = NO_DAY, -1, 0, 0
@@ -254,6 +303,15 @@ def _doubled(array: NDArray[np.int64]) -> NDArray[np.int64]:
     longer = _zeros(2 * len(array), *array.shape[1:])
     longer[: len(array)] = array
     return longer
+
+
+def file_of_zeros(folder: Path | None, pairs: int) -> NDArray[np.int64]:
+    """Return so many pairs of zeros that lie in a file without a name: it is gone with whoever uses it."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.truncate(pairs * _SLOT_BYTES)
+        return np.memmap(file, np.int64, "r+", shape=(pairs, 2)).view(np.ndarray)
 
 
 def _zeros(*shape: int) -> NDArray[np.int64]:

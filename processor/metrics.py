@@ -134,6 +134,7 @@ class PartitionStatus:
         hot_entries: sums in memory.
         ids: ids known.
         ids_memory_bytes: what they take in memory.
+        ids_disk_bytes: what they take on disk besides State.
     """
 
     partition: int
@@ -142,6 +143,7 @@ class PartitionStatus:
     hot_entries: int
     ids: int = 0
     ids_memory_bytes: int = 0
+    ids_disk_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,11 @@ class StatusCollector(Collector):
             f"{prefix}known_ids_memory_bytes",
             "Memory that the known ids take.",
             value=sum(partition.ids_memory_bytes for partition in owned),
+        )
+        yield GaugeMetricFamily(
+            f"{prefix}known_ids_disk_bytes",
+            "Disk that they take besides State: those that dedup_memory_bytes has no room for.",
+            value=sum(partition.ids_disk_bytes for partition in owned),
         )
         watermark = GaugeMetricFamily(
             f"{prefix}watermark_timestamp_seconds", "Highest event time.", labels=["partition"]

@@ -17,7 +17,7 @@ from billing.period import format_timestamp
 from billing.runtime.native.block import Integers, joined
 from billing.sums import TypeTable
 from processor.id_chunks import KnownIds, decode_known, encode_known, known_key
-from processor.id_table import IdTable
+from processor.id_table import IdLimits, IdTable
 from processor.kernel.ids import (
     CONFLICT,
     DAY_MS,
@@ -57,12 +57,12 @@ class OnceRules:
     Args:
         window_days: the days of event time, behind the highest, in which an id counts once; 0 keeps no ids.
         keep_duplicates: whether duplicates are handed on with the rejected records.
-        cache_bytes: memory for entries at hand, of one input partition.
+        limits: how much memory those of one input partition may take.
     """
 
     window_days: int = 0
     keep_duplicates: bool = False
-    cache_bytes: int = 16_777_216
+    limits: IdLimits = field(default_factory=IdLimits)
 
     @property
     def window_ms(self) -> int:
@@ -153,7 +153,7 @@ class Once:
         self._seeds, self._names = known.seeds, _all_types(known.types, types)
         to_slots = np.array([types.slot(name) for name in self._names], np.int64)
         in_order = np.array_equal(to_slots, np.arange(len(to_slots)))
-        self._table = IdTable(partition, store.get_committed, rules.cache_bytes, None if in_order else to_slots)
+        self._table = IdTable(partition, store.get_committed, rules.limits, None if in_order else to_slots)
         self._table.restore(dict(known.days))
         self._seed_array = np.array(self._seeds, np.int64)
         self._hashes = np.empty((0, 2), np.int64)
@@ -167,6 +167,11 @@ class Once:
     def memory_bytes(self) -> int:
         """How much memory the ids take."""
         return self._table.memory_bytes
+
+    @property
+    def disk_bytes(self) -> int:
+        """How much of the table that finds them has sunk to disk."""
+        return self._table.disk_bytes
 
     def decide(self, reading: Reading, offsets: Integers, watermark_ms: int) -> Decisions:
         """Decide records in their order; a row of `reading` that is not counted loses its event.

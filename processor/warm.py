@@ -24,8 +24,12 @@ from billing.sums import TypeTable
 from processor.book import PartitionBook
 from processor.fold import FoldRules
 from processor.id_chunks import decode_chunk
+<<<<<<< HEAD
 from processor.kernel.keyed import place_names
 from processor.moving.placing import Placing
+=======
+from processor.id_table import IdLimits
+>>>>>>> 216cfc7 (Find ids that have no room in memory on disk, behind a sieve: dedup_memory_bytes bounds what they take)
 from processor.once import Once, OnceRules
 from processor.reading import EventReader
 
@@ -74,9 +78,15 @@ def _compile_moving(rules: EventRules, library: Library | None) -> None:
 
 def compile_kernels() -> None:
     """Call each kernel once, as the processor calls it."""
-    rules = FoldRules(EventRules(), month_calendar("UTC"), 0)
+    rules = FoldRules(EventRules(), month_calendar("UTC"), 0, OnceRules(1, limits=IdLimits(table_bytes=1)))
     store, types = _EmptyStore(), TypeTable(rules.events.types)
-    book = PartitionBook(0, None, rules, types, Once(0, store, OnceRules(window_days=1), types))
+    book = PartitionBook(
+        0,
+        None,
+        rules,
+        types,
+        Once(0, store, rules.once, types),
+    )
     reader = EventReader(rules.events)
     values = [*_VALUES, *(b"1488142855,customer %d,1,,%d" % (number, number) for number in range(_MANY))]
     records = JoinedValues(values)

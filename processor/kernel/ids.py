@@ -1,8 +1,11 @@
 """Which ids of an input partition were counted: a table in memory that finds them, and the chunks that hold them.
 
 An id is known by a hash of 128 bits over customer and id. The table has 64 bits of it, 24 more, and where the entry
-lies: chunk and place. The entries lie in chunks of one day of event time each; those that are in memory lie in the
-pool. Whoever finds one must have its chunk in memory, for only there the whole hash is, and the content.
+lies: chunk and place. What does not fit into the memory that it may take sinks into a second table, on disk, and a
+sieve in memory keeps those away from it that are not there: nearly all, since ids are new.
+
+The entries lie in chunks of one day of event time each; those that are in memory lie in the pool. Whoever finds one
+must have its chunk in memory, for only there the whole hash is, and the content.
 """
 
 from typing import NamedTuple
@@ -11,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.runtime.native.compiled import compiled, inlined
-from billing.runtime.native.memory import Whole, address_of, load64, prefetch, store64
+from billing.runtime.native.memory import Whole, address_of, folded_product, load64, prefetch, store64
 from processor.kernel.rows import (
     ID,
     ID_LENGTH,
@@ -51,6 +54,11 @@ NEXT_ROW, WATERMARK, NEXT_SPECIAL, VERDICTS, WANTED = range(5)
 DONE, WANTS_ROOM, WANTS_CHUNK, IS_SPECIAL = range(4)
 DUPLICATE, CONFLICT, TOO_OLD = 1, 2, 3
 
+SIEVE_WORDS = 8
+"""How many words a block of the sieve has."""
+_SIEVE_BITS = 6
+_SIEVE_A, _SIEVE_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+
 ABSENT = np.int64(-1)
 _COLD = np.int64(-2)
 _LOCATION_BITS = 40
@@ -66,6 +74,8 @@ class IdArrays(NamedTuple):
     Args:
         slots: a power of two of pairs: half of the hash, and the top of the other half above the location. An empty
             one has 0 in its first word.
+        cold: the same for entries that have sunk to disk.
+        sieve: bits that tell of a hash that it is surely not among the cold ones, in blocks of a cache line.
         chunks: what is known of each chunk.
         pool: the entries of the chunks in memory, :data:`CHUNK` of them at each place.
         tails: for each day that has one, the chunk that takes its new entries.
@@ -73,6 +83,8 @@ class IdArrays(NamedTuple):
     """
 
     slots: NDArray[np.int64]
+    cold: NDArray[np.int64]
+    sieve: NDArray[np.int64]
     chunks: NDArray[np.int64]
     pool: NDArray[np.int64]
     tails: NDArray[np.int64]
@@ -80,10 +92,14 @@ class IdArrays(NamedTuple):
 
 
 class IdPlaces(NamedTuple):
-    """Where the arrays lie, and the last slot."""
+    """Where the arrays lie, the last slot of each kind, and how many blocks the sieve has."""
 
     slots: Whole
     last: Whole
+    cold: Whole
+    last_cold: Whole
+    sieve: Whole
+    blocks: Whole
     chunks: Whole
     pool: Whole
     tails: Whole
@@ -96,6 +112,10 @@ def id_places(ids: IdArrays) -> IdPlaces:
     return IdPlaces(
         address_of(ids.slots),
         ids.slots.shape[0] - 1,
+        address_of(ids.cold),
+        ids.cold.shape[0] - 1,
+        address_of(ids.sieve),
+        ids.sieve.shape[0] // SIEVE_WORDS,
         address_of(ids.chunks),
         address_of(ids.pool),
         address_of(ids.tails),
@@ -160,10 +180,20 @@ def _find(ids: IdPlaces, first: Whole, second: Whole, forgotten_ms: Whole) -> tu
     The address is `ABSENT` where there is none, or only one of a day that ended at `forgotten_ms` or before; `_COLD`
     where a chunk has to be brought into memory first.
     """
-    at = np.int64(np.uint64(first) & np.uint64(ids.last))
+    found, location = _find_among(ids, ids.slots, ids.last, first, second, forgotten_ms)
+    if found == ABSENT and ids.blocks > 0 and _may_be_cold(ids.sieve, ids.blocks, first):
+        return _find_among(ids, ids.cold, ids.last_cold, first, second, forgotten_ms)
+    return found, location
+
+
+@inlined
+def _find_among(
+    ids: IdPlaces, slots: Whole, last: Whole, first: Whole, second: Whole, forgotten_ms: Whole
+) -> tuple[Whole, Whole]:
+    at = np.int64(np.uint64(first) & np.uint64(last))
     top = np.uint64(second) >> np.uint64(_LOCATION_BITS)
     while True:
-        word = ids.slots + 16 * at
+        word = slots + 16 * at
         held = np.int64(load64(word))
         if held == 0:
             return ABSENT, ABSENT
@@ -179,7 +209,36 @@ def _find(ids: IdPlaces, first: Whole, second: Whole, forgotten_ms: Whole) -> tu
                     found = ids.pool + _ENTRY_BYTES * (CHUNK * place + (location & (CHUNK - 1)))
                     if np.int64(load64(found + 8 * HASH_B)) == second:
                         return found, location
-        at = (at + 1) & ids.last
+        at = (at + 1) & last
+
+
+@inlined
+def _bits_of(first: Whole, blocks: Whole) -> tuple[Whole, Whole]:
+    """Return the block of the sieve that a hash belongs to, and a number that tells its bits there."""
+    mixed = folded_product(np.uint64(first) ^ _SIEVE_A, _SIEVE_B)
+    return np.int64(((mixed >> np.uint64(32)) * np.uint64(blocks)) >> np.uint64(32)), mixed * _SIEVE_A
+
+
+@inlined
+def _may_be_cold(sieve: Whole, blocks: Whole, first: Whole) -> bool:
+    block, bits = _bits_of(first, blocks)
+    line = sieve + 8 * SIEVE_WORDS * block
+    for _ in range(_SIEVE_BITS):
+        word = load64(line + 8 * np.int64(bits >> np.uint64(61)))
+        if (word >> ((bits >> np.uint64(55)) & np.uint64(63))) & np.uint64(1) == np.uint64(0):
+            return False
+        bits <<= np.uint64(9)
+    return True
+
+
+@inlined
+def _mark_cold(sieve: Whole, blocks: Whole, first: Whole) -> None:
+    block, bits = _bits_of(first, blocks)
+    line = sieve + 8 * SIEVE_WORDS * block
+    for _ in range(_SIEVE_BITS):
+        word = line + 8 * np.int64(bits >> np.uint64(61))
+        store64(word, np.int64(load64(word) | (np.uint64(1) << ((bits >> np.uint64(55)) & np.uint64(63)))))
+        bits <<= np.uint64(9)
 
 
 @inlined
@@ -195,12 +254,17 @@ def _tail(ids: IdPlaces, day_ms: Whole) -> tuple[Whole, Whole]:
 
 
 @inlined
+def _put(slots: Whole, last: Whole, first: Whole, entry: Whole) -> None:
+    at = np.int64(np.uint64(first) & np.uint64(last))
+    while np.int64(load64(slots + 16 * at)) != 0:
+        at = (at + 1) & last
+    store64(slots + 16 * at, first)
+    store64(slots + 16 * at + 8, entry)
+
+
+@inlined
 def _enter(ids: IdPlaces, first: Whole, second: Whole, location: Whole) -> None:
-    at = np.int64(np.uint64(first) & np.uint64(ids.last))
-    while np.int64(load64(ids.slots + 16 * at)) != 0:
-        at = (at + 1) & ids.last
-    store64(ids.slots + 16 * at, first)
-    store64(ids.slots + 16 * at + 8, ((second >> _LOCATION_BITS) << _LOCATION_BITS) | location)
+    _put(ids.slots, ids.last, first, ((second >> _LOCATION_BITS) << _LOCATION_BITS) | location)
     store64(ids.counters + 8 * USED, np.int64(load64(ids.counters + 8 * USED)) + 1)
 
 
@@ -327,6 +391,12 @@ def find_entry(ids: IdArrays, first: Whole, second: Whole, forgotten_ms: Whole) 
 
 
 @compiled
+def may_be_cold(ids: IdArrays, first: Whole) -> bool:
+    """Say whether the sieve lets a hash through: all that have sunk, and some others."""
+    return _may_be_cold(address_of(ids.sieve), ids.sieve.shape[0] // SIEVE_WORDS, first)
+
+
+@compiled
 def enter_one(ids: IdArrays, first: Whole, second: Whole, chunk: Whole, within: Whole) -> None:
     """Enter the hash of an entry that lies in a chunk; there must be room."""
     _enter(id_places(ids), first, second, (chunk << CHUNK_BITS) | within)
@@ -344,16 +414,37 @@ def enter_chunk(ids: IdArrays, first: NDArray[np.int64], second: NDArray[np.int6
 
 
 @compiled
+def count_kept(slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> Whole:
+    """Return how many slots hold entries of chunks that were not dropped."""
+    kept = 0
+    for at in range(slots.shape[0]):
+        kept += slots[at, 0] != 0 and chunks[(slots[at, 1] & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY
+    return kept
+
+
+@compiled
 def enter_again(ids: IdArrays, former: NDArray[np.int64]) -> None:
     """Enter what former slots hold, but for entries of chunks that were dropped."""
     places = id_places(ids)
     for at in range(former.shape[0]):
         first, entry = former[at, 0], former[at, 1]
-        if first == 0:
-            continue
-        location = entry & _LOCATION
-        if ids.chunks[location >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
-            _enter(places, first, entry, location)
+        if first != 0 and ids.chunks[(entry & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
+            _enter(places, first, entry, entry & _LOCATION)
+
+
+@compiled
+def sink(ids: IdArrays, former: NDArray[np.int64]) -> None:
+    """Enter what former slots hold into the cold ones and their sieve, but for entries of chunks that were dropped.
+
+    Slots are in the order of the hash's low bits, whatever their number: so the cold ones are written from their
+    beginning to their end, or in two such runs at once.
+    """
+    places = id_places(ids)
+    for at in range(former.shape[0]):
+        first, entry = former[at, 0], former[at, 1]
+        if first != 0 and ids.chunks[(entry & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
+            _put(places.cold, places.last_cold, first, entry)
+            _mark_cold(places.sieve, places.blocks, first)
 
 
 @compiled

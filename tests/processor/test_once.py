@@ -18,7 +18,17 @@ from billing.sums import TypeTable
 from processor.book import PartitionBook, read_progress
 from processor.fold import Fold, FoldRules
 from processor.id_chunks import chunk_key, decode_known, known_key
-from processor.kernel.ids import CHUNK, DAY_MS
+from processor.id_table import IdLimits, IdTable
+from processor.kernel.ids import (
+    CHUNK,
+    CHUNK_COUNT,
+    CHUNK_PLACE,
+    DAY_MS,
+    count_kept,
+    enter_chunk,
+    find_entry,
+    may_be_cold,
+)
 from processor.once import Once, OnceRules
 from processor.reading import EventReader
 from tests.memory_store import MemoryStore
@@ -30,6 +40,8 @@ EVENTS = EventRules()
 CALENDAR = month_calendar("Europe/Berlin")
 READER = EventReader(EVENTS)
 PARTITION = 3
+# One chunk at hand, and a table of the least size.
+NARROW = IdLimits(table_bytes=1, cache_bytes=1)
 
 
 def payload_of(record: Record, as_json: bool) -> bytes:
@@ -50,10 +62,17 @@ class Counted:
         window_days: the days in which an id counts once.
         keep_duplicates: whether duplicates are handed on.
         types: the types that are configured.
+        limits: of the memory.
     """
 
-    def __init__(self, window_days: int, keep_duplicates: bool = False, types: tuple[str, ...] = EVENTS.types) -> None:
-        once = OnceRules(window_days, keep_duplicates, cache_bytes=1)
+    def __init__(
+        self,
+        window_days: int,
+        keep_duplicates: bool = False,
+        types: tuple[str, ...] = EVENTS.types,
+        limits: IdLimits = NARROW,
+    ) -> None:
+        once = OnceRules(window_days, keep_duplicates, limits)
         self.rules = FoldRules(EventRules(types=types), CALENDAR, 0, once)
         self.store = MemoryStore()
         self.reader = EventReader(self.rules.events)
@@ -195,6 +214,7 @@ def test_many_ids_of_many_days_in_little_memory() -> None:
     assert counted.count(csv(count, 0)[::-1] + csv(count, 1)).duplicates == 2 * count
     counted.take_over()
     assert counted.book.ids == 3 * count
+    assert counted.book.ids_disk_bytes >= 16 * 2 * count
     assert counted.count(csv(count, 2) + csv(count, 0)).duplicates == 2 * count
     counted.count(csv(1, 5))
     counted.commit()
@@ -264,3 +284,35 @@ def test_duplicates_are_kept_where_that_is_asked_for(keep: bool) -> None:
     assert [one.reason for one in fold.rejections] == reasons
     assert fold.duplicates == 1
     assert counted.book.progress.rejected == {"id_conflict": 1}
+
+
+def test_what_sinks_to_disk_is_found_and_what_is_not_there_is_not() -> None:
+    """The sieve lets all through that have sunk, and few others; it takes little memory, and dropped days go."""
+    table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 20, cache_bytes=1), None)
+    draw = np.random.default_rng(7)
+    hashes = draw.integers(1, 2**62, (200 * CHUNK, 2))
+    for number, part in enumerate(np.split(hashes, 200)):
+        table.make_room(CHUNK)
+        table.open_chunk(number // 100 * DAY_MS)
+        table.arrays.chunks[number, CHUNK_COUNT] = CHUNK
+        table.arrays.pool[:CHUNK] = 0
+        enter_chunk(table.arrays, np.ascontiguousarray(part[:, 0]), np.ascontiguousarray(part[:, 1]), number)
+        table.arrays.chunks[number, CHUNK_PLACE] = -1
+    assert table.disk_bytes > 0
+    assert table.memory_bytes < len(hashes) * 12
+    where = [find_entry(table.arrays, first, second, -1) for first, second in hashes[::97].tolist()]
+    assert where == [(-2, index // CHUNK) for index in range(0, len(hashes), 97)]
+    others = draw.integers(2**62, 2**63 - 1, (20_000, 2))
+    assert {find_entry(table.arrays, first, second, -1) for first, second in others.tolist()} == {(-1, -1)}
+    assert may_be_cold_share(table, others) < 0.03
+    table.drop(DAY_MS)
+    table.make_room(10**6)
+    assert count_kept(table.arrays.cold, table.arrays.chunks) + count_kept(table.arrays.slots, table.arrays.chunks) == (
+        100 * CHUNK
+    )
+
+
+def may_be_cold_share(table: IdTable, hashes: np.ndarray) -> float:
+    """The share of hashes that the sieve lets through."""
+    passed = [may_be_cold(table.arrays, first) for first in hashes[:, 0].tolist()]
+    return sum(passed) / len(passed)

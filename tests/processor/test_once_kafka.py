@@ -4,7 +4,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event, Thread
+from threading import Semaphore, Thread
 from zlib import crc32
 
 import pytest
@@ -26,7 +26,7 @@ from tests.whole_topic import read_whole
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 
 START_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS
-DAYS, WINDOW_DAYS, RECORDS = 45, 5, 30_000
+DAYS, WINDOW_DAYS, RECORDS, BATCH = 45, 5, 30_000, 500
 CALENDAR = month_calendar("UTC")
 
 
@@ -62,7 +62,8 @@ class Sender:
         self.sent = 0
         self.partitions = INPUT_PARTITIONS
         self._pipeline = pipeline
-        self._may_end = Event()
+        # How many batches may be sent.
+        self._batches = Semaphore(0)
         self._thread = Thread(target=self._run)
 
     def __enter__(self) -> "Sender":
@@ -70,8 +71,12 @@ class Sender:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._may_end.set()
+        self.send(RECORDS)
         self._thread.join()
+
+    def send(self, records: int) -> None:
+        """Send so many more, in the background."""
+        self._batches.release(records // BATCH)
 
     def use(self, partitions: int) -> None:
         """Send to so many partitions from now on."""
@@ -80,6 +85,8 @@ class Sender:
     def _run(self) -> None:
         offsets: dict[int, int] = {}
         for record in history(7):
+            if self.sent % BATCH == 0:
+                self._batches.acquire()
             key = record.customer.encode()
             partition = crc32(key) % self.partitions
             offset = offsets.get(partition, 0)
@@ -87,9 +94,8 @@ class Sender:
             self.model.decide(partition, offset, record)
             self._pipeline.produce(payload_of(record, bool(self.sent % 2)), key, partition)
             self.sent += 1
-            if self.sent % 500 == 0:
+            if self.sent % BATCH == 0:
                 self._pipeline.flush()
-                self._may_end.wait(0.25)
         self._pipeline.flush()
 
 
@@ -127,12 +133,14 @@ def test_ids_through_kills_restores_rebalances_and_added_partitions(
         with Sender(pipeline) as sender:
             for delete_state in (False, True, False):
                 before = pipeline.consumed()
+                sender.send(6_000)
                 wait_until(lambda before=before: pipeline.consumed() >= before + 2_000, what="2,000 more")  # type: ignore[misc]
                 first.kill()
                 first.wait()
                 if delete_state:
                     shutil.rmtree(pipeline.directory / "state")
                 first = pipeline.start("process", "a")
+            sender.send(3_000)
             widen(pipeline, INPUT_PARTITIONS + 2)
             sender.use(INPUT_PARTITIONS + 2)
             pipeline.start("process", "b")
