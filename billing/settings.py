@@ -431,6 +431,7 @@ class Settings(BaseModel):
         "memory in which each input partition finds the ids of the window, some 16 to 36 bytes for each; those that do "
         "not fit are found on disk, in a temporary file in the instance's folder of state_dir, and take 1.5",
         "process",
+        "replay",
         ge=65_536,
     )
     dedup_cache_bytes: int = setting(

@@ -24,12 +24,9 @@ from billing.sums import TypeTable
 from processor.book import PartitionBook
 from processor.fold import FoldRules
 from processor.id_chunks import decode_chunk
-<<<<<<< HEAD
+from processor.id_table import IdLimits
 from processor.kernel.keyed import place_names
 from processor.moving.placing import Placing
-=======
-from processor.id_table import IdLimits
->>>>>>> 216cfc7 (Find ids that have no room in memory on disk, behind a sieve: dedup_memory_bytes bounds what they take)
 from processor.once import Once, OnceRules
 from processor.reading import EventReader
 

@@ -7,6 +7,7 @@ from billing.period import month_calendar
 from billing.settings import Settings
 from billing.subtotal import RecordError
 from processor.fold import FoldRules
+from processor.id_table import IdLimits
 from processor.once import OnceRules
 from qb.explain.input import InputScan
 from qb.explain.reading_display import ReadingDisplay
@@ -156,7 +157,9 @@ class Sources:
             calendar=month_calendar(settings.time_zone),
             # Nobody asks how many events were late.
             out_of_orderness_ms=0,
-            once=OnceRules(window_days=settings.dedup_window_days, cache_bytes=settings.dedup_cache_bytes),
+            once=OnceRules(
+                settings.dedup_window_days, limits=IdLimits(settings.dedup_memory_bytes, settings.dedup_cache_bytes)
+            ),
         )
 
     def _rejected(self) -> RejectedPlaces:

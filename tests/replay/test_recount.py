@@ -11,6 +11,7 @@ from billing.event import BillableEvent, EventRules
 from billing.period import month_calendar
 from billing.runtime.native.block import Headers
 from processor.fold import FoldRules
+from processor.id_table import IdLimits
 from processor.once import OnceRules
 from qb.replay import recount as recount_module
 from qb.replay.adjustment import Adjustment, Place, encode_adjustment
@@ -39,7 +40,9 @@ def concerned(month: str = "2017-03") -> Concerned:
 
 
 def rules(cache_bytes: int = 1) -> FoldRules:
-    return FoldRules(EVENTS, month_calendar("Europe/Berlin"), 0, OnceRules(WINDOW_DAYS, cache_bytes=cache_bytes))
+    return FoldRules(
+        EVENTS, month_calendar("Europe/Berlin"), 0, OnceRules(WINDOW_DAYS, limits=IdLimits(cache_bytes=cache_bytes))
+    )
 
 
 def totals(sums: CustomerSums) -> Totals:
