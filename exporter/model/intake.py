@@ -2,10 +2,11 @@
 
 The processor commits the customers, the hours and the progress of a partition in one transaction, on one partition of
 the topic and the progress record last, but a reader gets them one after the other. So it keeps them back until the
-customers and the hours have the count and the sum that the progress record tells: they agree when the records of whole
-commits have been read. That they do so at each progress record is verified rather than assumed: compaction may take
-records out of a commit that a slow reader has not read yet, because newer ones of the same keys follow. What is missing
-then may add up to nothing, such as an event and a void of one like it; the newer records bring it.
+customers and the hours have the count and the sum that the progress record tells, and the same of each type: they agree
+when the records of whole commits have been read. That they do so at each progress record is verified rather than
+assumed: compaction may take records out of a commit that a slow reader has not read yet, because newer ones of the same
+keys follow. What is missing then may add up to nothing, such as an event and a void of one like it; the newer records
+bring it.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import cast
 import numpy as np
 
 from billing.subtotal import CustomerMonthKey, HourBlockKey, HourKey, Progress, SumsKey, hour_block
-from billing.sums import Sums, event_count, total_micros
+from billing.sums import NO_SUMS, Sums, event_count, minus, plus, total_micros
 from exporter.kernel.arrays import Integers, ParsedArrays
 from exporter.model.cube import Cube
 from exporter.model.staged_sums import StagedSums
@@ -44,24 +45,25 @@ class Imbalance:
 
 @dataclass(slots=True)
 class Account:
-    """One telling of what an input partition has billed: a sum in micros and a count of events."""
+    """One telling of what an input partition has billed: a sum in micros and a count of events, and both by type."""
 
     micros: int = 0
     records: int = 0
+    # Of different lengths when they are equal, if there are zeros at the end.
+    sums: Sums = field(default=NO_SUMS, compare=False)
 
     def add(self, sums: Sums) -> None:
         """Enter that there is more."""
+        self.sums = plus(self.sums, sums)
         self.micros += total_micros(sums)
         self.records += event_count(sums)
 
     def replace(self, old: Sums | None, new: Sums | None) -> None:
         """Enter that sums have taken the place of others."""
         if old:
-            self.micros -= total_micros(old)
-            self.records -= event_count(old)
+            self.add(minus(NO_SUMS, old))
         if new:
-            self.micros += total_micros(new)
-            self.records += event_count(new)
+            self.add(new)
 
 
 @dataclass(slots=True)
@@ -78,13 +80,20 @@ class Books:
         return not self.imbalance()
 
     def imbalance(self) -> Imbalance:
-        """Return how far customers and hours are off the progress record."""
-        return Imbalance(
+        """Return how far customers and hours are off the progress record.
+
+        If neither is, the hours of each type are held against the customers, for the progress record knows no types.
+        """
+        found = Imbalance(
             abs(self.customers.micros - self.progress.micros),
             abs(self.hours.micros - self.progress.micros),
             abs(self.customers.records - self.progress.records),
             abs(self.hours.records - self.progress.records),
         )
+        if found:
+            return found
+        off = [abs(number) for number in minus(self.hours.sums, self.customers.sums)]
+        return Imbalance(hours_micros=max(off[::2], default=0), hours_records=max(off[1::2], default=0))
 
 
 @dataclass(slots=True)

@@ -206,6 +206,30 @@ def test_everything_of_a_month_can_be_taken_back() -> None:
         assert client.ok("/customers/Charlie")["total"] == "5.000000"
 
 
+def test_a_replacement_of_another_type_is_shown_whole() -> None:
+    """Totals stay the same: while a record of it is missing, as compaction may leave it, it is told by the types."""
+    world = World()
+    for customer in ("Alice", "Bob"):
+        world.event(customer, 5_000_000, "CALL")
+    world.ready()
+    world.void("Alice", 5_000_000, "CALL")
+    world.event("Alice", 5_000_000, "DATA")
+    told = [record for record in world.committed.commit() if not (record.key or b"").endswith(b"|Alice")]
+    world.model.apply(told)
+    with world.model.reading() as view:
+        assert view.types.unpack(view.month_sums("2017-02")) == {"CALL": (10_000_000, 2)}
+        assert {name for _, sums in view.hours(0, 10**14) for name in view.types.unpack(sums)} == {"CALL"}
+    world.clock.seconds += 2
+    world.model.tick()
+    off = world.model.imbalance()
+    assert (off.customers_micros, off.hours_micros, off.customers_records, off.hours_records) == (0, 5_000_000, 0, 1)
+    world.event("Alice", 1, "DATA")
+    world.commit()
+    assert not world.model.imbalance()
+    with world.model.reading() as view:
+        assert view.types.unpack(view.month_sums("2017-02")) == {"CALL": (5_000_000, 1), "DATA": (5_000_001, 2)}
+
+
 SAMPLE = re.compile(r"^(billing_\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
 
 
