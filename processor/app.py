@@ -24,6 +24,7 @@ from processor.care import CarefulLongEnoughError, CarefulRun, find_refused_batc
 from processor.failures import is_unpacking_refused, log_failure, sort_failure
 from processor.fold import FoldRules
 from processor.id_table import IdLimits
+from processor.member import member_options
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
 from processor.moving.moving import moving_beside
 from processor.once import OnceRules
@@ -46,12 +47,6 @@ MOST_PAUSE_SECONDS = 5
 SILENT_SECONDS = 30.0
 
 TOPICS = ("input", "keyed", "moved", "subtotals", "rejected", "changelog")
-
-# Partitions that are added to the input are seen this soon.
-METADATA_REFRESH_MS = 10_000
-
-# How long a killed instance keeps its partitions from the others, and from no one if it comes back as itself.
-SESSION_TIMEOUT_MS = 10_000
 
 
 def run(settings: Settings, _: argparse.Namespace) -> int:
@@ -249,15 +244,7 @@ def make_application(
         loglevel=None,
         consumer_extra_config={
             "client.id": f"qb-{settings.instance}",
-            # The instance keeps its partitions over a restart, and a restarted one fences its dead self at once.
-            "group.instance.id": f"{settings.consumer_group}-{settings.instance}",
-            "isolation.level": "read_committed",
-            "session.timeout.ms": SESSION_TIMEOUT_MS,
-            "topic.metadata.refresh.interval.ms": METADATA_REFRESH_MS,
-            # The default of a second holds any fast consumer at about 176,000 records/s with an idle core.
-            "fetch.queue.backoff.ms": 10,
-            # Questions to a broker wait behind an open fetch; recovery asks several a partition.
-            "fetch.wait.max.ms": 100,
+            **member_options(settings),
             **(fetching or careful(settings)),
             **settings.kafka,
         },

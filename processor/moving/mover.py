@@ -13,6 +13,7 @@ from billing.runtime.native.block import RecordBlock
 from billing.runtime.native.source import RecordSource, StrayRecordError, record_source
 from billing.settings import Settings
 from billing.topics import moving_group
+from processor.member import member_options
 from processor.moving.placing import Placing
 from processor.moving.share import Share
 from processor.moving.takeover import TakeoverHeldUpError, TakeoverReader
@@ -28,10 +29,6 @@ MOST_BYTES = 134_217_728
 # How old the keyed ends in a bookmark may be: so much may have to be read again at a takeover.
 ENDS_SECONDS = 2.0
 _WAIT_SECONDS = 0.05
-# How long a killed instance keeps its partitions from the others, and from no one if it comes back as itself.
-SESSION_TIMEOUT_MS = 10_000
-# Partitions that are added to the input are seen this soon.
-METADATA_REFRESH_MS = 10_000
 _ANSWER_SECONDS = 30.0
 
 
@@ -40,15 +37,10 @@ def consumer_options(settings: Settings, fetching: Mapping[str, object]) -> dict
     return {
         **client_config(settings),
         "group.id": moving_group(settings.keyed_topic),
-        "group.instance.id": f"{settings.consumer_group}-{settings.instance}",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
-        "isolation.level": "read_committed",
-        "session.timeout.ms": SESSION_TIMEOUT_MS,
-        "topic.metadata.refresh.interval.ms": METADATA_REFRESH_MS,
-        "fetch.queue.backoff.ms": 10,
-        "fetch.wait.max.ms": 100,
+        **member_options(settings),
         **fetching,
         **settings.kafka,
     }
