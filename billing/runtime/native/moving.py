@@ -4,13 +4,13 @@ import ctypes
 from typing import Any
 
 import numpy as np
-from confluent_kafka import KafkaError, KafkaException
 from numpy.typing import NDArray
 
 from billing.runtime.native.block import Integers, NativeBlock
 from billing.runtime.native.client import Library, handle_of, native_library
 from billing.runtime.native.compiled import compiled
 from billing.runtime.native.memory import Whole, address_of, store32, store64
+from billing.runtime.native.producing import address, make_room
 
 # rd_kafka_vu_t: a tag (32 bits) at 0, a union of 64 bytes at 8. The tags are rd_kafka_vtype_t's.
 _ARGUMENT_WORDS = 9
@@ -83,7 +83,7 @@ class BulkMover:
             )
             if not error:
                 return
-            self._make_room(int(error))
+            make_room(self._library, self._producer, int(error))
 
     def close(self) -> None:
         """Let go of the topic. Do so before the producer is given up; doing so twice is allowed."""
@@ -105,19 +105,6 @@ class BulkMover:
         for line, row in zip(words, rows, strict=True):
             line[: len(row)] = row
         return words
-
-    def _make_room(self, error: int) -> None:
-        """Wait until the queue has room again, if that is the error."""
-        code, text = self._library.rd_kafka_error_code(error), self._library.rd_kafka_error_string(error)
-        self._library.rd_kafka_error_destroy(error)
-        if code != KafkaError._QUEUE_FULL:
-            raise KafkaException(KafkaError(code, (text or b"").decode("utf-8", "replace")))
-        self._producer.poll(0.1)
-
-
-def address(text: ctypes.c_char_p) -> int:
-    """Return where a text lies. It must be kept for as long as that is used."""
-    return ctypes.cast(text, ctypes.c_void_p).value or 0
 
 
 def _functions(library: Library) -> tuple[Any, Any, Any, Any, Any, Any]:

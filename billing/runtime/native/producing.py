@@ -68,16 +68,26 @@ class BulkProducer:
             done, error = produce_records(self._handle, self._produce, arguments.words, places, done)
             if not error:
                 break
-            self._make_room(int(error))
+            make_room(self._library, self._producer, int(error))
         del key_buffer, value_buffer
 
-    def _make_room(self, error: int) -> None:
-        """Wait until the queue has room again, if that is the error."""
-        code, text = self._library.rd_kafka_error_code(error), self._library.rd_kafka_error_string(error)
-        self._library.rd_kafka_error_destroy(error)
-        if code != KafkaError._QUEUE_FULL:
-            raise KafkaException(KafkaError(code, (text or b"").decode("utf-8", "replace")))
-        self._producer.poll(0.1)
+
+def make_room(library: Any, producer: Any, error: int) -> None:
+    """Wait until a producer's queue has room again.
+
+    Args:
+        library: what the producer runs on.
+        producer: the producer; it is asked to serve what holds its queue up.
+        error: the address of why a record was refused; it is given back.
+
+    Raises:
+        KafkaException: it was refused for something else.
+    """
+    code, text = library.rd_kafka_error_code(error), library.rd_kafka_error_string(error)
+    library.rd_kafka_error_destroy(error)
+    if code != KafkaError._QUEUE_FULL:
+        raise KafkaException(KafkaError(code, (text or b"").decode("utf-8", "replace")))
+    producer.poll(0.1)
 
 
 class _Arguments:
@@ -92,17 +102,18 @@ class _Arguments:
         rows: list[tuple[int, ...]] = [
             (_KEY,),
             (_VALUE,),
-            (_TOPIC, _address(self._topic)),
+            (_TOPIC, address(self._topic)),
             (_PARTITION, partition),
             (_FLAGS, _COPY),
-            *((_HEADER, _address(name), _address(value), length) for name, value, length in self._headers),
+            *((_HEADER, address(name), address(value), length) for name, value, length in self._headers),
         ]
         self.words: NDArray[np.int64] = np.zeros((len(rows), _ARGUMENT_WORDS), np.int64)
         for words, row in zip(self.words, rows, strict=True):
             words[: len(row)] = row
 
 
-def _address(text: ctypes.c_char_p) -> int:
+def address(text: ctypes.c_char_p) -> int:
+    """Return where a text lies. It must be kept for as long as that is used."""
     return ctypes.cast(text, ctypes.c_void_p).value or 0
 
 
