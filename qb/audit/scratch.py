@@ -28,9 +28,9 @@ AmountRow = tuple[AmountKey, int, int]
 
 
 @contextmanager
-def scratch_database() -> Iterator[sqlite3.Connection]:
-    """Give a database in a temporary folder, which is removed at the end."""
-    with TemporaryDirectory(prefix="qb-audit-") as folder:
+def scratch_database(prefix: str = "qb-audit-") -> Iterator[sqlite3.Connection]:
+    """Give a database in a temporary folder, whose name begins with `prefix` and which is removed at the end."""
+    with TemporaryDirectory(prefix=prefix) as folder:
         database = sqlite3.connect(Path(folder) / "scratch.sqlite", isolation_level=None)
         try:
             for pragma in _PRAGMAS:

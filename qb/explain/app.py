@@ -6,17 +6,14 @@ Exit codes: 0 they are it, 1 they are not or it cannot be told, 130 it was stopp
 import argparse
 import sys
 
-from confluent_kafka import KafkaException
-
 from billing.period import month_calendar
-from billing.runtime.kafka import KafkaUnavailableError
-from billing.runtime.signals import StopFlag, stop_on_signals
+from billing.runtime.signals import StopFlag
 from billing.settings import Settings
 from qb.explain.conclusion import Conclusion, Kind, conclude
 from qb.explain.fates import marked
 from qb.explain.output import CsvOutput, JsonOutput, Output, TextOutput
 from qb.explain.question import Question, parse_question
-from qb.explain.reading_display import ReadingDisplay, StoppedError
+from qb.explain.reading_display import ReadingDisplay, stopped_plainly
 from qb.explain.scope import Sums, figures
 from qb.explain.sources import Sources
 
@@ -32,15 +29,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         KeyboardInterrupt: it was stopped, and has said so.
     """
     question = parse_question(arguments.subject, arguments.month, arguments.type, settings.types)
-    try:
-        with stop_on_signals() as stop:
-            conclusion = explain(settings, question, _output(arguments), stop)
-    except StoppedError as stopped:
-        sys.stdout.flush()
-        print(f"qb: {stopped}", file=sys.stderr)
-        raise KeyboardInterrupt from stopped
-    except KafkaException as error:
-        raise KafkaUnavailableError(f"{settings.bootstrap_servers}: {error.args[0].str()}; try again") from error
+    with stopped_plainly(settings.bootstrap_servers) as stop:
+        conclusion = explain(settings, question, _output(arguments), stop)
     return EXIT_IS_IT if conclusion.kind is Kind.IS_IT else EXIT_IS_NOT_IT
 
 

@@ -2,14 +2,17 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.logs import get_logger
-from billing.runtime.signals import NEVER, StopFlag
+from billing.runtime.signals import NEVER, StopFlag, stop_on_signals
 from qb.reading.stall import StallWatch
 
 logger = get_logger(__name__)
@@ -19,6 +22,28 @@ LOG_EVERY_SECONDS = 5.0
 
 class StoppedError(Exception):
     """Somebody asked the command to stop: the message says how far it had come."""
+
+
+@contextmanager
+def stopped_plainly(servers: str) -> Iterator[StopFlag]:
+    """Give what tells whether a command is asked to stop, and let it end as a person expects who stops it.
+
+    Args:
+        servers: the brokers, for the message that Kafka's errors get.
+
+    Raises:
+        KeyboardInterrupt: it was stopped, and has said so.
+        KafkaUnavailableError: Kafka refused something or did not answer.
+    """
+    try:
+        with stop_on_signals() as stop:
+            yield stop
+    except StoppedError as stopped:
+        sys.stdout.flush()
+        print(f"qb: {stopped}", file=sys.stderr)
+        raise KeyboardInterrupt from stopped
+    except KafkaException as error:
+        raise KafkaUnavailableError(f"{servers}: {error.args[0].str()}; try again") from error
 
 
 class ReadingDisplay:

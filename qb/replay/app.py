@@ -7,16 +7,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-
 from billing.errors import OperatorError
 from billing.period import month_calendar, parse_month
-from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.ledger_writer import LedgerWriter, WriteSteps, ignore_write_step
 from billing.runtime.logs import get_logger
-from billing.runtime.signals import StopFlag, stop_on_signals
+from billing.runtime.signals import StopFlag
 from billing.settings import Settings
-from qb.explain.reading_display import ReadingDisplay, StoppedError
+from qb.explain.reading_display import ReadingDisplay, stopped_plainly
 from qb.replay.applying import check_is_over, chunks, event_times, input_writer, issue
 from qb.replay.report import lines, save
 from qb.replay.sources import Allowed, Found, Sources
@@ -40,24 +37,17 @@ def run(settings: Settings, arguments: argparse.Namespace, steps: WriteSteps = i
         KeyboardInterrupt: it was stopped, and has said so.
     """
     month = _month(arguments.month)
-    try:
-        with stop_on_signals() as stop:
-            if not arguments.apply:
-                return _replay(settings, arguments, month, stop, None)
-            check_is_over(month, [month_calendar(settings.time_zone)], settings.clock.now_ms())
-            writer = input_writer(settings, stop, steps)
-            try:
-                # Before anything is read: what another replay has committed is final then, and in the input.
-                writer.take_over()
-                return _replay(settings, arguments, month, stop, writer)
-            finally:
-                writer.close()
-    except StoppedError as stopped:
-        sys.stdout.flush()
-        print(f"qb: {stopped}", file=sys.stderr)
-        raise KeyboardInterrupt from stopped
-    except KafkaException as error:
-        raise KafkaUnavailableError(f"{settings.bootstrap_servers}: {error.args[0].str()}; try again") from error
+    with stopped_plainly(settings.bootstrap_servers) as stop:
+        if not arguments.apply:
+            return _replay(settings, arguments, month, stop, None)
+        check_is_over(month, [month_calendar(settings.time_zone)], settings.clock.now_ms())
+        writer = input_writer(settings, stop, steps)
+        try:
+            # Before anything is read: what another replay has committed is final then, and in the input.
+            writer.take_over()
+            return _replay(settings, arguments, month, stop, writer)
+        finally:
+            writer.close()
 
 
 def _month(text: str) -> str:

@@ -3,11 +3,8 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-# Nobody else reads it, and nothing of it outlives the process.
-_PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -65536")
+from qb.audit.scratch import scratch_database
 
 
 class ScratchStore:
@@ -41,14 +38,6 @@ class ScratchStore:
 @contextmanager
 def scratch_store() -> Iterator[ScratchStore]:
     """Give a store in a temporary folder, which is removed at the end."""
-    with TemporaryDirectory(prefix="qb-replay-") as folder:
-        database = sqlite3.connect(Path(folder) / "state.sqlite", isolation_level=None)
-        try:
-            for pragma in _PRAGMAS:
-                database.execute(f"PRAGMA {pragma}")
-            database.execute("CREATE TABLE state (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
-            # One transaction that is never committed.
-            database.execute("BEGIN")
-            yield ScratchStore(database)
-        finally:
-            database.close()
+    with scratch_database("qb-replay-") as database:
+        database.execute("CREATE TABLE state (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+        yield ScratchStore(database)
