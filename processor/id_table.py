@@ -82,6 +82,7 @@ class IdTable:
         self._most_slots = max(_FIRST_ENTRIES, (1 << (limits.table_bytes // _SLOT_BYTES).bit_length()) // 2)
         self._folder = limits.folder
         self._to_slots = to_slots
+        self._from_slots = None if to_slots is None else np.argsort(to_slots)
         self.arrays = IdArrays(
             slots=_zeros(_FIRST_ENTRIES, 2),
             cold=_zeros(1, 2),
@@ -213,9 +214,9 @@ class IdTable:
             day, _, count, _ = self.arrays.chunks[chunk].tolist()
             start = CHUNK * int(self.arrays.chunks[chunk, CHUNK_PLACE])
             entries = self.arrays.pool[start : start + count]
-            if self._to_slots is not None:
+            if self._from_slots is not None:
                 entries = entries.copy()
-                entries[:, ENTRY_SLOT] = np.argsort(self._to_slots)[entries[:, ENTRY_SLOT]]
+                entries[:, ENTRY_SLOT] = self._from_slots[entries[:, ENTRY_SLOT]]
             yield chunk_key(self._partition, day // DAY_MS, self._numbers[chunk]), encode_chunk(entries)
 
     def written(self) -> None:

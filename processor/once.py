@@ -44,9 +44,8 @@ from processor.kernel.ids import (
     hash_ids,
     hash_texts,
 )
-from processor.kernel.parse import hash_names
-from processor.kernel.rows import ID, ID_LENGTH, MICROS, MS, NAME, NAME_LENGTH, NO_EVENT, ROW_NUMBERS, SLOT
-from processor.reading import Reading, Rejection
+from processor.kernel.rows import ID, ID_LENGTH, MS, NO_EVENT, ROW_NUMBERS, SLOT
+from processor.reading import Reading, Rejection, fill_rows
 from processor.store import Store
 
 
@@ -82,14 +81,10 @@ class Taken:
 
 def rows_of(taken: Sequence[Taken], seed: int) -> tuple[NDArray[np.int64], bytes]:
     """Return events as rows, like those of a reading with the same seed, and what must be kept as long as they are."""
-    names, addresses, lengths = joined([event.customer.encode() for event in taken])
     rows = np.zeros((len(taken), ROW_NUMBERS), np.int64)
-    rows[:, MS] = [event.timestamp_ms for event in taken]
-    rows[:, MICROS] = [event.amount_micros for event in taken]
-    rows[:, SLOT] = [event.slot for event in taken]
-    rows[:, NAME], rows[:, NAME_LENGTH] = addresses, lengths
-    hash_names(rows, np.arange(len(taken)), seed)
-    return rows, names
+    times_ms, micros = [event.timestamp_ms for event in taken], [event.amount_micros for event in taken]
+    slots, names = [event.slot for event in taken], [event.customer for event in taken]
+    return rows, fill_rows(rows, np.arange(len(taken)), times_ms, micros, slots, names, seed)
 
 
 @dataclass

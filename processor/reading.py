@@ -4,7 +4,7 @@ The kernel takes only what it reads exactly as :func:`billing.event.decode_recor
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -119,13 +119,36 @@ class EventReader:
 
     def _enter(self, positions: Integers, events: list[BillableEvent], rows: NDArray[np.int64]) -> None:
         """Write events into rows."""
-        self._names, addresses, lengths = joined([event.customer.encode() for event in events])
         self._ids, id_addresses, id_lengths = joined([event.id.encode() for event in events])
-        rows[positions, MS] = [event.timestamp_ms for event in events]
-        rows[positions, MICROS] = [event.amount_micros for event in events]
-        rows[positions, SLOT] = [self._slots[event.type] for event in events]
-        rows[positions, NAME] = addresses
-        rows[positions, NAME_LENGTH] = lengths
         rows[positions, ID] = id_addresses
         rows[positions, ID_LENGTH] = id_lengths
-        hash_names(rows, positions, self._seed)
+        times_ms, micros = [event.timestamp_ms for event in events], [event.amount_micros for event in events]
+        slots, names = [self._slots[event.type] for event in events], [event.customer for event in events]
+        self._names = fill_rows(rows, positions, times_ms, micros, slots, names, self._seed)
+
+
+def fill_rows(
+    rows: NDArray[np.int64],
+    positions: Integers,
+    times_ms: Sequence[int],
+    micros: Sequence[int],
+    slots: Sequence[int],
+    names: Sequence[str],
+    seed: int,
+) -> bytes:
+    """Fill in rows at some positions with events without ids; return what must be kept for as long as they are used.
+
+    Args:
+        rows: what :mod:`processor.kernel.rows` describes.
+        positions: one for each event.
+        times_ms: the event times in milliseconds.
+        micros: the amounts.
+        slots: of the types.
+        names: of the customers.
+        seed: of the hashes of the names.
+    """
+    kept, addresses, lengths = joined([name.encode() for name in names])
+    rows[positions, MS], rows[positions, MICROS], rows[positions, SLOT] = times_ms, micros, slots
+    rows[positions, NAME], rows[positions, NAME_LENGTH] = addresses, lengths
+    hash_names(rows, positions, seed)
+    return kept
