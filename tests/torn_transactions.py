@@ -5,18 +5,26 @@ that do not speak the second part of KIP-890 keep both from one transaction to t
 on its way may end the transaction after the one that it was meant for.
 """
 
+import os
 import socket
 import struct
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from billing.runtime.logs import get_logger
 
 FIND_COORDINATOR, END_TXN, DESCRIBE_TRANSACTIONS = 10, 26, 65
 TRANSACTION_KEY_TYPE = 1
 NO_ERROR, NOT_COORDINATOR, COORDINATOR_LOADING, INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS = 0, 16, 14, 48, 51
 SOCKET_SECONDS = 10.0
+# What a process logs that has torn a transaction.
+TORN = "transaction torn"
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,35 @@ class OpenTransaction:
     def is_open(self) -> bool:
         """Whether records may be in it."""
         return self.state == "Ongoing"
+
+
+class Tearing:
+    """Ends this process's own transaction once, at one step of a transaction that begins when a file is there.
+
+    Its environment says at which step, `TORN_STEP`; in the first transaction that begins after which file was made,
+    `TORN_WHEN`; and how it ends, `TORN_ENDS`: `commit` or `abort`.
+
+    Args:
+        first_step: the step at which a transaction begins.
+        servers: the brokers.
+        transactional_id: of the transaction.
+    """
+
+    def __init__(self, first_step: str, servers: str, transactional_id: str) -> None:
+        self._first_step, self._servers, self._transactional_id = first_step, servers, transactional_id
+        self._step, self._when = os.environ["TORN_STEP"], Path(os.environ["TORN_WHEN"])
+        self._commits = os.environ["TORN_ENDS"] == "commit"
+        self._is_due = False
+
+    def reached(self, step: str) -> None:
+        """Tear if this is the step, in a transaction that is to be torn."""
+        if step == self._first_step:
+            self._is_due = self._when.exists()
+        if step == self._step and self._is_due:
+            self._is_due = False
+            self._when.unlink()
+            code = end_transaction(self._servers, self._transactional_id, self._commits)
+            logger.info(TORN, step=step, code=code)
 
 
 def describe_transaction(bootstrap_servers: str, transactional_id: str) -> OpenTransaction:

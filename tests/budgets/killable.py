@@ -1,32 +1,18 @@
 """The command `qb budgets` as a test runs it: it can kill itself, or have its transaction ended, at a step."""
 
 import os
-import signal
 import sys
 from functools import partial
 
 import budgets.app
-from billing.runtime.ledger_writer import LedgerWriter, WriteStep, WriteSteps, ignore_write_step
+from billing.runtime.ledger_writer import LedgerWriter, WriteSteps, ignore_write_step
 from qb.cli import main
+from tests.killing import reached_at, signal_at
 from tests.torn_transactions import end_transaction
 
 KILL_AT = "QB_TEST_KILL_AT"
 TEAR_AT = "QB_TEST_TEAR_AT"
 RECORD = "record"
-
-
-def kill_at(where: str) -> WriteSteps:
-    """Return a listener that kills this process at ``step:times``: that step, reached for the `times`-th time."""
-    name, _, times = where.partition(":")
-    left = int(times)
-
-    def listen(step: WriteStep) -> None:
-        nonlocal left
-        left -= step == name
-        if step == name and left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return listen
 
 
 def tear_at(where: str) -> WriteSteps:
@@ -36,13 +22,10 @@ def tear_at(where: str) -> WriteSteps:
         where: ``servers|transactional id|commit or abort|step:times``; the step `record` is each record sent.
     """
     servers, transactional_id, end, place = where.split("|")
-    name, _, times = place.partition(":")
-    left = int(times)
+    reached = reached_at(place)
 
     def tear_if_reached(step: str) -> None:
-        nonlocal left
-        left -= step == name
-        if step == name and left == 0:
+        if reached(step):
             end_transaction(servers, transactional_id, commit=end == "commit")
 
     send = LedgerWriter._produce
@@ -59,7 +42,7 @@ def tear_at(where: str) -> WriteSteps:
 if __name__ == "__main__":
     steps: WriteSteps = ignore_write_step
     if os.environ.get(KILL_AT):
-        steps = kill_at(os.environ[KILL_AT])
+        steps = signal_at(os.environ[KILL_AT])
     if os.environ.get(TEAR_AT):
         steps = tear_at(os.environ[TEAR_AT])
     budgets.app.run = partial(budgets.app.run, steps=steps)

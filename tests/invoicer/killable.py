@@ -9,27 +9,13 @@ import invoicer.app
 from invoicer.ledger_writer import KafkaLedgerWriter
 from invoicer.steps import Step, Steps, ignore_step
 from qb.cli import main
+from tests.killing import reached_at, signal_at
 from tests.torn_transactions import end_transaction
 
 KILL_AT = "QB_TEST_KILL_AT"
 FREEZE_AT = "QB_TEST_FREEZE_AT"
 TEAR_AT = "QB_TEST_TEAR_AT"
 RECORD = "record"
-
-
-def signal_at(where: str, number: signal.Signals) -> Steps:
-    """Return a listener that signals this process at ``step:times``: at that step, reached for the `times`-th time."""
-    name, _, times = where.partition(":")
-    left = int(times)
-
-    def listen(step: Step) -> None:
-        nonlocal left
-        if step == name:
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), number)
-
-    return listen
 
 
 def tear_at(where: str) -> Steps:
@@ -39,13 +25,7 @@ def tear_at(where: str) -> Steps:
         where: ``servers|transactional id|commit or abort|step:times``; the step `record` is each record sent.
     """
     servers, transactional_id, end, place = where.split("|")
-    name, _, times = place.partition(":")
-    left = int(times)
-
-    def reached(step: str) -> bool:
-        nonlocal left
-        left -= step == name
-        return step == name and left == 0
+    reached = reached_at(place)
 
     def listen(step: Step) -> None:
         if reached(step):

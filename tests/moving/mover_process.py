@@ -1,27 +1,23 @@
 """The moving alone, as a process: `python -m tests.moving.mover_process move`, with its settings in the environment.
 
-Environment:
-    TORN_STEP: if set, the step of a transaction at which somebody else ends it, one of `STEPS`.
-    TORN_WHEN: a file; it happens in the first transaction that begins after it was made.
-    TORN_ENDS: `commit` or `abort`.
+With `TORN_STEP` set, one of `STEPS`, a transaction is torn: see :class:`tests.torn_transactions.Tearing`.
 """
 
 import os
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from billing.runtime.kafka import ensure_topics
-from billing.runtime.logs import configure_logging, get_logger
+from billing.runtime.logs import configure_logging
 from billing.runtime.pulse import Pulse
 from billing.runtime.signals import stop_on_signals
 from billing.settings import load_settings
 from processor.moving.moving import moving_beside
 from processor.moving.writer import MoveWriter, transactional_id
-from tests.torn_transactions import end_transaction
+from tests.torn_transactions import Tearing
 
 STEPS = (
     "before the first record",
@@ -30,28 +26,6 @@ STEPS = (
     "behind the offsets",
     "behind the bookmarks",
 )
-TORN = "transaction torn"
-
-logger = get_logger(__name__)
-
-
-class Tearing:
-    """Ends the mover's own transaction once, at one step of a transaction that begins when a file is there."""
-
-    def __init__(self, step: str, when: Path, commits: bool) -> None:
-        self._step, self._when, self._commits = step, when, commits
-        self._is_due = False
-
-    def reached(self, step: str) -> None:
-        """Tear if this is the step, in a transaction that is to be torn."""
-        if step == STEPS[0]:
-            self._is_due = self._when.exists()
-        if step == self._step and self._is_due:
-            self._is_due = False
-            self._when.unlink()
-            settings = load_settings()
-            code = end_transaction(settings.bootstrap_servers, transactional_id(settings), self._commits)
-            logger.info(TORN, step=step, code=code)
 
 
 class TornProducer:
@@ -107,8 +81,8 @@ def main() -> int:
     settings = load_settings()
     configure_logging(settings.log_level)
     ensure_topics(settings, ("input", "keyed", "moved"))
-    if step := os.environ.get("TORN_STEP"):
-        tear(Tearing(step, Path(os.environ["TORN_WHEN"]), os.environ["TORN_ENDS"] == "commit"))
+    if os.environ.get("TORN_STEP"):
+        tear(Tearing(STEPS[0], settings.bootstrap_servers, transactional_id(settings)))
     pulse = Pulse("moving", 30.0)
     with (
         stop_on_signals() as stop,

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Kafka
-from tests.moving.mover_process import STEPS, TORN
+from tests.moving.mover_process import STEPS
 from tests.moving.world import MODULE, check_moved, events, moving_pipeline
 from tests.pipeline import wait_until
+from tests.torn_transactions import TORN
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 

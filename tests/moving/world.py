@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from threading import Event, Thread
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from billing.runtime.topic_reader import Record
 from generator.events import EventMix, GeneratedEvent, generate_events
 from processor.kernel.keyed import place_names
 from tests.conftest import Kafka
+from tests.feeder import BackgroundFeeder
 from tests.hanging import assert_nothing_hangs
 from tests.pipeline import Pipeline, wait_until
 from tests.whole_topic import read_whole
@@ -50,27 +50,11 @@ def events(count: int, seed: int) -> Iterator[GeneratedEvent]:
     return islice(generate_events(MIX, seed, SystemClock()), count)
 
 
-class Feeder:
+class Feeder(BackgroundFeeder):
     """Produces in the background until it is told to stop."""
 
     def __init__(self, pipeline: Pipeline, records: int = 200, pause_seconds: float = 0.02) -> None:
-        self._pipeline, self._records, self._pause_seconds = pipeline, records, pause_seconds
-        self._stop, self._thread = Event(), Thread(target=self._run)
-
-    def __enter__(self) -> "Feeder":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        seed = 100
-        while not self._stop.is_set():
-            seed += 1
-            self._pipeline.produce_all(events(self._records, seed))
-            self._stop.wait(self._pause_seconds)
+        super().__init__(lambda seed: pipeline.produce_all(events(records, seed)), pause_seconds)
 
 
 def moved(pipeline: Pipeline) -> list[Record]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
@@ -17,6 +16,7 @@ from billing.runtime.topic_reader import Record
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals
 from tests.conftest import Kafka
+from tests.feeder import BackgroundFeeder
 from tests.hanging import assert_nothing_hangs
 from tests.pipeline import SHORT_SESSION, Pipeline, rejected_multiset, wait_until
 
@@ -102,28 +102,14 @@ def test_200_000_events_equal_an_independent_recount(pipeline: Pipeline) -> None
     assert min(recount.totals.duplicates, recount.totals.voids, recount.totals.replaces) > 1_000
 
 
-class Feeder:
+class Feeder(BackgroundFeeder):
     """Produces in the background until it is told to stop."""
 
     def __init__(self, pipeline: Pipeline, recount: Recount, pause_seconds: float) -> None:
-        self._pipeline, self._recount, self._pause_seconds = pipeline, recount, pause_seconds
-        self._stop = Event()
-        self._thread = Thread(target=self._run)
+        def send(seed: int) -> None:
+            pipeline.produce_all(recount.add(event) for event in generate(200, seed, keyed=bool(seed % 2)))
 
-    def __enter__(self) -> "Feeder":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        seed = 100
-        while not self._stop.is_set():
-            seed += 1
-            self._pipeline.produce_all(self._recount.add(event) for event in generate(200, seed, keyed=bool(seed % 2)))
-            self._stop.wait(self._pause_seconds)
+        super().__init__(send, pause_seconds)
 
 
 def wait_for_more(pipeline: Pipeline, records: int = 1_000) -> None:

@@ -10,7 +10,8 @@ from tests.conftest import Kafka
 from tests.hanging import assert_nothing_hangs
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.processor.test_exactly_once import Recount, generate
-from tests.processor.torn_processor import STEPS, TORN
+from tests.processor.torn_processor import STEPS
+from tests.torn_transactions import TORN
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 

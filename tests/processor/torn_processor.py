@@ -1,48 +1,20 @@
 """The processor, whose transaction somebody else ends at a step of its commit: a delayed EndTxn, made to measure.
 
-Run as `python -m tests.processor.torn_processor process` with the settings of a processor in the environment, and:
-
-Environment:
-    TORN_STEP: the step of the commit at which it happens, one of `STEPS`.
-    TORN_WHEN: a file; it happens in the first commit that begins after it was made.
-    TORN_ENDS: `commit` or `abort`.
+Run as `python -m tests.processor.torn_processor process` with the settings of a processor in the environment, and
+those of :class:`tests.torn_transactions.Tearing`; its steps are `STEPS`.
 """
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
-from billing.runtime.logs import get_logger
 from processor import quix_commit
 from processor.worker import BillingWorker
 from qb.cli import main
-from tests.torn_transactions import end_transaction
+from tests.torn_transactions import Tearing
 
 STEPS = ("before the worker writes", "amid the worker's records", "behind the flush", "behind the offsets",
          "behind the seal")  # fmt: skip
-TORN = "transaction torn"
-
-logger = get_logger(__name__)
-
-
-class Tearing:
-    """Ends the processor's own transaction once, at one step of a commit that begins when a file is there."""
-
-    def __init__(self, step: str, when: Path, commits: bool) -> None:
-        self._step, self._when, self._commits = step, when, commits
-        self._is_due = False
-
-    def reached(self, step: str) -> None:
-        """Tear if this is the step, in a commit that is to be torn."""
-        if step == STEPS[0]:
-            self._is_due = self._when.exists()
-        if step == self._step and self._is_due:
-            self._is_due = False
-            self._when.unlink()
-            group, instance = os.environ["QB_CONSUMER_GROUP"], os.environ["QB_INSTANCE"]
-            code = end_transaction(os.environ["QB_BOOTSTRAP_SERVERS"], f"{group}-{instance}", self._commits)
-            logger.info(TORN, step=step, code=code)
 
 
 def tear(tearing: Tearing) -> None:
@@ -88,5 +60,6 @@ def tear(tearing: Tearing) -> None:
 
 
 if __name__ == "__main__":
-    tear(Tearing(os.environ["TORN_STEP"], Path(os.environ["TORN_WHEN"]), os.environ["TORN_ENDS"] == "commit"))
+    group, instance = os.environ["QB_CONSUMER_GROUP"], os.environ["QB_INSTANCE"]
+    tear(Tearing(STEPS[0], os.environ["QB_BOOTSTRAP_SERVERS"], f"{group}-{instance}"))
     sys.exit(main())
