@@ -19,7 +19,7 @@ from broker.java import find_java
 from broker.kafka_config import NodePorts
 from broker.kafka_jars import ensure_jars
 from broker.kafka_log import telling_lines
-from broker.node import KafkaNode, Launch
+from broker.node import DEFAULT_HEAP_MIB, KafkaNode, Launch
 from broker.ports import HOST, free_port, require_free
 from broker.readiness import wait_until_ready
 
@@ -34,20 +34,27 @@ class KafkaBroker:
 
     Node 0 listens on `port` of the loopback addresses, and of three nodes the others on the two ports after it. What
     the broker holds stays in `directory`: a later start goes on from it. `java` is the executable to use; by default
-    it is looked for as :func:`broker.java.find_java` says.
+    it is looked for as :func:`broker.java.find_java` says. `heap_mib` is the most memory that a node's Java objects may
+    take; what it keeps for many partitions needs more.
 
     Started by one process and thread, and stopped by it; also a context manager that does both. If the process dies
     without stopping it, the nodes are stopped all the same.
     """
 
     def __init__(
-        self, directory: Path, port: int = DEFAULT_PORT, nodes: Literal[1, 3] = 1, java: Path | None = None
+        self,
+        directory: Path,
+        port: int = DEFAULT_PORT,
+        nodes: Literal[1, 3] = 1,
+        java: Path | None = None,
+        heap_mib: int = DEFAULT_HEAP_MIB,
     ) -> None:
         if nodes not in (1, 3):
             raise ValueError(f"nodes is {nodes}, but a cluster has 1 or 3")
         self.directory = directory.resolve()
         self.port = port
         self._java = java
+        self._heap_mib = heap_mib
         self._client_ports = range(port, port + nodes)
         self._ports: list[NodePorts] = []
         self._nodes: list[KafkaNode] = []
@@ -87,7 +94,7 @@ class KafkaBroker:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._take_directory()
         cluster_id = self._cluster_id()
-        self._launch = Launch(find_java(self._java), ensure_jars(report))
+        self._launch = Launch(find_java(self._java), ensure_jars(report), self._heap_mib)
         guard = Guard()
         self._resources.callback(guard.close)
         self._nodes = [KafkaNode(i, self.directory / f"node-{i}", guard) for i in range(len(self._client_ports))]

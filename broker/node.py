@@ -23,6 +23,8 @@ from broker.kafka_config import NodePorts, log4j_properties, server_properties
 
 logger = get_logger(__name__)
 
+# Enough for a demo: some hundred partitions.
+DEFAULT_HEAP_MIB = 256
 _FORMAT_TIMEOUT_SECONDS = 60
 # From this version on Java prints a warning for each library that loads native code, unless told that it may.
 _NATIVE_ACCESS_VERSION = 22
@@ -34,13 +36,15 @@ class Launch:
 
     java: Java
     class_path: Sequence[Path]
+    heap_mib: int = DEFAULT_HEAP_MIB
 
     def command(self, main_class: str, *arguments: object, options: Sequence[str] = ()) -> list[str]:
         """Return the command line that runs `main_class`."""
         native = ["--enable-native-access=ALL-UNNAMED"] if self.java.version >= _NATIVE_ACCESS_VERSION else []
         return [
             str(self.java.executable),
-            *["-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", *native, *options],
+            *[f"-Xmx{self.heap_mib}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"],
+            *[*native, *options],
             *["-cp", os.pathsep.join(map(str, self.class_path))],
             *[main_class, *map(str, arguments)],
         ]

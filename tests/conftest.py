@@ -32,6 +32,9 @@ hypothesis.settings.load_profile("tests")
 
 _SERVERS = "bootstrap_servers"
 
+# All tests share a broker, and each makes topics of its own there: thousands of partitions at the end of a run.
+_HEAP_MIB = 1_024
+
 
 @dataclass(frozen=True)
 class Kafka:
@@ -50,7 +53,7 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if servers := os.environ.get("QB_BOOTSTRAP_SERVERS") or told.get(_SERVERS):
         yield Kafka(servers)
         return
-    with KafkaBroker(tmp_path_factory.mktemp("kafka"), free_port()) as broker:
+    with KafkaBroker(tmp_path_factory.mktemp("kafka"), free_port(), heap_mib=_HEAP_MIB) as broker:
         yield Kafka(broker.bootstrap_servers)
 
 
@@ -81,7 +84,9 @@ class _SharedKafka:
     def pytest_configure_node(self, node: Any) -> None:
         if not self._servers:
             folder = self._resources.enter_context(TemporaryDirectory(prefix="qb-tests-kafka-"))
-            self._servers = self._resources.enter_context(KafkaBroker(Path(folder), free_port())).bootstrap_servers
+            self._servers = self._resources.enter_context(
+                KafkaBroker(Path(folder), free_port(), heap_mib=_HEAP_MIB)
+            ).bootstrap_servers
         node.workerinput[_SERVERS] = self._servers
 
     def pytest_unconfigure(self) -> None:

@@ -49,6 +49,8 @@ _PASSING = frozenset(
 # While a cluster starts, not all of its brokers have registered.
 _FEW_BROKERS = frozenset({KafkaError.INVALID_REPLICATION_FACTOR})
 _PAUSE_SECONDS = 0.2
+# How long a client may take to connect to a broker and to be told all topics: at first, and at last.
+_LEAST_LIST_SECONDS, _LIST_SECONDS = 2.0, 10.0
 _UNKNOWN_SETTING = re.compile(r"Unknown topic config name: ([a-z.]+)")
 
 
@@ -215,9 +217,10 @@ def _partitions(
 ) -> dict[str, int]:
     # A broker that starts may refuse a login for a moment.
     patient_until = time.monotonic() + REFUSED_SECONDS
+    seconds = _LEAST_LIST_SECONDS
     while True:
         try:
-            topics = admin.list_topics(timeout=2.0).topics
+            topics = admin.list_topics(timeout=seconds).topics
             return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
         except KafkaException as error:
             admin.poll(0)
@@ -228,6 +231,8 @@ def _partitions(
                     f"no Kafka broker answers at {servers}: start one (qb broker) or set bootstrap_servers"
                 ) from error
             logger.debug("broker not available yet", address=servers, error=str(error))
+            # A busy cluster of many topics takes its time to tell them all.
+            seconds = min(2 * seconds, _LIST_SECONDS)
 
 
 def _create(

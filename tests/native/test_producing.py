@@ -91,11 +91,18 @@ def test_a_record_that_the_client_refuses_is_an_error(kafka: Kafka, topic: str) 
 
 
 def test_a_record_that_is_not_delivered_fails_the_commit(kafka: Kafka, topic: str) -> None:
-    """Although nobody asked for a report of it: to a partition that does not exist."""
+    """Although nobody asked for a report of it: to a partition that does not exist.
+
+    A client that knows the topic's partitions by then refuses it at once.
+    """
     producer, bulk = producer_of(kafka, **{"transactional.id": topic})
     producer.init_transactions(WAIT_SECONDS)
     producer.begin_transaction()
-    bulk.produce(topic, 7, [b"k"], [b"v"])
-    with pytest.raises(KafkaException):
+
+    def send() -> None:
+        bulk.produce(topic, 7, [b"k"], [b"v"])
         producer.commit_transaction(WAIT_SECONDS)
+
+    with pytest.raises(KafkaException):
+        send()
     producer.abort_transaction(WAIT_SECONDS)
