@@ -1,0 +1,78 @@
+"""Finds out who asks: one gate for all HTTP servers, whatever kinds of credentials a deployment takes."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from billing.access.principal import ANYBODY, Principal
+
+
+class NotAuthenticatedError(Exception):
+    """Who asks has shown nothing that is known here.
+
+    Args:
+        message: one sentence for them; it never says which part was wrong, nor repeats a secret.
+        challenges: for WWW-Authenticate, one per kind of credentials that is taken.
+    """
+
+    def __init__(self, message: str, challenges: Sequence[str]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.challenges = tuple(challenges)
+
+
+class Authenticator(Protocol):
+    """Takes one kind of credentials."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a deployment uses it; may change while it runs."""
+
+    @property
+    def challenge(self) -> str:
+        """What WWW-Authenticate says of it."""
+
+    async def authenticate(self, scheme: str, credentials: str) -> Principal | None:
+        """Return who shows these credentials; None if they are unknown, expired or of another kind.
+
+        Never blocks the event loop.
+
+        Args:
+            scheme: of the header Authorization, in lower case: `basic`, `bearer`.
+            credentials: what stands behind it.
+        """
+
+
+class Gate:
+    """Asks each kind of credentials in turn.
+
+    Args:
+        authenticators: all that may be on.
+    """
+
+    def __init__(self, authenticators: Sequence[Authenticator] = ()) -> None:
+        self._authenticators = tuple(authenticators)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anybody has to show who they are."""
+        return any(one.is_on for one in self._authenticators)
+
+    async def principal(self, authorization: str | None) -> Principal:
+        """Return who asks.
+
+        Args:
+            authorization: the header of that name, None if there is none.
+
+        Raises:
+            NotAuthenticatedError: they have to show who they are, and have not.
+        """
+        asked = [one for one in self._authenticators if one.is_on]
+        if not asked:
+            return ANYBODY
+        scheme, _, credentials = (authorization or "").partition(" ")
+        if credentials:
+            for one in asked:
+                if who := await one.authenticate(scheme.lower(), credentials.strip()):
+                    return who
+        message = "these credentials are not known here" if credentials else "show who you are: no credentials came"
+        raise NotAuthenticatedError(message, [one.challenge for one in asked])
