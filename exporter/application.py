@@ -24,12 +24,14 @@ from exporter.rest.page import ROUTES as PAGE
 from exporter.rest.rows import ROUTES as ROWS
 from exporter.rest.runbook import ROUTES as RUNBOOK
 from exporter.rest.types import ROUTES as TYPES
+from exporter.rest.whoami import ROUTES as WHOAMI
+from exporter.web.access import check_access, vary_by_who_asks
 from exporter.web.context import CONTEXT, Context
 from exporter.web.health import ROUTES as HEALTH
 from exporter.web.json_body import dump
 from exporter.web.middleware import add_headers, check_host, measure, shape_errors
 from exporter.web.openapi import endpoint_of, openapi
-from exporter.web.routes import Route, add_routes
+from exporter.web.routes import Need, Route, add_routes
 from exporter.web.workers import POOL, Pool
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -38,8 +40,9 @@ OPENAPI = web.AppKey("openapi", bytes)
 
 ROUTES: tuple[Route, ...] = (
     *FRONT, *PAGE, *RUNBOOK,
-    *CUSTOMERS, *BUDGETS, *EVENTS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS, *DATASOURCE, *METRICS, *HEALTH,
-    Route("GET", "/openapi.json", endpoint_of(OPENAPI), "This description.", strict=False, errors=()),
+    *WHOAMI, *CUSTOMERS, *BUDGETS, *EVENTS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS,
+    *DATASOURCE, *METRICS, *HEALTH,
+    Route("GET", "/openapi.json", endpoint_of(OPENAPI), "This description.", strict=False, errors=(), need=Need.OPEN),
 )  # fmt: skip
 
 Resource = Callable[[web.Application], AsyncIterator[None]]
@@ -54,7 +57,7 @@ def create_app(context: Context, resources: Iterable[Resource] = ()) -> web.Appl
     """
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
-        middlewares=[watched, measure, add_headers, shape_errors, check_host],
+        middlewares=[watched, measure, add_headers, shape_errors, check_access, check_host],
     )
     app[CONTEXT] = context
     app[POOL] = Pool()
@@ -65,6 +68,7 @@ def create_app(context: Context, resources: Iterable[Resource] = ()) -> web.Appl
     install_metrics(app, context)
     add_routes(app, ROUTES)
     app.cleanup_ctx.extend(resources)
+    app.on_response_prepare.append(vary_by_who_asks)
     app.on_shutdown.append(_end_streams)
     app.on_cleanup.append(_end_pool)
     return app

@@ -170,20 +170,22 @@ _FIXED = {
 _BODY_ERRORS = (400, 408, 413, 415)
 _ERRORS = (*_BODY_ERRORS, 422, 503)
 
+# Grafana's proxy passes a 401 on to the browser, which would then ask the viewer for a password.
 ROUTES = (
     Route("POST", "/search", search, "Grafana, simple-json: values of a variable, or targets.", (), list[str],
-          strict=False, errors=_ERRORS),
-    Route("POST", "/query", query, "Grafana: series and tables.", (), list[Json], strict=False, errors=_ERRORS),
+          strict=False, errors=_ERRORS, challenges=False),
+    Route("POST", "/query", query, "Grafana: series and tables.", (), list[Json],
+          strict=False, errors=_ERRORS, challenges=False),
     Route("POST", "/annotations", annotations, "Grafana, simple-json: annotations.", (), list[Json],
-          strict=False, errors=_ERRORS),
+          strict=False, errors=_ERRORS, challenges=False),
     Route("POST", "/tag-keys", tag_key_list, "Grafana: keys of ad hoc filters.", (), list[TagKey],
-          strict=False, errors=_BODY_ERRORS),
+          strict=False, errors=_BODY_ERRORS, challenges=False),
     Route("POST", "/tag-values", tag_value_list, "Grafana: values of ad hoc filters.", (), list[TagValue],
-          strict=False, errors=_ERRORS),
+          strict=False, errors=_ERRORS, challenges=False),
     Route("POST", "/metrics", target_list, "Grafana, simpod: targets.", (), list[TargetDocument],
-          strict=False, errors=_BODY_ERRORS),
+          strict=False, errors=_BODY_ERRORS, challenges=False),
     Route("POST", "/metric-payload-options", payload_options, "Grafana, simpod: choices of a payload's key.", (),
-          list[ChoiceDocument], strict=False, errors=_ERRORS),
+          list[ChoiceDocument], strict=False, errors=_ERRORS, challenges=False),
     Route("POST", "/variable", variable_values, "Grafana, simpod: values of a variable.", (), list[VariableDocument],
-          strict=False, errors=_ERRORS),
+          strict=False, errors=_ERRORS, challenges=False),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from exporter.metrics.family import gauge, single
 from exporter.metrics.rendering import Renderer
 from exporter.web.context import Context
 from exporter.web.negotiation import quality
-from exporter.web.routes import Route
+from exporter.web.routes import Need, Route
 from exporter.web.workers import work
 
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -102,5 +102,8 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 ROUTES = (
-    Route("GET", "/metrics", metrics, "All metrics, for Prometheus.", media_type="text/plain", strict=False, errors=()),
-)
+    Route(
+        "GET", "/metrics", metrics, "All metrics, for Prometheus.",
+        media_type="text/plain", strict=False, errors=(), need=Need.METRICS,
+    ),
+)  # fmt: skip

@@ -38,7 +38,7 @@ async def answering(
     def question(view: View) -> web.Response:
         etag = etag_of(view.version)
         if etag in known:
-            raise web.HTTPNotModified(headers={"ETag": etag})
+            raise web.HTTPNotModified(headers=_kept(etag))
         return make(Documents(context, view))
 
     return await ask(request, question, at_once)
@@ -71,9 +71,14 @@ def etag_of(version: int) -> str:
     return f'W/"{_PROCESS}-{version}"'
 
 
+def _kept(etag: str) -> dict[str, str]:
+    """Return what caches are told: they may keep it, and have to ask whether it is still true."""
+    return {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
+
+
 def state_headers(documents: Documents) -> dict[str, str]:
     """Return the headers of an answer that a state alone determines."""
-    headers = {"ETag": etag_of(documents.view.version), "Cache-Control": "no-cache", "Vary": "Accept"}
+    headers = _kept(etag_of(documents.view.version))
     as_of = documents.as_of
     return headers if as_of is None else {**headers, AS_OF_HEADER: as_of}
 

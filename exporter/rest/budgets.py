@@ -10,7 +10,7 @@ from exporter.rest.answer import answer, answering
 from exporter.rest.documents import Documents
 from exporter.rest.shapes import BudgetUse, CustomerBudgets
 from exporter.web.parameters import CUSTOMER_IN_PATH, MONTH, read_month
-from exporter.web.routes import Route
+from exporter.web.routes import Need, Route
 
 
 async def customer_budgets(request: web.Request) -> web.Response:
@@ -48,6 +48,6 @@ def use_of(budget: Budget, sums: TypeSums, currency: str) -> BudgetUse:
 ROUTES = (
     Route(
         "GET", "/customers/{customer}/budgets", customer_budgets, "How much of a customer's budgets is used.",
-        (CUSTOMER_IN_PATH, MONTH), CustomerBudgets, errors=(400, 503),
+        (CUSTOMER_IN_PATH, MONTH), CustomerBudgets, errors=(400, 503), need=Need.OWN_PATH,
     ),
 )  # fmt: skip

@@ -31,7 +31,7 @@ from exporter.web.parameters import (
     read_text,
 )
 from exporter.web.problems import ProblemError, bad_parameter
-from exporter.web.routes import Route
+from exporter.web.routes import Need, Route
 
 DEFAULT_LIMIT = 100
 
@@ -172,6 +172,6 @@ ROUTES = (
     ),
     Route(
         "GET", "/customers/{customer}", one_customer, "One customer's month.",
-        (CUSTOMER_IN_PATH, MONTH), Customer, errors=(400, 404, 503),
+        (CUSTOMER_IN_PATH, MONTH), Customer, errors=(400, 404, 503), need=Need.OWN_PATH,
     ),
 )  # fmt: skip

@@ -26,7 +26,7 @@ from exporter.web.parameters import (
     read_text,
 )
 from exporter.web.problems import ProblemError, bad_parameter
-from exporter.web.routes import Route
+from exporter.web.routes import Need, Route
 from exporter.web.workers import Workers, ask
 
 DEFAULT_LIMIT = 100
@@ -127,5 +127,6 @@ ROUTES = (
     Route(
         "GET", "/customers/{customer}/events", customer_events, "The events that a customer's month is made of.",
         (CUSTOMER_IN_PATH, MONTH, TYPE, limit(DEFAULT_LIMIT), CURSOR), Events, errors=(400, 404, 503),
+        need=Need.OWN_PATH,
     ),
 )  # fmt: skip

@@ -8,13 +8,13 @@ from exporter.rest.overview_shapes import Front
 from exporter.rest.page import page_response
 from exporter.web.context import context_of
 from exporter.web.json_body import json_response
-from exporter.web.negotiation import quality
-from exporter.web.routes import Route
+from exporter.web.negotiation import wants_page
+from exporter.web.routes import Need, Route
 
 
 async def front(request: web.Request) -> web.Response:
     """Answer with the page, or with what this is."""
-    if quality(request.headers.get("Accept", ""), "text/html") > 0:
+    if wants_page(request.headers.get("Accept", "")):
         return page_response()
     context = context_of(request)
     settings = context.settings
@@ -32,5 +32,6 @@ async def front(request: web.Request) -> web.Response:
 
 
 ROUTES = (
-    Route("GET", "/", front, "What this is; the page for people to a browser.", (), Front, strict=False, errors=()),
+    Route("GET", "/", front, "What this is; the page for people to a browser.", (), Front, strict=False, errors=(),
+          need=Need.PAGE, challenges=False),
 )  # fmt: skip

@@ -23,7 +23,7 @@ from exporter.web.parameters import (
     read_text,
 )
 from exporter.web.problems import ProblemError, bad_parameter
-from exporter.web.routes import Parameter, Route
+from exporter.web.routes import Need, Parameter, Route
 
 DEFAULT_LIMIT = 100
 
@@ -143,7 +143,8 @@ def _start(request: web.Request) -> int:
 
 ROUTES = (
     Route("GET", "/invoices", list_invoices, "Issued invoices, in the order of their numbers.",
-          (MONTH, CUSTOMER, limit(DEFAULT_LIMIT), CURSOR), Invoices),
+          (MONTH, CUSTOMER, limit(DEFAULT_LIMIT), CURSOR), Invoices, need=Need.OWN_QUERY),
     Route("GET", "/invoices/{customer}/{month}", one_invoice, "An issued invoice, or the draft of an open month.",
-          (CUSTOMER_IN_PATH, MONTH_IN_PATH), InvoiceDocument, errors=(400, 404, 503)),
+          (CUSTOMER_IN_PATH, MONTH_IN_PATH), InvoiceDocument, errors=(400, 404, 503),
+          need=Need.OWN_PATH),
 )  # fmt: skip

@@ -94,7 +94,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
         "Cache-Control": "no-store",
         # Proxies must not gather events up.
         "X-Accel-Buffering": "no",
-        **common_headers(context.standalone, context.settings.cors_origin),
+        **common_headers(context),
     })  # fmt: skip
     await response.prepare(request)
     with contextlib.suppress(ConnectionError, ProblemError), broadcast.watched():

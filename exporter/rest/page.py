@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from aiohttp import web
 
 from exporter.web.problems import ProblemError
-from exporter.web.routes import Parameter, Route
+from exporter.web.routes import Need, Parameter, Route
 
 _MEDIA_TYPES = {
     "css": "text/css",
@@ -81,5 +81,5 @@ def _no_file(name: str) -> ProblemError:
 ROUTES = (
     Route("GET", "/static/{file:.+}", static, "The page's files.",
           (Parameter("file", "its path", in_path=True),), media_type="application/octet-stream",
-          strict=False, errors=(404,)),
+          strict=False, errors=(404,), need=Need.OPEN),
 )  # fmt: skip

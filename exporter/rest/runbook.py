@@ -8,7 +8,7 @@ from aiohttp import web
 from markdown_it import MarkdownIt
 
 from exporter.rest.page import PAGE_HEADERS, page_folder
-from exporter.web.routes import Route
+from exporter.web.routes import Need, Route
 
 _PAGE = """\
 <!doctype html>
@@ -62,5 +62,5 @@ def anchor(title: str) -> str:
 
 ROUTES = (
     Route("GET", "/runbook", runbook, "What to do when an alert fires or a part has stopped, as a page.",
-          media_type="text/html", strict=False, errors=()),
+          media_type="text/html", strict=False, errors=(), need=Need.OPEN),
 )  # fmt: skip

@@ -1,13 +1,14 @@
 """What the endpoints work with: made once for an application, handed to each request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 
 from aiohttp import web
 
 from billing.period import MonthCalendar, month_calendar
+from billing.runtime.access.gate import Gate
 from billing.runtime.part_server import HealthCheck
 from billing.settings import Settings
 from exporter.model.input_ends import InputEnds
@@ -30,6 +31,7 @@ class Context:
         standalone: whether the data set is made up.
         more_checks: what its health depends on besides the model and the input; quick.
         input_pages: reads customers' events from the input; None if there is none.
+        gate: finds out who asks; by default anybody may see everything.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class Context:
     standalone: bool = False
     more_checks: tuple[Callable[[], HealthCheck], ...] = ()
     input_pages: InputPages | None = None
+    gate: Gate = field(default_factory=Gate)
 
     @cached_property
     def calendar(self) -> MonthCalendar:

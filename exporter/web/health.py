@@ -11,7 +11,7 @@ from exporter.model.state import State
 from exporter.web.context import Context, context_of
 from exporter.web.json_body import json_response
 from exporter.web.problems import not_known, problem_response
-from exporter.web.routes import Route
+from exporter.web.routes import Need, Route
 from exporter.web.shapes import HealthCheckDocument, closed
 
 
@@ -87,7 +87,8 @@ async def ready(request: web.Request) -> web.Response:
 
 
 ROUTES = (
-    Route("GET", "/healthz", live, "Whether the process works.", (), Alive, strict=False, errors=()),
+    Route("GET", "/healthz", live, "Whether the process works.", (), Alive, strict=False, errors=(),
+          need=Need.OPEN),
     Route("GET", "/readyz", ready, "Whether it can answer, and what is missing.", (), Readiness,
-          strict=False, errors=(503,)),
+          strict=False, errors=(503,), need=Need.OPEN),
 )  # fmt: skip

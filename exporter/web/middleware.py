@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 
 from billing.runtime.logs import get_logger
 from exporter.model.state import NotKnownError
-from exporter.web.context import context_of
+from exporter.web.context import Context, context_of
 from exporter.web.problems import ProblemError, not_known, problem_response
 
 logger = get_logger(__name__)
@@ -30,7 +30,7 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Time each answer by its route, method and code."""
     started = time.perf_counter()
     response = await handler(request)
-    route = route_of(request)
+    route = pattern_of(request)
     method = request.method if request.method in _METHODS else "other"
     seconds = time.perf_counter() - started
     # A stream lasts as long as somebody watches: that is no time to answer.
@@ -108,22 +108,22 @@ async def add_headers(request: web.Request, handler: Handler) -> web.StreamRespo
         response = await handler(request)
     if response.prepared:
         return response
-    response.headers.update(common_headers(context.standalone, context.settings.cors_origin))
+    response.headers.update(common_headers(context))
     return response
 
 
-def common_headers(standalone: bool, cors_origin: str) -> dict[str, str]:
+def common_headers(context: Context) -> dict[str, str]:
     """Return the headers that every answer has."""
     headers = {"X-Content-Type-Options": "nosniff", "Server": "queryable-billing"}
-    if standalone:
+    if context.standalone:
         headers[STANDALONE_HEADER] = "true"
-    if cors_origin:
-        headers |= {"Access-Control-Allow-Origin": cors_origin, "Access-Control-Allow-Credentials": "true"}
-        headers["Vary"] = "Origin"
+    if context.settings.cors_origin:
+        headers["Access-Control-Allow-Origin"] = context.settings.cors_origin
+        headers["Access-Control-Allow-Credentials"] = "true"
     return headers
 
 
-def route_of(request: web.Request) -> str:
+def pattern_of(request: web.Request) -> str:
     """Return the route's pattern, never the path itself: anybody may ask for any path."""
     resource = request.match_info.route.resource
     return "unmatched" if resource is None else resource.canonical.removesuffix("/") or "/"

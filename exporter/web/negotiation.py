@@ -10,6 +10,11 @@ def quality(header: str, name: str) -> float:
     return max((_quality(entry) for entry in header.split(",") if _named(entry) == name), default=0.0)
 
 
+def wants_page(accept: str) -> bool:
+    """Say whether a header Accept is a browser's, which shows pages."""
+    return quality(accept, "text/html") > 0
+
+
 def _named(entry: str) -> str:
     return entry.partition(";")[0].strip().lower()
 

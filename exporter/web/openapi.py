@@ -8,12 +8,14 @@ from aiohttp import web
 
 from exporter.web.context import Context
 from exporter.web.problems import ProblemError
-from exporter.web.routes import JSON, TEXT, Parameter, Route
+from exporter.web.routes import JSON, TEXT, Need, Parameter, Route
 from exporter.web.shapes import Problem, json_schemas
 
 _PATTERN = re.compile(r"\{(\w+):[^}]*\}")
 _ERRORS = {
     400: "A parameter or the body cannot be read.",
+    401: "Nobody is known by these credentials, or none came.",
+    403: "The credentials do not reach this, or it does not exist: both are told alike.",
     404: "There is no such thing.",
     405: "The path does not take this method.",
     408: "The body did not arrive in time.",
@@ -24,6 +26,13 @@ _ERRORS = {
     500: "A bug.",
     503: "The numbers are not known; Retry-After says when to ask again.",
 }
+
+_SCHEMES = {
+    "password": {"type": "http", "scheme": "basic", "description": "A user of the web configuration file."},
+    "key": {"type": "http", "scheme": "bearer", "description": "A key of the keys file, or a token."},
+}
+# Where access is not controlled nothing is asked for, hence the empty one.
+_SECURITY: tuple[dict[str, list[str]], ...] = ({}, {"key": []}, {"password": []})
 
 
 def openapi_path(path: str) -> str:
@@ -46,7 +55,7 @@ def openapi(context: Context, routes: Iterable[Route]) -> dict[str, Any]:
             "description": "Monthly totals of billable events, exact and live. Money is a decimal string.",
         },
         "paths": paths,
-        "components": {"schemas": definitions},
+        "components": {"schemas": definitions, "securitySchemes": _SCHEMES},
     }
 
 
@@ -54,10 +63,12 @@ def _operation(route: Route, body: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.endpoint.__name__,
         "summary": route.summary,
+        "description": f"Who may see it: {route.need.value}.",
+        "security": [] if route.need is Need.OPEN else list(_SECURITY),
         "parameters": [_parameter(parameter) for parameter in route.parameters],
         "responses": {
             "200": _answer(route, body),
-            **{str(status): _problem(status) for status in sorted({*route.errors, 421})},
+            **{str(status): _problem(status) for status in sorted({*route.errors, *route.refusals, 421})},
         },
     }
     if route.method == "POST":

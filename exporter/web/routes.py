@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from aiohttp import web
@@ -28,6 +29,31 @@ class Parameter:
     in_path: bool = False
 
 
+class Need(Enum):
+    """What whoever asks must be allowed to see; the value says it in the OpenAPI document."""
+
+    OPEN = "anybody"
+    """It holds nothing of anybody."""
+
+    PAGE = "a browser: anybody; a program: every customer's numbers"
+    """The page itself holds no data; to a program the same path tells what this deployment is."""
+
+    KNOWN = "whoever has shown who they are"
+    """It tells them about themselves alone."""
+
+    METRICS = "metrics"
+    """It is for Prometheus."""
+
+    OWN_PATH = "the numbers of the customer in the path"
+    """It holds nothing of any other."""
+
+    OWN_QUERY = "the numbers of the customer in the query"
+    """With the parameter `customer` it holds nothing of any other."""
+
+    ALL = "every customer's numbers"
+    """It is about more than one customer."""
+
+
 @dataclass(frozen=True)
 class Route:
     """One method of one path.
@@ -42,7 +68,9 @@ class Route:
         media_type: of a 200's body.
         head: whether HEAD is served too; not where the answer has no end.
         strict: whether query parameters are checked.
-        errors: the statuses of the errors that this route can answer with, besides 421 and 500.
+        errors: the statuses of the errors that this route can answer with, besides 401, 403, 421 and 500.
+        need: what whoever asks must be allowed to see.
+        challenges: whether who has not shown who they are is answered 401, which asks for it, or else 403.
     """
 
     method: str
@@ -55,6 +83,17 @@ class Route:
     head: bool = True
     strict: bool = True
     errors: tuple[int, ...] = (400, 503)
+    need: Need = Need.ALL
+    challenges: bool = True
+
+    @property
+    def refusals(self) -> tuple[int, ...]:
+        """The statuses of the errors of those who may not see it."""
+        if self.need is Need.OPEN:
+            return ()
+        if self.need is Need.KNOWN:
+            return (401,)
+        return (401, 403) if self.challenges else (403,)
 
     @property
     def query_names(self) -> frozenset[str]:
@@ -62,17 +101,29 @@ class Route:
         return frozenset(parameter.name for parameter in self.parameters if not parameter.in_path)
 
 
+# By aiohttp's route, which a request finds.
+SERVED = web.AppKey("served", dict[web.AbstractRoute, Route])
+
+
 def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
     """Let an application serve routes, with and without a slash at the end."""
+    served = app[SERVED] = {}
     for route in routes:
         endpoint = _checked(route) if route.strict else route.endpoint
         # The router's own pattern of a name leaves out names with braces, and customers may have them.
         pattern = _NAME_IN_PATH.sub(r"{\1:[^/]+}", route.path)
         for path in {pattern, pattern.rstrip("/") + "/"}:
-            if route.method == "GET":
-                app.router.add_get(path, endpoint, allow_head=route.head)
-            else:
-                app.router.add_route(route.method, path, endpoint)
+            for method in _methods(route):
+                served[app.router.add_route(method, path, endpoint)] = route
+
+
+def route_of(request: web.Request) -> Route | None:
+    """Return the route that answers a request, None if there is none."""
+    return request.config_dict[SERVED].get(request.match_info.route)
+
+
+def _methods(route: Route) -> tuple[str, ...]:
+    return ("HEAD", "GET") if route.method == "GET" and route.head else (route.method,)
 
 
 def _checked(route: Route) -> Endpoint:

@@ -16,7 +16,7 @@ from tests.exporter.world import World, charlie
 # Paths that answer without the numbers.
 WITHOUT_NUMBERS = {
     ("GET", "/"), ("GET", "/healthz"), ("GET", "/openapi.json"), ("GET", "/metrics"), ("GET", "/static/{file}"),
-    ("POST", "/metrics"), ("POST", "/tag-keys"), ("GET", "/api/v1/live"), ("GET", "/runbook"),
+    ("POST", "/metrics"), ("POST", "/tag-keys"), ("GET", "/api/v1/live"), ("GET", "/runbook"), ("GET", "/whoami"),
 }  # fmt: skip
 WITH_NUMBERS = [route for route in ROUTES if (route.method, openapi_path(route.path)) not in WITHOUT_NUMBERS]
 BODIES: dict[str, Any] = {

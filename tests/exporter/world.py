@@ -21,6 +21,7 @@ from billing.ledger import (
 )
 from billing.ledger import encode_key as encode_ledger_key
 from billing.period import month_calendar
+from billing.runtime.access.gate import Gate
 from billing.runtime.topic_reader import Record
 from billing.settings import Settings
 from billing.subtotal import (
@@ -153,9 +154,16 @@ class World:
         settings: of the deployment, besides the defaults.
         standalone: whether the data counts as made up.
         input_pages: reads customers' events.
+        gate: finds out who asks.
     """
 
-    def __init__(self, standalone: bool = False, input_pages: InputPages | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        standalone: bool = False,
+        input_pages: InputPages | None = None,
+        gate: Gate | None = None,
+        **settings: Any,
+    ) -> None:
         self.settings = Settings(**settings)
         self.clock = ManualClock()
         self.committed = CommittedSums(self.settings.time_zone)
@@ -164,7 +172,7 @@ class World:
         own = OwnMetrics(CollectorRegistry())
         self.context = Context(
             self.settings, self.model, lambda: self.ends, own, VisibleDelay(own.observe_delay), standalone,
-            input_pages=input_pages,
+            input_pages=input_pages, gate=gate or Gate(),
         )  # fmt: skip
         self._ledger_offset = 0
         self._billed: dict[CustomerMonthKey, dict[str, tuple[int, int]]] = {}
