@@ -10,13 +10,14 @@ from exporter.datasource.routes import ROUTES as DATASOURCE
 from exporter.metrics.endpoint import ROUTES as METRICS
 from exporter.metrics.endpoint import install as install_metrics
 from exporter.rest.answers import ANSWERS, Answers
+from exporter.rest.broadcast import BROADCAST, Broadcast
 from exporter.rest.budgets import ROUTES as BUDGETS
+from exporter.rest.customer_overview import ROUTES as CUSTOMER
 from exporter.rest.customers import ROUTES as CUSTOMERS
 from exporter.rest.events import READERS, make_readers
 from exporter.rest.events import ROUTES as EVENTS
 from exporter.rest.front import ROUTES as FRONT
 from exporter.rest.invoices import ROUTES as INVOICES
-from exporter.rest.live import BROADCAST, Broadcast
 from exporter.rest.live import ROUTES as LIVE
 from exporter.rest.months import ROUTES as MONTHS
 from exporter.rest.overview import ROUTES as OVERVIEW
@@ -40,7 +41,7 @@ OPENAPI = web.AppKey("openapi", bytes)
 
 ROUTES: tuple[Route, ...] = (
     *FRONT, *PAGE, *RUNBOOK,
-    *WHOAMI, *CUSTOMERS, *BUDGETS, *EVENTS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS,
+    *WHOAMI, *CUSTOMER, *CUSTOMERS, *BUDGETS, *EVENTS, *TYPES, *MONTHS, *INVOICES, *OVERVIEW, *LIVE, *ROWS,
     *DATASOURCE, *METRICS, *HEALTH,
     Route("GET", "/openapi.json", endpoint_of(OPENAPI), "This description.", strict=False, errors=(), need=Need.OPEN),
 )  # fmt: skip

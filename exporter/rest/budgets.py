@@ -21,13 +21,18 @@ async def customer_budgets(request: web.Request) -> web.Response:
         view = documents.view
         newest = view.newest_of(customer)
         month = asked or (newest[0] if newest else view.newest_month(None))
-        # Who has used nothing has its budgets all the same.
-        sums = view.types.unpack((view.customer(customer, month) if month else None) or NO_SUMS)
-        own = [one for one in documents.context.settings.budgets if not one.is_together and one.matches(customer)]
-        uses = [use_of(budget, sums, documents.currency) for budget in own]
+        uses = uses_of(documents, customer, month)
         return answer(documents, CustomerBudgets(customer=customer, month=month, budgets=uses, as_of=documents.as_of))
 
     return await answering(request, answered)
+
+
+def uses_of(documents: Documents, customer: str, month: str | None) -> list[BudgetUse]:
+    """Return how much of each of a customer's own budgets is used; who has used nothing has them all the same."""
+    view = documents.view
+    sums = view.types.unpack((view.customer(customer, month) if month else None) or NO_SUMS)
+    own = [one for one in documents.context.settings.budgets if not one.is_together and one.matches(customer)]
+    return [use_of(budget, sums, documents.currency) for budget in own]
 
 
 def use_of(budget: Budget, sums: TypeSums, currency: str) -> BudgetUse:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from exporter.model.state import State
-from exporter.rest.overview import is_simulated
+from exporter.rest.facts import facts
 from exporter.rest.overview_shapes import Front
 from exporter.rest.page import page_response
 from exporter.web.context import context_of
@@ -17,15 +17,11 @@ async def front(request: web.Request) -> web.Response:
     if wants_page(request.headers.get("Accept", "")):
         return page_response()
     context = context_of(request)
-    settings = context.settings
     body: Front = {
         "name": "queryable-billing",
         "version": context.version,
         "ready": context.model.state is State.READY,
-        "standalone": context.standalone,
-        "simulated": is_simulated(context),
-        "currency": settings.currency,
-        "time_zone": settings.time_zone,
+        **facts(context),
         "links": {**context.links, "openapi": "/openapi.json", "metrics": "/metrics", "overview": "/api/v1/overview"},
     }
     return json_response(body, headers={"Cache-Control": "no-store", "Vary": "Accept"})

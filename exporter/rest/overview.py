@@ -17,6 +17,7 @@ from exporter.model.state import NotKnownError
 from exporter.model.view import Sort, View
 from exporter.rest.answer import answering, state_headers
 from exporter.rest.documents import Documents, require_month, timestamp
+from exporter.rest.facts import facts
 from exporter.rest.overview_shapes import (
     Compared,
     ComparedType,
@@ -39,11 +40,6 @@ from exporter.web.routes import Route
 
 TOP_CUSTOMERS = 10
 MAX_BUCKETS = 200
-
-
-def is_simulated(context: Context) -> bool:
-    """Say whether event time runs by a simulation's clock."""
-    return context.settings.simulation_speed > 0
 
 
 def overview(documents: Documents, month: str | None) -> Overview:
@@ -83,13 +79,7 @@ def waiting(context: Context, error: NotKnownError) -> Waiting:
 
 def deployment_facts(context: Context) -> DeploymentFacts:
     """Return what is true of every overview."""
-    return {
-        "standalone": context.standalone,
-        "simulated": is_simulated(context),
-        "currency": context.settings.currency,
-        "time_zone": context.settings.time_zone,
-        "served_at": format_timestamp(SystemClock().now_ms()),
-    }
+    return {**facts(context), "served_at": format_timestamp(SystemClock().now_ms())}
 
 
 def health(context: Context) -> HealthDocument:

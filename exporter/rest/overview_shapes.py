@@ -3,6 +3,7 @@
 from typing_extensions import TypedDict
 
 from exporter.model.view import MonthStatus
+from exporter.rest.facts import Facts
 from exporter.rest.shapes import Month
 from exporter.web.shapes import HealthCheckDocument, Money, MonthName, Time, closed
 
@@ -103,13 +104,9 @@ class HealthDocument(TypedDict):
 
 
 @closed
-class DeploymentFacts(TypedDict):
+class DeploymentFacts(Facts):
     """What is true of every overview."""
 
-    standalone: bool
-    simulated: bool
-    currency: str
-    time_zone: str
     served_at: Time
 
 

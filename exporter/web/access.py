@@ -43,6 +43,15 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     return await handler(request)
 
 
+async def may_still_see(request: web.Request) -> bool:
+    """Say whether who asked may go on: an answer without an end outlives the credentials that it began with."""
+    try:
+        who = await context_of(request).gate.principal(_authorization(request))
+    except NotAuthenticatedError:
+        return False
+    return _may_see(who, request, route_of(request))
+
+
 async def vary_by_who_asks(request: web.Request, response: web.StreamResponse) -> None:
     """Let no cache between here and who asks give an answer to somebody else."""
     context = context_of(request)

@@ -11,7 +11,9 @@ from exporter.datasource.targets import TARGETS
 from exporter.model.state import State
 from exporter.query.asked import Asked
 from exporter.query.filters import KEYS
-from exporter.rest.live import LONGEST_SECONDS, RETRY_MS, SHORTEST_SECONDS
+from exporter.rest.broadcast import MAX_CUSTOMER_STREAMS, MAX_STREAMS, SHORTEST_SECONDS
+from exporter.rest.customer_overview_shapes import CustomerOverview
+from exporter.rest.live import LONGEST_SECONDS, RETRY_MS
 from exporter.rest.overview import MAX_BUCKETS, TOP_CUSTOMERS, waiting
 from exporter.rest.overview_shapes import Front, Overview
 from exporter.rest.shapes import Customer, Customers, Invoices, Months, Types
@@ -92,6 +94,8 @@ def test_numbers_in_the_text() -> None:
     assert (SHORTEST_SECONDS, LONGEST_SECONDS) == (0.5, 5.0)
     assert "every 5 seconds, never more than two per second" in " ".join(API.split())
     assert f"retry: {RETRY_MS}" in API
+    assert f"At most {MAX_CUSTOMER_STREAMS} streams show the same" in API
+    assert f"{MAX_STREAMS} live streams are open already, or {MAX_CUSTOMER_STREAMS} of one customer" in API
 
 
 def fields_told(start: str) -> list[str]:
@@ -116,7 +120,8 @@ def fields_told(start: str) -> list[str]:
         ('{"months": [{"month"', Months),
         ('{"invoices": [', Invoices),
         ('{"customer": "Charlie", "month"', Customer),
-        ('{\n  "ready": true', Overview),
+        ('{\n  "ready": true, "standalone"', Overview),
+        ('{\n  "ready": true, "message"', CustomerOverview),
     ],
 )
 def test_fields_of_answers(start: str, schema: Any) -> None:

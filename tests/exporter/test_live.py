@@ -34,17 +34,17 @@ class Events:
             if text.startswith("event: "):
                 name = text.removeprefix("event: ")
             if text.startswith("data: "):
-                assert name == "overview"
+                assert name in ("overview", "customer")
                 document: dict[str, Any] = json.loads(text.removeprefix("data: "))
                 return document
         return None
 
 
 @contextmanager
-def listen(port: int, path: str = "/api/v1/live") -> Iterator[Events]:
+def listen(port: int, path: str = "/api/v1/live", **headers: str) -> Iterator[Events]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("GET", path, headers={"Accept": "text/event-stream"})
+        connection.request("GET", path, headers={"Accept": "text/event-stream", **headers})
         response = connection.getresponse()
         assert response.status == 200
         assert response.headers["Content-Type"] == "text/event-stream"

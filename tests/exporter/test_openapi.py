@@ -28,7 +28,8 @@ POSTS: dict[str, Any] = {
 BUDGETS = [{"name": "each", "customer": "*", "amount": "100"}, {"name": "calls", "customer": "*", "count": 5}]
 GETS = [
     "/", "/customers", "/customers?format=json&type=CALL", "/customers/Charlie", "/types", "/types/MISC", "/months",
-    "/whoami", "/customers/Charlie/events", "/customers/Charlie/budgets",
+    "/whoami", "/customers/Charlie/events", "/customers/Charlie/budgets", "/api/v1/customer?customer=Charlie",
+    "/api/v1/customer?customer=Bob&month=2017-01",
     "/invoices", "/invoices?customer=Bob", "/invoices/Bob/2017-01", "/invoices/Charlie/2017-02", "/api/v1/overview",
     "/api/v1/overview?month=2017-01", "/api/v1/subtotals", "/api/v1/subtotals?customer=*", "/api/v1/hours",
     "/api/v1/months", "/api/v1/customers", "/api/v1/annotations", "/healthz", "/readyz", "/openapi.json",
