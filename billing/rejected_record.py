@@ -5,7 +5,7 @@ first bytes and a header that tells its true size. The processor writes it so, a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Up to so many bytes of key, value and headers a record is carried whole. Some 16 times what topics take by default.
 WHOLE_BYTES = 16_777_216
@@ -17,8 +17,7 @@ SIZE_HEADER = "source-bytes"
 Headers = Sequence[tuple[str, bytes | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """Key, value and headers as they are written to the topic of rejected records, before its own headers."""
 
     key: bytes | None

@@ -40,8 +40,6 @@ HELD_UP_SECONDS = 5.0
 # How long all brokers may take to know partitions that one has just made.
 LEARN_SECONDS = 10.0
 
-Produce = Callable[..., None]
-
 
 class CommitInDoubtError(Exception):
     """A commit was given up, or not answered at its first try: what is under way may end a later transaction."""
@@ -50,12 +48,18 @@ class CommitInDoubtError(Exception):
 class Output(Protocol):
     """Produces in the open transaction."""
 
-    def produce(self, topic: str, **record: Any) -> None:
-        """Produce a record: value, key, headers, partition."""
-        ...
-
     def produce_all(self, topic: str, partition: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         """Produce records to one partition, in their order."""
+        ...
+
+    def produce_each(
+        self,
+        topic: str,
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        headers: Sequence[tuple[str, Sequence[bytes | None]]],
+    ) -> None:
+        """Produce records to the partitions of their keys; `headers` holds, by name, one for each record."""
         ...
 
 
@@ -184,16 +188,27 @@ class DirectProducer(InternalProducer):
         except BufferError:
             super().produce(topic, **record)
 
-    def produce_sealing(self, topic: str, **record: Any) -> None:
-        """Produce a record of the worker, and keep the newest of the partition that it wrote to first."""
-        self.produce(topic, **record)
-        self._keep_seal(_Seal(topic, record))
-
     def produce_all(self, topic: str, partition: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         """Produce records of the worker to one partition, and keep the newest of the one that it wrote to first."""
         if keys:
             self._hand_over(topic, partition, keys, values, {})
             self._keep_seal(_Seal(topic, {"key": keys[-1], "value": values[-1], "partition": partition}))
+
+    def produce_each(
+        self,
+        topic: str,
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        headers: Sequence[tuple[str, Sequence[bytes | None]]],
+    ) -> None:
+        """Produce records of the worker that never seal: by name, `headers` holds one for each record."""
+        self._raise_for_error()  # type: ignore[no-untyped-call]
+        if self._bulk is not None:
+            self._bulk.produce_each(topic, keys, values, headers)
+            return
+        names, columns = [name for name, _ in headers], [column for _, column in headers]
+        for key, value, *row in zip(keys, values, *columns, strict=True):
+            self.produce(topic, key=key, value=value, headers=list(zip(names, row, strict=True)))
 
     def keep(self, topic: str, partition: int, headers: Mapping[str, str | bytes], key: bytes, value: bytes) -> None:
         """Keep a record of the changelog: all of a partition are handed over with the next :meth:`flush`."""
@@ -286,19 +301,6 @@ class DirectProducer(InternalProducer):
 
 
 @dataclass(frozen=True)
-class _SealingOutput:
-    """Produces what the worker writes; see :class:`Output`."""
-
-    producer: DirectProducer
-
-    def produce(self, topic: str, **record: Any) -> None:
-        self.producer.produce_sealing(topic, **record)
-
-    def produce_all(self, topic: str, partition: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
-        self.producer.produce_all(topic, partition, keys, values)
-
-
-@dataclass(frozen=True)
 class _Seal:
     """The newest record of the partition that a transaction wrote to first."""
 
@@ -367,7 +369,7 @@ class BatchingContext(ProcessingContext):
 
     def _commit(self, revoking: bool) -> None:
         start = time.monotonic()
-        self.worker.before_commit(self.store_of, _SealingOutput(self.producer))  # 1.
+        self.worker.before_commit(self.store_of, self.producer)  # 1.
         self.checkpoint.commit(revoking=revoking)  # 2. to 6., of which the producer does 3. to 5.
         committed = self.producer.is_committed
         self.init_checkpoint()  # type: ignore[no-untyped-call]  # 7.

@@ -1,18 +1,22 @@
 """Hands a record that cannot be billed to the topic of rejected records: unchanged, with the reason and its origin."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 from billing.moved_record import KEYED_OFFSET, KEYED_PARTITION, InputPlace, split_headers
 from billing.rejected_record import Carried, carry
 from billing.runtime.native.block import PartitionRecords
-from processor.quix_commit import Produce
+from processor.quix_commit import Output
 from processor.reading import Rejection
+
+# A header of many records: its name, and the value of each.
+Column = tuple[str, Sequence[bytes | None]]
 
 REJECTED_RUNBOOK = "docs/runbook.md#rejected-too-large"
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedRecord:
+class RejectedRecord(NamedTuple):
     """A record that cannot be billed, kept without the message that it came in: that may hold many megabytes.
 
     Args:
@@ -49,28 +53,45 @@ def rejected_record(
     return RejectedRecord(carried, topic, records.partition, int(records.offsets[index]), rejection, source)
 
 
-def produce_rejected(produce: Produce, topic: str, record: RejectedRecord, input_topic: str = "") -> None:
-    """Produce key, value and headers of a record as they are carried, with five headers more.
+def produce_rejected(output: Output, topic: str, records: Sequence[RejectedRecord], input_topic: str = "") -> None:
+    """Produce key, value and headers of records as they are carried, with five headers more.
 
     Those of one that was moved name its place in the input; two more in front of them tell where it was counted.
 
     Args:
-        produce: produces in the open transaction.
+        output: produces in the open transaction.
         topic: the topic of rejected records.
-        record: what cannot be billed.
+        records: what cannot be billed.
         input_topic: where records lay before they were moved.
     """
-    place, source_topic, keyed = InputPlace(record.partition, record.offset), record.topic, []
-    if record.source is not None:
-        keyed = [(KEYED_PARTITION, str(place.partition).encode()), (KEYED_OFFSET, str(place.offset).encode())]
-        place, source_topic = record.source, input_topic
-    headers = [
-        *record.carried.headers,
-        *keyed,
-        ("reason", record.rejection.reason.value.encode()),
-        ("detail", record.rejection.detail.encode("utf-8", "replace")),
-        ("source-topic", source_topic.encode()),
-        ("source-partition", str(place.partition).encode()),
-        ("source-offset", str(place.offset).encode()),
-    ]
-    produce(topic=topic, key=record.carried.key, value=record.carried.value, headers=headers)
+    for _, group in groupby(records, _names):
+        alike = list(group)
+        keys, values = [record.carried.key for record in alike], [record.carried.value for record in alike]
+        output.produce_each(topic, keys, values, [*_carried(alike), *_places(alike, input_topic)])
+
+
+def _names(record: RejectedRecord) -> tuple[bool, list[str]]:
+    """Return what records have in common whose headers have the same names."""
+    return record.source is None, [name for name, _ in record.carried.headers]
+
+
+def _carried(alike: Sequence[RejectedRecord]) -> Iterator[Column]:
+    for index, (name, _) in enumerate(alike[0].carried.headers):
+        yield name, [record.carried.headers[index][1] for record in alike]
+
+
+def _places(alike: Sequence[RejectedRecord], input_topic: str) -> Iterator[Column]:
+    # By column: a list for each record would be thousands of objects for Python to look through.
+    topics = [record.topic.encode() for record in alike]
+    partitions, offsets = [b"%d" % record.partition for record in alike], [b"%d" % record.offset for record in alike]
+    sources = [record.source for record in alike if record.source is not None]
+    if sources:
+        yield KEYED_PARTITION, partitions
+        yield KEYED_OFFSET, offsets
+        topics = [input_topic.encode()] * len(alike)
+        partitions, offsets = [b"%d" % at.partition for at in sources], [b"%d" % at.offset for at in sources]
+    yield "reason", [record.rejection.reason.encode() for record in alike]
+    yield "detail", [record.rejection.detail.encode("utf-8", "replace") for record in alike]
+    yield "source-topic", topics
+    yield "source-partition", partitions
+    yield "source-offset", offsets

@@ -126,8 +126,7 @@ class BillingWorker:
                 for keys, values in book.write(store_of(book.partition), self._settings.instance, now_ms):
                     output.produce_all(topic, partition, keys, values)
                     self._uncommitted.published += len(keys)
-        for record in self._rejected:
-            produce_rejected(output.produce, self._settings.rejected_topic, record, self._settings.input_topic)
+        produce_rejected(output, self._settings.rejected_topic, self._rejected, self._settings.input_topic)
         self._rejected = []
         self._keep_within_memory()
 

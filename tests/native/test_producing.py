@@ -81,6 +81,32 @@ def test_a_committed_transaction_holds_all_and_an_aborted_one_nothing(kafka: Kaf
     assert committed(kafka, topic, 0) == []
 
 
+def test_each_record_has_its_own_headers_and_goes_where_its_key_says(kafka: Kafka, topic: str) -> None:
+    """As `produce()` would have it: no key, no value, a header without a value; more than the queue has room for."""
+    options = {"queue.buffering.max.messages": 1_000}
+    keys = [None, b"", *(b"k%d" % (number % 7) for number in range(3_000))]
+    values = [b"v", None, *(b"%d" % number for number in range(3_000))]
+    headers: list[tuple[str, list[bytes | None]]] = [
+        ("first", [None, b"", *(b"a%d" % number for number in range(3_000))]),
+        ("second", [b"x" * (number % 300) for number in range(3_002)]),
+    ]
+    producer, bulk = producer_of(kafka, **options)
+    bulk.produce_each(topic, keys, values, headers)
+    bulk.produce_each(topic, [], [], [("first", [])])
+    assert producer.flush(WAIT_SECONDS) == 0
+    seen = [record for partition in range(2) for record in committed(kafka, topic, partition)]
+    rows = zip(keys, values, headers[0][1], headers[1][1], strict=True)
+    expected = [(key, value, [("first", first), ("second", second)]) for key, value, first, second in rows]
+    assert sorted(seen, key=repr) == sorted(expected, key=repr)
+    partition_of = {key: partition for partition in range(2) for key, _, _ in committed(kafka, topic, partition) if key}
+    for key in {key for key in keys if key}:
+        producer.produce(topic, b"alone", key)
+    assert producer.flush(WAIT_SECONDS) == 0
+    for partition in range(2):
+        alone = {key for key, value, _ in committed(kafka, topic, partition) if value == b"alone"}
+        assert all(partition_of[key] == partition for key in alone if key)
+
+
 def test_a_record_that_the_client_refuses_is_an_error(kafka: Kafka, topic: str) -> None:
     """One that is too large is told at once, and those before it are not lost."""
     producer, bulk = producer_of(kafka, **{"message.max.bytes": 10_000})

@@ -325,9 +325,9 @@ def test_a_commit_is_sealed_with_a_record_of_the_partition_that_was_written_to_f
     client = FakeClientProducer()
     producer = direct_producer(client)
     producer.begin_transaction()
-    for key, partition in ((b"a", 3), (b"b", 3), (b"c", 4)):
-        producer.produce_sealing("t", value=b"v", key=key, partition=partition)
-    producer.produce_sealing("rejected", value=b"r", key=b"a")
+    producer.produce_all("t", 3, [b"a", b"b"], [b"v", b"v"])
+    producer.produce_all("t", 4, [b"c"], [b"v"])
+    producer.produce_each("rejected", [b"a"], [b"r"], [("reason", [b"malformed"])])
     assert not producer.is_committed
     producer.commit_transaction([TopicPartition("t", 0, 1)], None)
     assert [record[2] for record in client.records] == [b"a", b"b", b"c", b"a", b"b"]

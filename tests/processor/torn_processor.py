@@ -20,17 +20,17 @@ STEPS = ("before the worker writes", "amid the worker's records", "behind the fl
 def tear(tearing: Tearing) -> None:
     """Put the tearing between the steps of every commit of this process."""
     before_commit, commit = BillingWorker.before_commit, quix_commit.DirectProducer.commit_transaction
-    produce_sealing = quix_commit.DirectProducer.produce_sealing
+    produce_each = quix_commit.DirectProducer.produce_each
 
     def torn_before_commit(worker: BillingWorker, store_of: Any, output: Any) -> None:
         tearing.reached(STEPS[0])
         before_commit(worker, store_of, output)
 
-    def torn_produce(producer: quix_commit.DirectProducer, topic: str, **record: Any) -> None:
-        produce_sealing(producer, topic, **record)
-        if topic.endswith(".rejected"):  # the last that the worker writes, and State's changelog is still to come
-            producer._producer._producer.flush(10)
-            tearing.reached(STEPS[1])
+    def torn_produce(producer: quix_commit.DirectProducer, *arguments: Any) -> None:
+        produce_each(producer, *arguments)
+        # What is rejected is the last that the worker writes, and State's changelog is still to come.
+        producer._producer._producer.flush(10)
+        tearing.reached(STEPS[1])
 
     def torn_commit(producer: quix_commit.DirectProducer, positions: Any, *options: Any, **more: Any) -> None:
         client = producer._producer
@@ -53,7 +53,7 @@ def tear(tearing: Tearing) -> None:
 
     for owner, name, torn in (
         (BillingWorker, "before_commit", torn_before_commit),
-        (quix_commit.DirectProducer, "produce_sealing", torn_produce),
+        (quix_commit.DirectProducer, "produce_each", torn_produce),
         (quix_commit.DirectProducer, "commit_transaction", torn_commit),
     ):
         setattr(owner, name, torn)

@@ -241,10 +241,12 @@ class NativeBlock(RecordBlock):
         self._library = library
         self._pointers = pointers
         self._destroy = message_destroyer(library)
+        # Room for the address of a message's headers.
+        self._headers = ctypes.c_void_p()
 
     def headers(self, index: int) -> Headers:
         """Return a record's headers."""
-        headers = ctypes.c_void_p()
+        headers = self._headers
         if self._library.rd_kafka_message_headers(int(self._pointers[index]), ctypes.byref(headers)):
             return []
         found: Headers = []

@@ -8,7 +8,7 @@ import numpy as np
 from confluent_kafka import KafkaError, KafkaException
 from numpy.typing import NDArray
 
-from billing.runtime.native.block import Integers, joined
+from billing.runtime.native.block import Integers, joined_if_any
 from billing.runtime.native.client import handle_of, native_library
 from billing.runtime.native.compiled import compiled
 from billing.runtime.native.memory import Whole
@@ -17,8 +17,12 @@ from billing.runtime.native.memory import Whole
 _ARGUMENT_WORDS = 9
 _TOPIC, _PARTITION, _VALUE, _KEY, _FLAGS, _HEADER = 1, 3, 4, 5, 7, 9
 _COPY = 2
-# Where in the arguments key and value are.
-_KEY_AT, _VALUE_AT = 0, 1
+# Where in the arguments key and value are, and the first of the headers; and where in each its address is, before a
+# length: a header's name comes first.
+_KEY_AT, _VALUE_AT, _HEADERS_AT = 0, 1, 5
+_ADDRESS, _HEADER_ADDRESS = 1, 2
+# The client chooses the partition, by the key.
+_ANY_PARTITION = -1
 
 
 class BulkProducer:
@@ -59,17 +63,46 @@ class BulkProducer:
         Raises:
             KafkaException: a record is refused by the library.
         """
-        arguments = _Arguments(topic, partition, headers)
-        key_buffer, key_addresses, key_lengths = joined(keys)
-        value_buffer, value_addresses, value_lengths = joined(values)
-        places = np.stack([key_addresses, key_lengths, value_addresses, value_lengths])
+        self._produce_all(_Arguments(topic, partition, headers), [keys, values])
+
+    def produce_each(
+        self,
+        topic: str,
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        headers: Sequence[tuple[str, Sequence[bytes | None]]],
+    ) -> None:
+        """Produce records, in their order, to the partitions of their keys, each with headers of its own.
+
+        Args:
+            topic: where they go.
+            keys: one for each record.
+            values: one for each record.
+            headers: by name, one for each record.
+
+        Raises:
+            KafkaException: a record is refused by the library.
+        """
+        arguments = _Arguments(topic, _ANY_PARTITION, [(name, b"") for name, _ in headers])
+        self._produce_all(arguments, [keys, values, *(column for _, column in headers)])
+
+    def _produce_all(self, arguments: "_Arguments", columns: Sequence[Sequence[bytes | None]]) -> None:
+        joins = [joined_if_any(column) for column in columns]
+        places = np.stack([numbers for _, addresses, lengths in joins for numbers in _places(addresses, lengths)])
         done = 0
         while True:
-            done, error = produce_records(self._handle, self._produce, arguments.words, places, done)
+            done, error = produce_records(
+                self._handle, self._produce, arguments.words, arguments.changing(len(columns)), places, done
+            )
             if not error:
                 break
             make_room(self._library, self._producer, int(error))
-        del key_buffer, value_buffer
+        del joins  # it had to last until here
+
+
+def _places(addresses: Integers, lengths: Integers) -> tuple[Integers, Integers]:
+    """Return where texts lie as the library takes it: one that there is not lies nowhere."""
+    return np.where(lengths < 0, 0, addresses), np.maximum(lengths, 0)
 
 
 def make_room(library: Any, producer: Any, error: int) -> None:
@@ -111,6 +144,11 @@ class _Arguments:
         for words, row in zip(self.words, rows, strict=True):
             words[: len(row)] = row
 
+    def changing(self, count: int) -> Integers:
+        """Return which words change from record to record: addresses of the key, the value, and headers."""
+        headers = [(_HEADERS_AT + index, _HEADER_ADDRESS) for index in range(count - 2)]
+        return np.array([(_KEY_AT, _ADDRESS), (_VALUE_AT, _ADDRESS), *headers], np.int64)
+
 
 def address(text: ctypes.c_char_p) -> int:
     """Return where a text lies. It must be kept for as long as that is used."""
@@ -119,7 +157,12 @@ def address(text: ctypes.c_char_p) -> int:
 
 @compiled
 def produce_records(
-    handle: Whole, produce: Any, words: Integers, places: NDArray[np.int64], first: Whole
+    handle: Whole,
+    produce: Any,
+    words: NDArray[np.int64],
+    changing: NDArray[np.int64],
+    places: NDArray[np.int64],
+    first: Whole,
 ) -> tuple[Whole, Whole]:
     """Call rd_kafka_produceva for each record until it refuses one.
 
@@ -127,15 +170,18 @@ def produce_records(
         handle: the producer's.
         produce: the function.
         words: its arguments.
-        places: rows of the address and length of each record's key, and of its value.
+        changing: rows of the argument and the word in it where an address goes; its length goes behind it.
+        places: for each of these a row of the addresses of each record, and one of their lengths.
         first: the record to begin with.
 
     Returns:
         The record that was refused, one past the last if none was, and the error, 0 if there is none.
     """
     for index in range(first, places.shape[1]):
-        words[_KEY_AT, 1], words[_KEY_AT, 2] = places[0, index], places[1, index]
-        words[_VALUE_AT, 1], words[_VALUE_AT, 2] = places[2, index], places[3, index]
+        for column in range(changing.shape[0]):
+            argument, word = changing[column, 0], changing[column, 1]
+            words[argument, word] = places[2 * column, index]
+            words[argument, word + 1] = places[2 * column + 1, index]
         error = produce(handle, words.ctypes.data, words.shape[0])
         if error != 0:
             return index, error
