@@ -407,7 +407,7 @@ class Settings(BaseModel):
     )
     state_dir: Path = setting(Path("state"), "folder of the processor's state", "process", "recover")
     commit_interval_seconds: float = setting(
-        0.5, "time between commits; totals are at most about this old", "process", gt=0, le=60
+        0.5, "time from commit to commit; totals are at most about this old", "process", gt=0, le=60
     )
     batch_messages: int = setting(
         10_000, "largest number of records taken from the client at once", "process", ge=1, le=100_000

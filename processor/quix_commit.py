@@ -339,6 +339,7 @@ class BatchingContext(ProcessingContext):
     worker: BatchWorker = field(kw_only=True)
     stream_id: str = field(kw_only=True)
     failure: Exception | None = field(init=False, default=None)
+    _took_seconds: float = field(init=False, default=0.0)
 
     def raise_failure(self) -> None:
         """Raise why nothing more may be read or committed: a rebalance that failed, or a commit in doubt."""
@@ -356,6 +357,12 @@ class BatchingContext(ProcessingContext):
             transaction._changelog_producer = _BulkChangelog(transaction.changelog_producer, self.producer)
         return _TransactionStore(transaction)
 
+    def init_checkpoint(self) -> None:
+        """Begin a checkpoint. The commit interval goes from start to start, but half of it is left for counting."""
+        super().init_checkpoint()  # type: ignore[no-untyped-call]
+        took_seconds, self._took_seconds = self._took_seconds, 0.0
+        self.checkpoint._commit_interval -= min(took_seconds, self.checkpoint._commit_interval / 2)
+
     def commit_checkpoint(self, force: bool = False, revoking: bool = False) -> None:
         """Commit what was counted if it is due, forced, or the partitions are going."""
         self.raise_failure()
@@ -372,7 +379,8 @@ class BatchingContext(ProcessingContext):
         self.worker.before_commit(self.store_of, self.producer)  # 1.
         self.checkpoint.commit(revoking=revoking)  # 2. to 6., of which the producer does 3. to 5.
         committed = self.producer.is_committed
-        self.init_checkpoint()  # type: ignore[no-untyped-call]  # 7.
+        self._took_seconds = time.monotonic() - start
+        self.init_checkpoint()  # 7.
         if committed:
             self.worker.after_commit(time.monotonic() - start)
         else:  # partitions go and the broker is silent: Quix gives up without an error
@@ -383,7 +391,7 @@ class BatchingContext(ProcessingContext):
     def abandon_checkpoint(self) -> None:
         """Drop the open checkpoint with its transaction, and begin a new one."""
         self.checkpoint.close(revoking=True)
-        self.init_checkpoint()  # type: ignore[no-untyped-call]
+        self.init_checkpoint()
 
 
 @contextmanager

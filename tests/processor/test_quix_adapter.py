@@ -156,9 +156,6 @@ class FakeProducer:
     is_committed: bool = False
     is_in_doubt: bool = False
 
-    def produce_sealing(self) -> None:
-        raise AssertionError("the worker does not write here")
-
 
 @dataclass
 class FakeWorker:
@@ -203,6 +200,20 @@ class Commit:
 def test_nothing_is_committed_before_it_is_due() -> None:
     """A checkpoint that expires a moment later waits for the next look: offsets never go without their sums."""
     assert Commit(looks=[False, True]).run() == []
+
+
+@pytest.mark.parametrize(("took_seconds", "left_seconds"), [(0.0, 10.0), (1.0, 9.0), (5.0, 5.0), (60.0, 5.0)])
+def test_the_interval_goes_from_start_to_start_of_commits(took_seconds: float, left_seconds: float) -> None:
+    """However long they take, half of it is left for counting; a checkpoint that was closed leaves all of it."""
+    nothing: Any = None
+    parts: dict[str, Any] = {"producer": FakeProducer(), "worker": FakeWorker([]), "stream_id": TOPIC}
+    context = BatchingContext(10.0, **parts, consumer=nothing, state_manager=nothing, sink_manager=nothing,
+                              dataframe_registry=nothing)  # fmt: skip
+    context._took_seconds = took_seconds
+    context.init_checkpoint()
+    assert context.checkpoint._commit_interval == left_seconds
+    context.init_checkpoint()
+    assert context.checkpoint._commit_interval == 10.0
 
 
 def test_what_is_due_is_written_before_it_is_committed() -> None:
