@@ -26,6 +26,12 @@ ENV PATH=/opt/billing/bin:$PATH \
     XDG_CACHE_HOME=/var/lib/billing/cache \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
+# A container is reached by its own address; what is published of it decides who else reaches it.
+ENV QB_PROCESSOR_HOST=0.0.0.0 \
+    QB_EXPORTER_HOST=0.0.0.0 \
+    QB_INVOICER_HOST=0.0.0.0 \
+    QB_BUDGETS_HOST=0.0.0.0 \
+    QB_NOTIFIER_HOST=0.0.0.0
 # What must last lies in here; all else may be read-only.
 RUN install --directory --owner=10001 --group=10001 /var/lib/billing
 COPY --from=build /opt/billing /opt/billing

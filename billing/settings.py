@@ -50,6 +50,8 @@ ALL: tuple[Part, ...] = (
 )
 # Those that make events, count them or show what was counted.
 COUNTING: tuple[Part, ...] = ("generate", "process", "export", "invoice", "audit")
+# Those that answer over HTTP.
+SERVING: tuple[Part, ...] = ("process", "export", "invoice", "budgets", "notify")
 
 # The forms that the generator writes: three, four or five CSV fields, or JSON.
 EVENT_FORMATS = ("csv3", "csv4", "csv5", "json")
@@ -448,7 +450,7 @@ class Settings(BaseModel):
         "process",
         ge=8_388_608,
     )
-    processor_host: str = setting("0.0.0.0", "address on which the processor serves metrics and health", "process")
+    processor_host: str = setting("127.0.0.1", "address on which the processor serves metrics and health", "process")
     processor_port: int = setting(
         9108, "port of the processor's metrics and health; 0: any free one", "process", ge=0, le=65_535
     )
@@ -494,14 +496,14 @@ class Settings(BaseModel):
     # Exporter
     allowed_hosts: TypeNames = setting(
         (),
-        "more host names by which clients may call the exporter, separated by commas; `*`: any. Always allowed are "
-        "localhost, this machine's name, the name in `exporter_host`, and IP addresses",
-        "export",
+        "more host names by which clients may call a part over HTTP, separated by commas; `*`: any. Always allowed are "
+        "localhost, this machine's name, the name in `exporter_host` and its like, and IP addresses",
+        *SERVING,
     )
     max_connections: int = setting(
         512, "largest number of connections that the exporter keeps open at once", "export", ge=16, le=100_000
     )
-    exporter_host: str = setting("0.0.0.0", "address on which the exporter listens", "export")
+    exporter_host: str = setting("127.0.0.1", "address on which the exporter listens", "export")
     exporter_port: int = setting(8080, "port of the exporter; 0: any free one", "export", ge=0, le=65_535)
     customer_series_limit: int = setting(
         0, "customers listed individually in GET /metrics, highest revenue first; 0: none", "export", ge=0, le=100_000
@@ -526,7 +528,7 @@ class Settings(BaseModel):
     )
     check_interval_seconds: float = setting(5, "time between checks for due months", "invoice", gt=0, le=3_600)
     close_chunk_invoices: int = setting(2_000, "invoices issued in one transaction", "invoice", ge=1, le=100_000)
-    invoicer_host: str = setting("0.0.0.0", "address on which the invoicer serves metrics and health", "invoice")
+    invoicer_host: str = setting("127.0.0.1", "address on which the invoicer serves metrics and health", "invoice")
     invoicer_port: int = setting(
         9109, "port of the invoicer's metrics and health; 0: any free one", "invoice", ge=0, le=65_535
     )
@@ -538,7 +540,7 @@ class Settings(BaseModel):
         "export",
         "budgets",
     )
-    budgets_host: str = setting("0.0.0.0", "address on which `qb budgets` serves metrics and health", "budgets")
+    budgets_host: str = setting("127.0.0.1", "address on which `qb budgets` serves metrics and health", "budgets")
     budgets_port: int = setting(
         9110, "port of the metrics and health of `qb budgets`; 0: any free one", "budgets", ge=0, le=65_535
     )
@@ -559,7 +561,7 @@ class Settings(BaseModel):
     webhook_give_up_seconds: float = setting(
         259_200, "time after the first try from which on a failed try is the last one", "notify", ge=0
     )
-    notifier_host: str = setting("0.0.0.0", "address on which `qb notify` serves metrics and health", "notify")
+    notifier_host: str = setting("127.0.0.1", "address on which `qb notify` serves metrics and health", "notify")
     notifier_port: int = setting(
         9111, "port of the metrics and health of `qb notify`; 0: any free one", "notify", ge=0, le=65_535
     )

@@ -15,7 +15,7 @@ from billing.period import month_calendar
 from billing.runtime.kafka import KafkaUnavailableError, ensure_topics
 from billing.runtime.ledger_writer import LedgerLostError, LedgerWriter, WriteStep, WriteSteps, ignore_write_step
 from billing.runtime.logs import get_logger
-from billing.runtime.part_server import part_served
+from billing.runtime.part_server import Listening, part_served
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import Stop, stop_on_signals
@@ -63,8 +63,8 @@ def run(settings: Settings, _arguments: argparse.Namespace, steps: WriteSteps = 
                 pulse.beat()
                 steps(step)
 
-            host, port = settings.budgets_host, settings.budgets_port
-            with part_served(registry, lambda: [kafka.check(), pulse.check()], host, port, "budgets_port"):
+            at = Listening("budgets", settings.budgets_host, settings.budgets_port, settings.allowed_hosts)
+            with part_served(registry, lambda: [kafka.check(), pulse.check()], at):
                 return serve(settings, metrics, tell, stop, pulse)
     except RecordError as error:
         raise OperatorError(f"a record that cannot be read: {error}") from error

@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from billing.errors import OperatorError
+from billing.runtime.access.exposure import show_exposure
 from billing.runtime.http_guard import listening
 from billing.runtime.logs import get_logger
 from billing.runtime.part_server import HealthCheck
@@ -78,6 +79,7 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         OperatorError: an option in `kafka` is wrong.
     """
     own = OwnMetrics(CollectorRegistry())
+    show_exposure(own.registry, settings.exporter_host, "exporter_host", lambda: False)
     delay = VisibleDelay(own.observe_delay)
     model = ReadModel(settings.types, settings.time_zone, settings.currency, on_shown=delay.note)
     newest_ends: Callable[[], InputEnds]

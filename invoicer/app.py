@@ -16,7 +16,7 @@ from billing.period import format_timestamp, month_calendar, parse_month
 from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.ledger_writer import LedgerLostError
 from billing.runtime.logs import get_logger
-from billing.runtime.part_server import part_served
+from billing.runtime.part_server import Listening, part_served
 from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import Stop, stop_on_signals
 from billing.runtime.topic_watch import TopicWatch
@@ -95,8 +95,8 @@ def run(settings: Settings, arguments: argparse.Namespace, steps: Steps = ignore
                 return close_by_hand(settings, request.month, request.now, listeners, stop)
             pulse = Pulse("closing", max(LEAST_SILENT_SECONDS, 3 * settings.check_interval_seconds))
             kafka = resources.enter_context(KafkaProbe(settings))
-            host, port = settings.invoicer_host, settings.invoicer_port
-            with part_served(registry, lambda: [kafka.check(), pulse.check()], host, port, "invoicer_port"):
+            at = Listening("invoicer", settings.invoicer_host, settings.invoicer_port, settings.allowed_hosts)
+            with part_served(registry, lambda: [kafka.check(), pulse.check()], at):
                 return serve(settings, beating(listeners, pulse), stop, pulse)
     except RecordError as error:
         raise OperatorError(f"a record that cannot be read: {error}") from error

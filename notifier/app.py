@@ -13,7 +13,7 @@ from billing.clock import SystemClock
 from billing.errors import OperatorError
 from billing.runtime.kafka import KafkaUnavailableError, ensure_topics
 from billing.runtime.logs import get_logger
-from billing.runtime.part_server import part_served
+from billing.runtime.part_server import Listening, part_served
 from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import Stop, stop_on_signals
 from billing.runtime.topic_watch import TopicWatch
@@ -52,8 +52,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             resources.enter_context(TopicWatch(settings, TOPICS, registry))
             pulse = Pulse("sending", LEAST_SILENT_SECONDS)
             kafka = resources.enter_context(KafkaProbe(settings))
-            host, port = settings.notifier_host, settings.notifier_port
-            with part_served(registry, lambda: [kafka.check(), pulse.check()], host, port, "notifier_port"):
+            at = Listening("notifier", settings.notifier_host, settings.notifier_port, settings.allowed_hosts)
+            with part_served(registry, lambda: [kafka.check(), pulse.check()], at):
                 return serve(settings, signer, metrics, arguments.again, stop, pulse)
     except RecordError as error:
         raise OperatorError(f"a record that cannot be read: {error}") from error

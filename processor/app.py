@@ -13,7 +13,7 @@ from billing.runtime.claimed_instance import claimed_instance
 from billing.runtime.fetching import careful, largest_batch_bytes, swift, unpacked_too_much
 from billing.runtime.kafka import admin_client, ensure_topics, reader_config
 from billing.runtime.logs import get_logger
-from billing.runtime.part_server import part_served
+from billing.runtime.part_server import Listening, part_served
 from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import stop_on_signals
 from billing.runtime.topic_check import look_at, widen_changelog
@@ -69,10 +69,10 @@ def _run(settings: Settings) -> int:
     metrics = ProcessorMetrics(registry, settings.types)
     pulse, moving_pulse = Pulse("counting", SILENT_SECONDS), Pulse("moving", SILENT_SECONDS)
     pulses = [pulse, moving_pulse] if settings.dedup_scope == "topic" else [pulse]
-    host, port = settings.processor_host, settings.processor_port
+    at = Listening("processor", settings.processor_host, settings.processor_port, settings.allowed_hosts)
     with (
         KafkaProbe(settings) as kafka,
-        part_served(registry, lambda: [kafka.check(), *(one.check() for one in pulses)], host, port, "processor_port"),
+        part_served(registry, lambda: [kafka.check(), *(one.check() for one in pulses)], at),
         TopicWatch(settings, TOPICS, registry) as topics,
         moving_beside(settings, registry, moving_pulse, topics.raise_refusal) as moving_goes_on,
     ):

@@ -5,17 +5,21 @@ It runs in a thread of its own, and serves from what it is handed: however many 
 
 import asyncio
 import gzip
+import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
+from billing.access.hosts import is_own_host
 from billing.errors import OperatorError
+from billing.runtime.access.exposure import show_exposure
 from billing.runtime.http_guard import PLAIN_HEADERS, listening, problem, watched
 from billing.runtime.logs import get_logger
 
@@ -47,20 +51,37 @@ AskHealth = Callable[[], Sequence[HealthCheck]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+@dataclass(frozen=True)
+class Listening:
+    """Where a part serves, and by which names it may be called.
+
+    Args:
+        part: as its settings begin: `processor`.
+        host: address to listen on.
+        port: port to listen on; 0 takes any free one.
+        allowed_hosts: its names besides its machine's and the address; ``*`` allows all.
+    """
+
+    part: str
+    host: str
+    port: int
+    allowed_hosts: Collection[str] = ()
+
+
 @contextmanager
-def part_served(registry: CollectorRegistry, health: AskHealth, host: str, port: int, setting: str) -> Iterator[int]:
+def part_served(registry: CollectorRegistry, health: AskHealth, at: Listening) -> Iterator[int]:
     """Serve ``/metrics``, ``/healthz`` and ``/readyz`` while the block runs; yields the port.
 
     Args:
         registry: what ``/metrics`` shows.
         health: asked by ``/readyz``, in the server's thread: it must not wait for anything.
-        host: address to listen on.
-        port: port to listen on; 0 takes any free one.
-        setting: the name of the setting that `port` comes from, for the error.
+        at: where.
 
     Raises:
         OperatorError: the port can't be listened on.
     """
+    show_exposure(registry, at.host, f"{at.part}_host", lambda: False)
+    app = make_app(registry, health, (socket.gethostname(), at.host, *at.allowed_hosts))
     disable_created_metrics()  # type: ignore[no-untyped-call]
     started: Future[int] = Future()
     loop = asyncio.new_event_loop()
@@ -68,7 +89,7 @@ def part_served(registry: CollectorRegistry, health: AskHealth, host: str, port:
 
     async def serve() -> None:
         try:
-            async with listening(make_app(registry, health), host, port, MAX_CONNECTIONS, _SHUTDOWN_SECONDS) as bound:
+            async with listening(app, at.host, at.port, MAX_CONNECTIONS, _SHUTDOWN_SECONDS) as bound:
                 started.set_result(bound)
                 await stop.wait()
         except OSError as error:
@@ -82,7 +103,7 @@ def part_served(registry: CollectorRegistry, health: AskHealth, host: str, port:
         thread.join(_START_SECONDS)
         loop.close()
         raise OperatorError(
-            f"cannot listen on port {port} ({setting}): {error.strerror}; choose another port"
+            f"cannot listen on port {at.port} ({at.part}_port): {error.strerror}; choose another port"
         ) from None
     try:
         logger.info("metrics served", port=bound)
@@ -94,8 +115,8 @@ def part_served(registry: CollectorRegistry, health: AskHealth, host: str, port:
             loop.close()
 
 
-def make_app(registry: CollectorRegistry, health: AskHealth) -> web.Application:
-    """Return the application that is served."""
+def make_app(registry: CollectorRegistry, health: AskHealth, own_names: Collection[str]) -> web.Application:
+    """Return the application that is served; it answers to its own names only, as :func:`is_own_host` has it."""
 
     async def metrics(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -119,7 +140,7 @@ def make_app(registry: CollectorRegistry, health: AskHealth) -> web.Application:
         message = "not ready: " + "; ".join(f"{check.name}: {check.message}" for check in failing)
         return problem(503, "not_ready", message, {**_NO_STORE, "Retry-After": "5"}, body)
 
-    app = web.Application(client_max_size=1, middlewares=[watched, _shape_errors])
+    app = web.Application(client_max_size=1, middlewares=[watched, _shape_errors, _check_host(own_names)])
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", alive)
     app.router.add_get("/readyz", ready)
@@ -136,3 +157,18 @@ async def _shape_errors(request: web.Request, handler: Handler) -> web.StreamRes
             message = f"{request.path} takes GET alone"
         headers = {**_NO_STORE, "Allow": "GET, HEAD"} if error.status == 405 else _NO_STORE
         return problem(error.status, _CODES.get(error.status, "bad_request"), message, headers)
+
+
+def _check_host(own_names: Collection[str]) -> Middleware:
+    """Return what refuses a request that calls this by another's name, as web pages do that point theirs here."""
+
+    @web.middleware
+    async def check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # What browsers always send; request.host would ask the name server where there is none.
+        host = request.headers.get("Host", "localhost")
+        if is_own_host(host, own_names):
+            return await handler(request)
+        message = f"this is not {host[:100]!r}; set allowed_hosts to its names"
+        return problem(421, "wrong_host", message, _NO_STORE)
+
+    return check_host

@@ -1,7 +1,5 @@
 """What happens around every request: errors get their shape, answers their headers, and are timed."""
 
-import ipaddress
-import re
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -9,6 +7,7 @@ from functools import lru_cache
 
 from aiohttp import hdrs, web
 
+from billing.access.hosts import is_own_host
 from billing.runtime.logs import get_logger
 from exporter.model.state import NotKnownError
 from exporter.web.context import Context, context_of
@@ -19,8 +18,6 @@ logger = get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STANDALONE_HEADER = "X-Billing-Standalone"
-# The port behind a name or an address.
-_HOST = re.compile(r":[0-9]*$")
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 
@@ -66,11 +63,13 @@ async def check_host(request: web.Request, handler: Handler) -> web.StreamRespon
     were its own (DNS rebinding). It cannot do so with an address, nor with a name that is not its own.
     """
     settings = context_of(request).settings
-    if not is_allowed_host(request.host, settings.allowed_hosts, settings.exporter_host):
+    # What browsers always send; request.host would ask the name server where there is none.
+    host = request.headers.get("Host", "localhost")
+    if not is_allowed_host(host, settings.allowed_hosts, settings.exporter_host):
         raise ProblemError(
             421,
             "wrong_host",
-            f"this is not {request.host[:100]!r}; set allowed_hosts to its names",
+            f"this is not {host[:100]!r}; set allowed_hosts to its names",
         )
     return await handler(request)
 
@@ -84,17 +83,7 @@ def is_allowed_host(host: str, allowed: tuple[str, ...], listening: str) -> bool
         allowed: further names; ``*`` allows all.
         listening: what the server listens on.
     """
-    name = _HOST.sub("", host).strip("[]").rstrip(".").lower()
-    own = {"localhost", socket.gethostname().lower(), listening.lower(), *(one.lower() for one in allowed)}
-    return "*" in own or name in own or name.endswith(".localhost") or _is_address(name)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    return is_own_host(host, (socket.gethostname(), listening, *allowed))
 
 
 @web.middleware

@@ -19,10 +19,6 @@ LIVELY: dict[str, object] = {
     "instance": "demo",
     # Nobody but this machine needs to see a demo. `localhost` in both its meanings, as browsers take either.
     "exporter_host": "localhost",
-    "processor_host": "127.0.0.1",
-    "invoicer_host": "127.0.0.1",
-    "budgets_host": "127.0.0.1",
-    "notifier_host": "127.0.0.1",
     "customer_series_limit": 20,
     "check_interval_seconds": 0.5,
     "idle_after_seconds": 15,

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from billing.errors import OperatorError
 from billing.runtime import http_guard
-from billing.runtime.part_server import MAX_CONNECTIONS, HealthCheck, part_served
+from billing.runtime.part_server import MAX_CONNECTIONS, HealthCheck, Listening, part_served
 from tests.pipeline import wait_until
 
 HEALTH: list[HealthCheck] = []
@@ -23,7 +23,7 @@ def port() -> Iterator[int]:
     registry = CollectorRegistry()
     Counter("events", "Events.", registry=registry).inc(3)
     HEALTH[:] = [HealthCheck("kafka", True, "a broker answers")]
-    with part_served(registry, lambda: HEALTH, "127.0.0.1", 0, "processor_port") as bound:
+    with part_served(registry, lambda: HEALTH, Listening("processor", "127.0.0.1", 0)) as bound:
         yield bound
 
 
@@ -77,6 +77,17 @@ def test_errors_have_the_one_shape(port: int, method: str, path: str, status: in
     assert json.loads(body)["error"]["message"]
 
 
+def test_a_name_that_is_not_its_own_is_refused(port: int) -> None:
+    """A web page that has pointed its own name here learns nothing; what `allowed_hosts` names is answered."""
+    status, _, body = get(port, "/metrics", Host="evil.example")
+    assert (status, json.loads(body)["error"]["code"]) == (421, "wrong_host")
+    assert get(port, "/metrics", Host=socket.gethostname())[0] == 200
+    assert raw(port, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.0 200")
+    at = Listening("processor", "127.0.0.1", 0, ["billing.example"])
+    with part_served(CollectorRegistry(), list, at) as named:
+        assert get(named, "/metrics", Host="billing.example:9108")[0] == 200
+
+
 @pytest.mark.parametrize(
     "data",
     [b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nA\x00: b\r\n\r\n",
@@ -115,7 +126,7 @@ def _is_closed(connection: socket.socket) -> bool:
 def test_a_request_that_does_not_end_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """However it trickles in."""
     monkeypatch.setattr(http_guard, "REQUEST_SECONDS", 0.5)
-    with part_served(CollectorRegistry(), list, "127.0.0.1", 0, "processor_port") as port:
+    with part_served(CollectorRegistry(), list, Listening("processor", "127.0.0.1", 0)) as port:
         connection = socket.create_connection(("127.0.0.1", port), timeout=10)
         with connection:
             connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
@@ -132,10 +143,10 @@ def test_a_request_that_does_not_end_is_closed(monkeypatch: pytest.MonkeyPatch) 
 
 def test_it_leaves_no_thread_and_frees_its_port() -> None:
     """A second one may listen on the same port at once."""
-    with part_served(CollectorRegistry(), list, "127.0.0.1", 0, "processor_port") as port:
+    with part_served(CollectorRegistry(), list, Listening("processor", "127.0.0.1", 0)) as port:
         pass
     assert not [thread for thread in threading.enumerate() if thread.name == "part-server"]
-    with part_served(CollectorRegistry(), list, "127.0.0.1", port, "processor_port") as again:
+    with part_served(CollectorRegistry(), list, Listening("processor", "127.0.0.1", port)) as again:
         assert again == port
 
 
@@ -144,6 +155,6 @@ def test_a_port_that_is_taken_is_named(port: int) -> None:
     taken = rf"cannot listen on port {port} \(invoicer_port\): .*; choose another port"
     with (
         pytest.raises(OperatorError, match=taken),
-        part_served(CollectorRegistry(), list, "127.0.0.1", port, "invoicer_port"),
+        part_served(CollectorRegistry(), list, Listening("invoicer", "127.0.0.1", port)),
     ):
         pass

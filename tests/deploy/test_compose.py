@@ -1,5 +1,6 @@
 """The containers: what can be known of them without starting one."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from billing.settings import load_settings
+from billing.settings import Settings, load_settings
 from qb.cli import make_parser
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
 COMMANDS = {
@@ -71,6 +73,31 @@ def test_our_services_wait_for_kafka(name: str) -> None:
     assert SERVICES[name]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
 
 
+def test_the_image_is_reached_from_outside_it() -> None:
+    """Every address that a part listens on is set, in the image and in the services: elsewhere it is this machine's."""
+    hosts = {f"QB_{name.upper()}" for name in Settings.model_fields if name.endswith("_host")}
+    assert set(re.findall(r"(QB_\w+_HOST)=0\.0\.0\.0", DOCKERFILE)) == hosts
+    set_in_services = [key for name in OURS for key in SERVICES[name]["environment"] if key in hosts]
+    assert sorted(set_in_services) == sorted(hosts)
+
+
+def test_what_prometheus_calls_by_name_answers_to_it() -> None:
+    """A part refuses names that are not its own."""
+    config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
+    for job in config["scrape_configs"]:
+        for target in [one for static in job.get("static_configs", []) for one in static["targets"]]:
+            name = target.partition(":")[0]
+            assert name == "localhost" or name in SERVICES[name]["environment"]["QB_ALLOWED_HOSTS"].split(",")
+
+
+def test_docker_may_read_what_the_image_is_made_of() -> None:
+    """Each folder that the Dockerfile copies is let through by .dockerignore."""
+    copied = {word for line in re.findall(r"^COPY (?!--)(.*)$", DOCKERFILE, re.M) for word in line.split()[:-1]}
+    let_through = re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text("utf-8"), re.M)
+    assert copied
+    assert copied <= set(let_through)
+
+
 def test_processors_can_be_scaled() -> None:
     """Nothing about the processor can exist only once: no name, no port of the host."""
     assert not {"container_name", "hostname", "ports"} & SERVICES["processor"].keys()
@@ -98,7 +125,7 @@ def test_ports_listen_on_this_machine_only() -> None:
 
 def test_image_is_not_run_by_root() -> None:
     """The last USER of the Dockerfile is a number, which Kubernetes can check, and it is not root's."""
-    users = [line.split()[1] for line in (ROOT / "Dockerfile").read_text("utf-8").splitlines() if line[:5] == "USER "]
+    users = [line.split()[1] for line in DOCKERFILE.splitlines() if line[:5] == "USER "]
     assert users
     assert int(users[-1].split(":")[0]) > 0
 
