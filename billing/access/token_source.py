@@ -25,3 +25,14 @@ def parse_source(text: str) -> str | Path:
             "whoever stands in between could send keys of their own"
         )
     return text
+
+
+def check_source(text: str) -> str:
+    """Return the text if a setting may name it; empty: nothing is named.
+
+    Raises:
+        ValueError: see :func:`parse_source`.
+    """
+    if text:
+        parse_source(text)
+    return text
