@@ -17,6 +17,9 @@ from exporter.web.routes import Need, Route, route_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+# What the page sets, and no link can.
+FROM_PAGE = "X-Requested-With"
+
 PRINCIPAL = web.RequestKey("principal", Principal)
 
 _NOT_ALLOWED = ProblemError(403, "forbidden", "what you have shown does not allow this")
@@ -36,7 +39,7 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     try:
         who = await context_of(request).gate.principal(_authorization(request))
     except NotAuthenticatedError as error:
-        return _not_known(route, error)
+        return _not_known(request, route, error)
     if not _may_see(who, request, route):
         return problem_response(_NOT_ALLOWED)
     request[PRINCIPAL] = who
@@ -90,13 +93,18 @@ def _authorization(request: web.Request) -> str | None:
     return sent[0] if len(sent) == 1 else None
 
 
-def _not_known(route: Route | None, error: NotAuthenticatedError) -> web.Response:
+def _not_known(request: web.Request, route: Route | None, error: NotAuthenticatedError) -> web.Response:
     if route is not None and not route.challenges:
         return problem_response(ProblemError(403, "forbidden", f"{error.message}; set the header Authorization"))
     response = problem_response(ProblemError(401, "unauthorized", error.message))
     for challenge in error.challenges:
-        response.headers.add("WWW-Authenticate", challenge)
+        response.headers.add("WWW-Authenticate", _for_page(challenge) if FROM_PAGE in request.headers else challenge)
     return response
+
+
+def _for_page(challenge: str) -> str:
+    """Return a challenge as the page gets it: for `Basic` a browser would ask by itself, and the page asks."""
+    return f"X-{challenge}" if challenge.lower().startswith("basic") else challenge
 
 
 def _vary(response: web.StreamResponse, name: str) -> None:

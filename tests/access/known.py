@@ -1,5 +1,6 @@
 """Somebody who is known by a word: what a test sends in place of real credentials."""
 
+from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,21 @@ class KnownWords:
         if scheme != "bearer" or credentials not in self.scopes:
             return None
         return Principal.of(credentials, self.scopes[credentials])
+
+
+@dataclass
+class KnownPasswords:
+    """Takes users and passwords, as `user:password`; who has one of them sees everything."""
+
+    pairs: tuple[str, ...]
+    is_on: bool = True
+    challenge: str = 'Basic realm="billing", charset="UTF-8"'
+
+    async def authenticate(self, scheme: str, credentials: str) -> Principal | None:
+        """Return who has this password."""
+        if scheme != "basic" or (pair := b64decode(credentials).decode()) not in self.pairs:
+            return None
+        return Principal.of(pair.partition(":")[0], ["admin"])
 
 
 WORDS = {

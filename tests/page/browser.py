@@ -139,9 +139,18 @@ class Tab:
     def until(self, expression: str, seconds: float = 15.0) -> None:
         """Wait until an expression is true."""
         deadline = time.monotonic() + seconds
-        while not self.js(f"Boolean({expression})"):
+        while not self._is_so(expression):
             assert time.monotonic() < deadline, f"not within {seconds} s: {expression}\n{self.text('body')}"
             time.sleep(0.05)
+
+    def _is_so(self, expression: str) -> bool:
+        try:
+            return bool(self.js(f"Boolean({expression})"))
+        except AssertionError as error:
+            # The page was left while it was asked.
+            if "navigated" not in str(error):
+                raise
+            return False
 
     def text(self, selector: str) -> str:
         """Return what is read in the first element that a selector finds."""
@@ -199,6 +208,52 @@ class Tab:
         """Return what the browser complained of: errors, warnings, uncaught exceptions, breaches of the policy."""
         return [text for session, name, event in self._browser.events if session == self._session
                 for text in _complaint(name, event)]  # fmt: skip
+
+    def answers(self) -> list[tuple[int, str]]:
+        """Return the status and the address of each answer."""
+        return [
+            (int(event["response"]["status"]), str(event["response"]["url"]))
+            for session, name, event in self._browser.events
+            if session == self._session and name == "Network.responseReceived"
+        ]
+
+    @contextmanager
+    def passwords_asked(self, *patterns: str) -> Iterator[list[str]]:
+        """Collect, of some addresses, those for which the browser would ask its user for a password."""
+        asked: list[str] = []
+        ended = threading.Event()
+        self.call("Fetch.enable", handleAuthRequests=True, patterns=[{"urlPattern": one} for one in patterns])
+        thread = threading.Thread(target=lambda: self._let_through(asked, ended), daemon=True)
+        thread.start()
+        try:
+            yield asked
+        finally:
+            ended.set()
+            thread.join(_WAIT_SECONDS)
+            self.call("Fetch.disable")
+
+    def _let_through(self, asked: list[str], ended: threading.Event) -> None:
+        """Let requests go on that wait to be looked at, and answer questions for a password as who closes them does."""
+        looked_at = 0
+        while not ended.wait(0.02):
+            for session, name, event in self._browser.events[looked_at:]:
+                looked_at += 1
+                if session == self._session and name in ("Fetch.requestPaused", "Fetch.authRequired"):
+                    # The page may have gone on meanwhile, and the request with it.
+                    with contextlib.suppress(AssertionError):
+                        self._let_one_through(name, event, asked)
+
+    def _let_one_through(self, name: str, event: Json, asked: list[str]) -> None:
+        if name == "Fetch.requestPaused":
+            self.call("Fetch.continueRequest", requestId=event["requestId"])
+        else:
+            asked.append(str(event["request"]["url"]))
+            answer = {"response": "CancelAuth"}
+            self.call("Fetch.continueWithAuth", requestId=event["requestId"], authChallengeResponse=answer)
+
+    def download_to(self, folder: Path) -> None:
+        """Save files that are downloaded, instead of refusing them."""
+        self.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def requested(self) -> list[str]:
         """Return the addresses that were asked for."""

@@ -1,29 +1,27 @@
 // The exporter's REST paths, as far as the page asks them. Their addresses are relative: the page may lie behind a proxy.
 
-/** Answer with a customer's rows by month and type. */
-export async function customerRows(customer, signal) {
-  // Given twice it is a list, and so never taken apart at its commas.
-  const query = new URLSearchParams([["customer", customer], ["customer", customer]]);
-  const rows = await get(`api/v1/subtotals?${query}`, signal);
-  return rows.filter((row) => row.customer === customer);
+import { request } from "./access.js";
+
+/** Return the path of the overview's stream; without a month it follows the newest. */
+export function overviewStream(month) {
+  return `api/v1/live?${new URLSearchParams({ ...(month && { month }) })}`;
 }
 
-/** Answer with how much of each of a customer's own budgets is used in a month. */
-export async function customerBudgets(customer, month, signal) {
+/** Return the path of a customer's stream; without a month it follows the newest of the customer's. */
+export function customerStream(customer, month) {
+  return `api/v1/customer/live?${new URLSearchParams({ customer, ...(month && { month }) })}`;
+}
+
+/** Answer with all that is shown of a customer. */
+export function customerOverview(customer, month, signal) {
+  return get(`api/v1/customer?${new URLSearchParams({ customer, ...(month && { month }) })}`, signal);
+}
+
+/** Return the path of the events behind a customer's month; null if a browser cannot ask for it. */
+export function eventsPath(customer, month) {
   // A browser takes these names for steps in a path, in whatever way they are written.
-  if (customer === "." || customer === "..") return [];
-  const query = new URLSearchParams({ ...(month && { month }) });
-  return (await get(`customers/${encodeURIComponent(customer)}/budgets?${query}`, signal)).budgets;
-}
-
-/** Answer with a customer's issued invoices, oldest first. */
-export async function customerInvoices(customer, signal) {
-  return (await get(`invoices?${new URLSearchParams({ customer, limit: 1_000 })}`, signal)).invoices;
-}
-
-/** Answer with what a customer's invoice of an open month would say now; null if there is nothing to invoice. */
-export function draftInvoice(customer, month, signal) {
-  return get(`invoices/${encodeURIComponent(customer)}/${month}`, signal, null);
+  if (customer === "." || customer === "..") return null;
+  return `customers/${encodeURIComponent(customer)}/events?month=${month}`;
 }
 
 /** Answer with the first issued invoices of a month; without one, of the newest that has any. */
@@ -40,10 +38,10 @@ export async function customersNamed(prefix, month, limit, signal) {
   return answers.flatMap((answer) => answer.customers).slice(0, limit);
 }
 
-async function get(path, signal, unknown) {
-  const response = await fetch(path, { signal, headers: { Accept: "application/json" } });
+/** Answer with the JSON of a path; an error says what the server said. */
+export async function get(path, signal) {
+  const response = await request(path, { signal });
   const body = await response.json().catch(() => ({}));
-  if (response.status === 404 && unknown !== undefined) return unknown;
   if (!response.ok) throw new Error(body.message ?? `the server answered ${response.status}`);
   return body;
 }

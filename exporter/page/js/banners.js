@@ -17,7 +17,7 @@ function due(doc, connection, lastKnown) {
   if (doc && !doc.ready) {
     const text = `${sentence(doc.message)} Totals are shown as soon as they are known.${since}`;
     found.push({ kind: "waiting", level: "warning", title: "Not ready yet", text, fraction: doc.read_fraction });
-  } else if (doc && !doc.health.ok && connection !== "lost") {
+  } else if (doc?.health?.ok === false && connection !== "lost") {
     const failing = doc.health.checks.filter((check) => !check.ok).map((check) => `${check.name}: ${check.message}`);
     found.push({ kind: "health", level: "danger", title: "Something is wrong", text: sentence(failing.join("; ")) });
   }

@@ -1,16 +1,18 @@
-// One customer: a month by type, all months, the invoices issued, and the draft of an open month's.
+// One customer: a month by type, all months, the events behind it, the invoices issued, and the draft of an open month's.
 
-import { customerBudgets, customerInvoices, customerRows, draftInvoice } from "./api.js";
+import { customerOverview } from "./api.js";
+import { EventsBehind } from "./behind.js";
 import { byId, element, empty, setAttribute, setText, table } from "./dom.js";
 import { count, counted, monthName, time } from "./format.js";
-import { formatMicros, parseMicros, readableExact, toCoordinate } from "./money.js";
+import { parseMicros, readableExact, toCoordinate } from "./money.js";
 import { amount, badge, bar, placeLink, setExactAmount, setStatus, shareText, typeName } from "./parts.js";
 
 const REFRESH_MS = 2_000;
 
-/** The customer that is shown, kept up to date. */
+/** The customer that is shown, kept up to date: by documents that are handed in, or asked for as the overview moves. */
 export class CustomerView {
   #root = byId("customer");
+  #behind = new EventsBehind();
   #customer = null;
   #month = null;
   #request = null;
@@ -18,95 +20,114 @@ export class CustomerView {
   #fetchedAt = -Infinity;
   #later = null;
 
-  /** Show a customer and a month; both null show none. */
-  async show(customer, doc, place) {
-    const month = customer ? doc.month : null;
-    const moved = customer !== this.#customer || month !== this.#month;
-    if (!customer) return this.#leave();
-    if (customer !== this.#customer) this.#build(customer);
+  /** Show whose numbers will come. */
+  open(customer) {
+    if (customer === this.#customer) return;
     this.#customer = customer;
+    this.#build(customer);
+  }
+
+  /** Show a customer, asked for again when the overview's document shows that anything has changed. */
+  async follow(customer, overview, place) {
+    const month = overview.month;
+    const moved = customer !== this.#customer || month !== this.#month;
+    this.open(customer);
     this.#month = month;
-    const version = JSON.stringify([doc.events.accepted, doc.months.length, doc.status]);
+    const version = JSON.stringify([overview.events.accepted, overview.months.length, overview.status]);
     if (moved) this.#version = null;
     clearTimeout(this.#later);
     if (version === this.#version) return;
     const pause = moved ? 0 : this.#fetchedAt + REFRESH_MS - performance.now();
     if (pause > 0) {
-      this.#later = setTimeout(() => this.show(customer, doc, place), pause);
+      this.#later = setTimeout(() => this.follow(customer, overview, place), pause);
       return;
     }
     this.#fetchedAt = performance.now();
-    await this.#fetch(customer, month, doc, place, version);
+    const back = place.month ? `?month=${place.month}` : "?";
+    await this.#fetch(customer, month, version, { back, newest: overview.months.at(-1)?.month });
   }
 
-  #leave() {
+  /** Show nobody. */
+  leave() {
     clearTimeout(this.#later);
     this.#request?.abort();
+    this.#behind.leave();
     this.#customer = this.#month = this.#version = null;
     this.#root.replaceChildren();
   }
 
-  async #fetch(customer, month, doc, place, version) {
+  /** Show a customer's document; `newest` is the month that a link without one leads to, `back` leads to all customers. */
+  fill(doc, { newest, back = null }) {
+    const { customer, month, invoices } = doc;
+    const slots = new Map(doc.types.map((type, slot) => [type, slot % 8]));
+    const months = doc.months.map((one) => readMonth(one, slots)).reverse();
+    const shown = months.find((one) => one.month === month);
+    const known = months.length || invoices.length;
+    byId("customer-back").parentElement.hidden = back === null;
+    byId("customer-back").href = back ?? "?";
+    byId("customer-parts").hidden = !known;
+    setStatus(this.#root.querySelector("h1 .badge"), shown?.status);
+    this.#fillTotal(shown, doc, unbilled(doc, known, back === null));
+    if (!known) return;
+    const found = { ...doc, months, shown, slots, newest };
+    this.#behind.offer({ ...doc, month: shown ? month : null });
+    for (const show of [fillTypes, fillMonths, fillBudgets, fillInvoice, fillIssued]) show(found);
+  }
+
+  async #fetch(customer, month, version, around) {
     this.#request?.abort();
     const { signal } = this.#request = new AbortController();
     try {
-      const [rows, issued] = await Promise.all([customerRows(customer, signal), customerInvoices(customer, signal)]);
-      const budgets = rows.length ? await customerBudgets(customer, month, signal) : [];
-      const months = byMonth(rows);
-      const shown = months.find((one) => one.month === month);
-      const invoice = issued.find((one) => one.month === month)
-        ?? (doc.status === "open" && (shown || issued.length) ? await draftInvoice(customer, month, signal) : null);
+      const doc = await customerOverview(customer, month, signal);
       if (signal.aborted) return;
       this.#version = version;
-      this.#fill({ customer, month, months, shown, issued, invoice, budgets, doc, place });
+      this.fill(doc, around);
     } catch (error) {
-      if (!signal.aborted) this.#fail(error);
+      if (!signal.aborted) setText(byId("customer-note"), `Cannot be shown: ${error.message}`);
     }
   }
 
   #build(customer) {
+    this.#behind.leave();
     const heading = element("h1", { id: "customer-title", tabindex: "-1" }, element("span", { dir: "auto" }, customer), " ", element("span", { class: "badge", hidden: true }));
     this.#root.replaceChildren(
-      element("p", { class: "back" }, element("a", { id: "customer-back", "data-in-page": true, href: "?" }, "← All customers")),
+      element("p", { class: "back", hidden: true }, element("a", { id: "customer-back", "data-in-page": true, href: "?" }, "← All customers")),
       element("section", { class: "hero", "aria-labelledby": "customer-title" },
         element("div", {}, heading,
           element("p", { class: "hero-total" }, element("data", { id: "customer-total" }, "–")),
           element("p", { class: "hero-change", id: "customer-note" }, "Looking up…"))),
       element("div", { class: "columns", id: "customer-parts", hidden: true },
-        part("customer-types", "By type", element("p", { class: "note" }, element("a", { id: "customer-events", hidden: true }, "The events behind it, as JSON"))),
+        part("customer-types", "By type"),
         part("customer-months", "Months"), part("customer-budgets", "Budgets"),
-        part("customer-invoice", "Invoice"), part("customer-issued", "Invoices issued")));
+        part("customer-invoice", "Invoice"), part("customer-issued", "Invoices issued"),
+        part("customer-behind", "Events", element("p", { class: "note" }, element("a", { id: "customer-events", "data-file": "events.json" }, "The events behind it, as JSON")))));
   }
 
-  #fill(found) {
-    const { customer, month, months, shown, issued, doc, place } = found;
-    byId("customer-back").href = place.month ? `?month=${place.month}` : "?";
-    const known = months.length || issued.length;
-    byId("customer-parts").hidden = !known;
-    setStatus(this.#root.querySelector("h1 .badge"), shown?.status);
+  #fillTotal(shown, { month, currency }, none) {
+    const total = byId("customer-total");
     if (shown) {
-      setExactAmount(byId("customer-total"), shown.total, doc.currency);
+      setExactAmount(total, shown.total, currency);
       setText(byId("customer-note"), `${counted(shown.count, "event")} in ${monthName(month)}`);
     } else {
-      const total = byId("customer-total");
       total.removeAttribute("value");
       setText(total, "–");
-      setText(byId("customer-note"), months.length
-        ? `No events in ${monthName(month)}; ${counted(months.length, "month")} with events below`
-        : known ? "All events were taken back" : `There is no customer of this name. Names are told apart letter by letter: “${customer}”.`);
+      setText(byId("customer-note"), none);
     }
-    if (!known) return;
-    fillEvents(found);
-    fillTypes(found);
-    fillMonths(found);
-    fillBudgets(found);
-    fillInvoice(found);
-    fillIssued(found);
   }
+}
 
-  #fail(error) {
-    setText(byId("customer-note"), `Cannot be shown: ${error.message}`);
-  }
+/** Return why there is no total. */
+function unbilled({ customer, month, months }, known, isOwn) {
+  if (months.length) return `No events in ${monthName(month)}; ${counted(months.length, "month")} with events below`;
+  if (known) return "All events were taken back";
+  if (isOwn) return "No events yet";
+  return `There is no customer of this name. Names are told apart letter by letter: “${customer}”.`;
+}
+
+/** Return a month with its micros, and its types in their order. */
+function readMonth(one, slots) {
+  const types = [...slots.keys()].filter((type) => type in one.types).map((type) => ({ type, ...one.types[type] }));
+  return { ...one, micros: parseMicros(one.total), types };
 }
 
 function part(id, title, ...more) {
@@ -115,48 +136,26 @@ function part(id, title, ...more) {
     element("div", { id }), ...more);
 }
 
-/** Return months, newest first, with exact totals, counts and types. */
-function byMonth(rows) {
-  const months = new Map();
-  for (const { month, type, total, count: number, status } of rows) {
-    const one = months.get(month) ?? { month, status, micros: 0n, count: 0, types: [] };
-    one.micros += parseMicros(total);
-    one.count += number;
-    one.types.push({ type, total, count: number });
-    months.set(month, one);
-  }
-  const found = [...months.values()].map((one) => ({ ...one, total: formatMicros(one.micros) }));
-  return found.sort((a, b) => (a.month < b.month ? 1 : -1));
-}
-
-function fillEvents({ customer, shown, month, doc }) {
-  const link = byId("customer-events");
-  link.hidden = !shown || doc.standalone;
-  setAttribute(link, "href", `customers/${encodeURIComponent(customer)}/events?month=${month}`);
-}
-
-function fillTypes({ shown, doc, month }) {
+function fillTypes({ shown, slots, currency, month }) {
   setText(byId("customer-types-note"), monthName(month));
   if (!shown) return empty(byId("customer-types"), `No events in ${monthName(month)}.`);
-  const slots = new Map(doc.types.map(({ type }, slot) => [type, slot % 8]));
   const part = ({ total }) => (shown.micros ? toCoordinate(parseMicros(total)) / toCoordinate(shown.micros) : null);
   table(byId("customer-types"), `Totals by type in ${monthName(month)}`, [
     { title: "Type", of: (one) => typeName(one.type, slots.get(one.type)) },
     { title: "Events", number: true, of: (one) => count(one.count) },
     { title: "Share", number: true, class: "with-bar", of: (one) => element("span", { class: "barred" }, bar(part(one), slots.get(one.type)), shareText(part(one))) },
-    { title: "Total", number: true, of: (one) => amount(one.total, doc.currency) },
+    { title: "Total", number: true, of: (one) => amount(one.total, currency) },
   ], shown.types, (one) => one.type);
 }
 
-function fillMonths({ customer, months, month, doc }) {
+function fillMonths({ customer, months, month, newest, currency }) {
   if (!months.length) return empty(byId("customer-months"), "No month has any events left.");
-  const newest = doc.months.at(-1)?.month;
   const largest = months.reduce((most, { micros }) => (micros > most ? micros : most), 1n);
   const columns = [
     { title: "Month", of: (one) => placeLink(monthName(one.month), { customer, month: one.month === newest ? null : one.month }) },
     { title: "Status", of: (one) => badge(one.status, one.status) },
     { title: "Events", number: true, class: "minor", of: (one) => count(one.count) },
-    { title: "Total", number: true, class: "with-bar wide", of: (one) => element("span", { class: "barred" }, bar(toCoordinate(one.micros) / toCoordinate(largest)), amount(one.total, doc.currency)) },
+    { title: "Total", number: true, class: "with-bar wide", of: (one) => element("span", { class: "barred" }, bar(toCoordinate(one.micros) / toCoordinate(largest)), amount(one.total, currency)) },
   ];
   columns.rowAttributes = (one) => ({ "aria-current": one.month === month && "true" });
   table(byId("customer-months"), "Months with events, newest first", columns, months, (one) => one.month);
@@ -178,11 +177,11 @@ function fillBudgets({ budgets, month }) {
   ], budgets, (one) => one.budget);
 }
 
-function fillInvoice({ invoice, month, doc }) {
+function fillInvoice({ invoice, month, time_zone: zone }) {
   const root = byId("customer-invoice");
   const issued = invoice?.status === "final";
   setText(byId("customer-invoice-title"), issued ? `Invoice ${invoice.number}` : `Invoice for ${monthName(month)}`);
-  setText(byId("customer-invoice-note"), !invoice ? "" : issued ? `Issued ${time(invoice.issued_at, doc.time_zone, { second: undefined })}` : "Draft: what it would say now");
+  setText(byId("customer-invoice-note"), !invoice ? "" : issued ? `Issued ${time(invoice.issued_at, zone, { second: undefined })}` : "Draft: what it would say now");
   if (!invoice) return empty(root, `Nothing to invoice for ${monthName(month)}.`);
   const lines = [...invoice.lines, ...invoice.adjustments.map((line) => ({ ...line, adjustment: true }))];
   table(root, `Lines of the invoice for ${monthName(month)}`, [
@@ -198,13 +197,13 @@ function fillInvoice({ invoice, month, doc }) {
   setAttribute(root, "data-status", invoice.status);
 }
 
-function fillIssued({ customer, issued, doc }) {
+function fillIssued({ customer, invoices: issued, time_zone: zone }) {
   const root = byId("customer-issued");
   setText(byId("customer-issued-note"), issued.length ? count(issued.length) : "");
   if (!issued.length) return empty(root, "None yet. They are issued when a month closes.");
   table(root, "Invoices issued, newest first", [
     { title: "Number", class: "code", of: (one) => placeLink(one.number, { customer, month: one.month }) },
-    { title: "Issued", class: "minor", of: (one) => time(one.issued_at, doc.time_zone, { hour: undefined, minute: undefined, second: undefined }) },
+    { title: "Issued", class: "minor", of: (one) => time(one.issued_at, zone, { hour: undefined, minute: undefined, second: undefined }) },
     { title: "Total", number: true, of: (one) => amount(one.total, one.currency) },
   ], [...issued].reverse(), (one) => one.number);
 }

@@ -1,36 +1,36 @@
-// The page: what the live stream tells is handed to the parts, and a move to another month or customer too.
+// The page: what the live stream tells is handed to the view of whoever looks, and a move to another place too.
 
+import { forget, isHeld } from "./access.js";
+import { AllCustomers } from "./all.js";
 import { showBanners } from "./banners.js";
-import { RevenueChart } from "./chart.js";
-import { CustomerView } from "./customer.js";
 import { byId, setAttribute, setText } from "./dom.js";
+import { enter, mayReadAll, mayReadMetrics } from "./entry.js";
+import { startFiles } from "./files.js";
 import { clock, monthName } from "./format.js";
-import { showHero } from "./hero.js";
-import { Invoices, showChecks, showHealth, showRejected, showTop } from "./lists.js";
 import { Live } from "./live.js";
-import { showMonths, startMonths } from "./months.js";
+import { startMonths } from "./months.js";
+import { OwnCustomers } from "./own.js";
 import { currentPlace, onMove } from "./place.js";
-import { Search } from "./search.js";
-import { showTiles } from "./tiles.js";
 
 const PULSES = { connecting: "Connecting", live: "Live", lost: "Connection lost" };
 
-const chart = new RevenueChart();
-const customerView = new CustomerView();
-const invoices = new Invoices();
+const who = await enter();
+const view = mayReadAll(who) ? new AllCustomers(announce) : new OwnCustomers(who.customers);
 const live = new Live(receive, connected);
 
-let place = currentPlace();
+let place = view.placeOf(currentPlace());
+let followed = view.streamOf(place);
 let connection = "connecting";
 let newest = null; // The newest document, ready or not.
 let known = null; // The newest one with numbers.
 let focusOn = null; // Where the focus goes once what was asked for is there.
 
+showWho();
 startMonths();
-new Search(() => (known?.months.some(({ month }) => month === place.month) ? place.month : null), announce);
+startFiles();
 onMove(move);
 showPlace();
-live.follow(place.month);
+live.follow(followed);
 
 function receive(doc) {
   newest = doc;
@@ -38,7 +38,7 @@ function receive(doc) {
     known = doc;
     show();
   } else {
-    showChecks(doc.health);
+    view.showWaiting(doc);
   }
   showState();
 }
@@ -51,45 +51,43 @@ function connected(state) {
 }
 
 function show() {
-  showMonths(known);
-  if (place.customer) {
-    customerView.show(place.customer, known, place);
-  } else {
-    showHero(known);
-    showTiles(known);
-    chart.show(known);
-    showTop(known, place);
-    invoices.show(known, place);
-    showRejected(known);
-    showHealth(known);
-  }
+  view.show(known, place);
   showLinks(known);
   settleFocus();
 }
 
 function move(by) {
   const before = place;
-  place = currentPlace();
-  showPlace();
+  place = view.placeOf(currentPlace());
   if (place.customer !== before.customer) {
-    customerView.show(null);
+    view.leave();
     scrollTo({ top: 0 });
     if (by === "link") focusOn = place.customer ? "customer-title" : "hero-title";
   }
-  if (place.month !== before.month) live.follow(place.month);
+  showPlace();
+  const path = view.streamOf(place);
+  if (path !== followed) live.follow(followed = path);
   else if (known) show();
 }
 
 /** Show the part of the page that the place is in. */
 function showPlace() {
-  byId("overview").hidden = Boolean(place.customer);
-  byId("customer").hidden = !place.customer;
-  showTitle();
-}
-
-function showTitle() {
+  view.open(place);
   const parts = [place.customer, place.month && monthName(place.month), "Queryable Billing"];
   document.title = parts.filter(Boolean).join(" · ");
+}
+
+/** Show who looks, if they had to say so, and let them take it back. */
+function showWho() {
+  const metrics = byId("link-metrics");
+  if (metrics) metrics.hidden = !mayReadMetrics(who);
+  const button = byId("forget");
+  button.hidden = !isHeld();
+  button.title = `Shown to ${who.name}; forget it in this tab`;
+  button.addEventListener("click", () => {
+    forget();
+    location.reload();
+  });
 }
 
 function settleFocus() {
@@ -112,7 +110,7 @@ function showState() {
 function showLinks(doc) {
   for (const name of ["grafana", "prometheus"]) {
     const link = byId(`link-${name}`);
-    link.hidden = !/^https?:\/\//.test(doc.links[name] ?? "");
+    link.hidden = !/^https?:\/\//.test(doc.links?.[name] ?? "");
     if (!link.hidden && link.getAttribute("href") !== doc.links[name]) link.href = doc.links[name];
   }
   setText(byId("foot-note"), `Times in ${doc.time_zone}. Amounts in ${doc.currency}, exact to the micro; hover over one to see it.`);

@@ -25,6 +25,11 @@ export function go(place) {
   dispatchEvent(new CustomEvent("placechange", { detail: { by: "link" } }));
 }
 
+/** Name another place in the URL, without going there. */
+export function replace(place) {
+  history.replaceState(null, "", hrefOf(place));
+}
+
 /** Call back on every move, by link or by the browser's buttons; links marked data-in-page do not load the page anew. */
 export function onMove(callback) {
   addEventListener("popstate", () => callback("history"));
