@@ -566,6 +566,18 @@ class Settings(BaseModel):
         9111, "port of the metrics and health of `qb notify`; 0: any free one", "notify", ge=0, le=65_535
     )
 
+    # HTTP servers
+    web_config_file: str = setting(
+        "",
+        "file that says how the HTTP servers speak TLS and whom they ask for a password, as that of Prometheus' "
+        "exporters; see [access](access.md); empty: plain HTTP, and anybody may see everything",
+        "process",
+        "export",
+        "invoice",
+        "budgets",
+        "notify",
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe level that is logged")
 
     @field_validator("types")

@@ -12,6 +12,7 @@ from billing.claim import Claim
 from billing.clock import SystemClock
 from billing.errors import OperatorError
 from billing.period import month_calendar
+from billing.runtime.access.access import make_access
 from billing.runtime.kafka import KafkaUnavailableError, ensure_topics
 from billing.runtime.ledger_writer import LedgerLostError, LedgerWriter, WriteStep, WriteSteps, ignore_write_step
 from billing.runtime.logs import get_logger
@@ -52,6 +53,7 @@ def run(settings: Settings, _arguments: argparse.Namespace, steps: WriteSteps = 
     try:
         with stop_on_signals() as stop, ExitStack() as resources:
             registry = CollectorRegistry()
+            access = make_access(settings, registry)
             metrics = BudgetMetrics(registry, settings.budgets, settings.currency, lambda: current_month(settings))
             topics = resources.enter_context(TopicWatch(settings, TOPICS, registry))
             pulse = Pulse("deciding", LEAST_SILENT_SECONDS)
@@ -64,7 +66,7 @@ def run(settings: Settings, _arguments: argparse.Namespace, steps: WriteSteps = 
                 steps(step)
 
             at = Listening("budgets", settings.budgets_host, settings.budgets_port, settings.allowed_hosts)
-            with part_served(registry, lambda: [kafka.check(), pulse.check()], at):
+            with part_served(registry, lambda: [kafka.check(), pulse.check()], at, access):
                 return serve(settings, metrics, tell, stop, pulse)
     except RecordError as error:
         raise OperatorError(f"a record that cannot be read: {error}") from error

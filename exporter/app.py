@@ -11,7 +11,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from billing.errors import OperatorError
+from billing.runtime.access.access import Access, make_access
 from billing.runtime.access.exposure import show_exposure
+from billing.runtime.access.web_config_middleware import apply_web_config
 from billing.runtime.http_guard import listening
 from billing.runtime.logs import get_logger
 from billing.runtime.part_server import HealthCheck
@@ -32,6 +34,8 @@ from exporter.web.own_metrics import OwnMetrics
 logger = get_logger(__name__)
 
 _SHUTDOWN_SECONDS = 3.0
+
+ACCESS = web.AppKey("access", Access)
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -60,7 +64,8 @@ async def _serve(settings: Settings, standalone: bool) -> int:
     app = build(settings, standalone, fail)
     try:
         async with _listening(app, settings) as port:
-            logger.info("exporter ready", url=f"http://localhost:{port}", standalone=standalone)
+            scheme = "http" if app[ACCESS].tls is None else "https"
+            logger.info("exporter ready", url=f"{scheme}://localhost:{port}", standalone=standalone)
             await stop.wait()
     finally:
         logger.info("exporter stopped")
@@ -76,10 +81,11 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         on_failure: called from another thread when a feed fails.
 
     Raises:
-        OperatorError: an option in `kafka` is wrong.
+        OperatorError: an option in `kafka` is wrong, or a file that says who is let in.
     """
     own = OwnMetrics(CollectorRegistry())
-    show_exposure(own.registry, settings.exporter_host, "exporter_host", lambda: False)
+    access = make_access(settings, own.registry)
+    show_exposure(own.registry, settings.exporter_host, "exporter_host", lambda: access.is_controlled)
     delay = VisibleDelay(own.observe_delay)
     model = ReadModel(settings.types, settings.time_zone, settings.currency, on_shown=delay.note)
     newest_ends: Callable[[], InputEnds]
@@ -106,16 +112,23 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
         yield
         await asyncio.to_thread(background.stop)
 
+    async def watch(_: web.Application) -> AsyncIterator[None]:
+        with access.watching():
+            yield
+
     pages = None if standalone else KafkaInputPages(settings)
-    context = Context(settings, model, newest_ends, own, delay, standalone, tuple(more_checks), pages)
-    return create_app(context, [feeds])
+    context = Context(settings, model, newest_ends, own, delay, standalone, tuple(more_checks), pages, access.gate)
+    app = create_app(context, [feeds, watch])
+    app[ACCESS] = access
+    apply_web_config(app, access.web_config)
+    return app
 
 
 @asynccontextmanager
 async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
     host, port = settings.exporter_host, settings.exporter_port
     try:
-        async with listening(app, host, port, settings.max_connections, _SHUTDOWN_SECONDS) as bound:
+        async with listening(app, host, port, settings.max_connections, _SHUTDOWN_SECONDS, app[ACCESS].tls) as bound:
             yield bound
     except OSError as error:
         if error.errno == errno.EADDRINUSE:

@@ -13,6 +13,7 @@ from billing.claim import Claim
 from billing.clock import Clock
 from billing.errors import OperatorError
 from billing.period import format_timestamp, month_calendar, parse_month
+from billing.runtime.access.access import make_access
 from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.ledger_writer import LedgerLostError
 from billing.runtime.logs import get_logger
@@ -93,10 +94,11 @@ def run(settings: Settings, arguments: argparse.Namespace, steps: Steps = ignore
             listeners = Listeners(InvoicerMetrics(registry), report, ask_before_writing(steps, topics.raise_refusal))
             if request.month:
                 return close_by_hand(settings, request.month, request.now, listeners, stop)
+            access = make_access(settings, registry)
             pulse = Pulse("closing", max(LEAST_SILENT_SECONDS, 3 * settings.check_interval_seconds))
             kafka = resources.enter_context(KafkaProbe(settings))
             at = Listening("invoicer", settings.invoicer_host, settings.invoicer_port, settings.allowed_hosts)
-            with part_served(registry, lambda: [kafka.check(), pulse.check()], at):
+            with part_served(registry, lambda: [kafka.check(), pulse.check()], at, access):
                 return serve(settings, beating(listeners, pulse), stop, pulse)
     except RecordError as error:
         raise OperatorError(f"a record that cannot be read: {error}") from error

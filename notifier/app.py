@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from billing.clock import SystemClock
 from billing.errors import OperatorError
+from billing.runtime.access.access import make_access
 from billing.runtime.kafka import KafkaUnavailableError, ensure_topics
 from billing.runtime.logs import get_logger
 from billing.runtime.part_server import Listening, part_served
@@ -48,12 +49,13 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         with stop_on_signals() as stop, ExitStack() as resources:
             registry = CollectorRegistry()
+            access = make_access(settings, registry)
             metrics = NotifierMetrics(registry)
             resources.enter_context(TopicWatch(settings, TOPICS, registry))
             pulse = Pulse("sending", LEAST_SILENT_SECONDS)
             kafka = resources.enter_context(KafkaProbe(settings))
             at = Listening("notifier", settings.notifier_host, settings.notifier_port, settings.allowed_hosts)
-            with part_served(registry, lambda: [kafka.check(), pulse.check()], at):
+            with part_served(registry, lambda: [kafka.check(), pulse.check()], at, access):
                 return serve(settings, signer, metrics, arguments.again, stop, pulse)
     except RecordError as error:
         raise OperatorError(f"a record that cannot be read: {error}") from error

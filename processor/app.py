@@ -9,6 +9,7 @@ from enum import Enum
 from prometheus_client import CollectorRegistry
 
 from billing.period import month_calendar
+from billing.runtime.access.access import make_access
 from billing.runtime.claimed_instance import claimed_instance
 from billing.runtime.fetching import careful, largest_batch_bytes, swift, unpacked_too_much
 from billing.runtime.kafka import admin_client, ensure_topics, reader_config
@@ -66,13 +67,14 @@ def _run(settings: Settings) -> int:
     check_scope(settings, partitions["input"])
     check_subtotals_place(settings, partitions[counted_role(settings)], partitions["subtotals"])
     registry = CollectorRegistry()
+    access = make_access(settings, registry)
     metrics = ProcessorMetrics(registry, settings.types)
     pulse, moving_pulse = Pulse("counting", SILENT_SECONDS), Pulse("moving", SILENT_SECONDS)
     pulses = [pulse, moving_pulse] if settings.dedup_scope == "topic" else [pulse]
     at = Listening("processor", settings.processor_host, settings.processor_port, settings.allowed_hosts)
     with (
         KafkaProbe(settings) as kafka,
-        part_served(registry, lambda: [kafka.check(), *(one.check() for one in pulses)], at),
+        part_served(registry, lambda: [kafka.check(), *(one.check() for one in pulses)], at, access),
         TopicWatch(settings, TOPICS, registry) as topics,
         moving_beside(settings, registry, moving_pulse, topics.raise_refusal) as moving_goes_on,
     ):

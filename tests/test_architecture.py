@@ -192,6 +192,7 @@ def test_every_kafka_client_logs_in_the_one_form() -> None:
 # Where an attribute of another object is set, and why that is no wiring after the making.
 SET_ELSEWHERE = {
     "billing/runtime/logs.py": "the standard library's logger has no other switch",
+    "billing/runtime/access/tls.py": "an SSL context has no other switches",
     "billing/runtime/signals.py": "the signal handler's flag",
     "processor/quix_adapter.py": "an assignment takes its offsets by them, as librdkafka wants it",
     "processor/quix_commit.py": "a thread becomes a daemon by it",

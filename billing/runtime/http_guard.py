@@ -7,6 +7,7 @@ answered in the one shape of all errors, and never logged as a failure of ours.
 
 import asyncio
 import resource
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from aiohttp import web
 
 from billing.runtime.logs import get_logger
+from billing.runtime.tls_greeting import TlsGreeting
 
 logger = get_logger(__name__)
 
@@ -102,9 +104,9 @@ class ConnectionGuard:
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         room = max(16, soft - _RESERVED_FILES) if soft != resource.RLIM_INFINITY else max_connections
         self.max_connections = min(max_connections, room)
-        self._open: set[GuardedHandler] = set()
+        self._open: set[GuardedHandler | TlsGreeting] = set()
 
-    def opened(self, handler: GuardedHandler) -> None:
+    def opened(self, handler: GuardedHandler | TlsGreeting) -> None:
         """Take a new connection in; where there is no room, close the one that has been idle longest."""
         self._open.add(handler)
         if len(self._open) > self.max_connections:
@@ -113,7 +115,7 @@ class ConnectionGuard:
             self._open.discard(oldest)
             oldest.force_close()
 
-    def closed(self, handler: GuardedHandler) -> None:
+    def closed(self, handler: GuardedHandler | TlsGreeting) -> None:
         """Forget a connection."""
         self._open.discard(handler)
 
@@ -142,7 +144,12 @@ def exempt_stream(request: web.Request) -> None:
 
 @asynccontextmanager
 async def listening(
-    app: web.Application, host: str, port: int, max_connections: int, shutdown_seconds: float
+    app: web.Application,
+    host: str,
+    port: int,
+    max_connections: int,
+    shutdown_seconds: float,
+    tls: Callable[[], ssl.SSLContext] | None = None,
 ) -> AsyncIterator[int]:
     """Serve an application while the block runs; yields the port.
 
@@ -152,6 +159,7 @@ async def listening(
         port: port to listen on; 0 takes any free one.
         max_connections: how many may be open at once.
         shutdown_seconds: how long requests may still take at the end.
+        tls: returns what the next connection is taken with; None: plain HTTP.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -162,8 +170,15 @@ async def listening(
     manager = runner.server
     assert manager is not None
     sweeper = loop.create_task(_sweep(guard))
+
+    def handler() -> GuardedHandler:
+        return GuardedHandler(manager, guard, loop)
+
+    def greeting() -> asyncio.Protocol:
+        return handler() if tls is None else TlsGreeting(tls(), handler, guard, loop)
+
     try:
-        server = await loop.create_server(lambda: GuardedHandler(manager, guard, loop), host, port, backlog=128)
+        server = await loop.create_server(greeting, host, port, backlog=128)
         try:
             yield int(server.sockets[0].getsockname()[1])
         finally:

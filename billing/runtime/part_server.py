@@ -19,7 +19,10 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from billing.access.hosts import is_own_host
 from billing.errors import OperatorError
+from billing.runtime.access.access import OPEN, Access
+from billing.runtime.access.answers import refusal_of_metrics
 from billing.runtime.access.exposure import show_exposure
+from billing.runtime.access.web_config_middleware import apply_web_config
 from billing.runtime.http_guard import PLAIN_HEADERS, listening, problem, watched
 from billing.runtime.logs import get_logger
 
@@ -69,19 +72,20 @@ class Listening:
 
 
 @contextmanager
-def part_served(registry: CollectorRegistry, health: AskHealth, at: Listening) -> Iterator[int]:
+def part_served(registry: CollectorRegistry, health: AskHealth, at: Listening, access: Access = OPEN) -> Iterator[int]:
     """Serve ``/metrics``, ``/healthz`` and ``/readyz`` while the block runs; yields the port.
 
     Args:
         registry: what ``/metrics`` shows.
         health: asked by ``/readyz``, in the server's thread: it must not wait for anything.
         at: where.
+        access: who may see ``/metrics``, and how connections are taken.
 
     Raises:
         OperatorError: the port can't be listened on.
     """
-    show_exposure(registry, at.host, f"{at.part}_host", lambda: False)
-    app = make_app(registry, health, (socket.gethostname(), at.host, *at.allowed_hosts))
+    show_exposure(registry, at.host, f"{at.part}_host", lambda: access.is_controlled)
+    app = make_app(registry, health, (socket.gethostname(), at.host, *at.allowed_hosts), access)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     started: Future[int] = Future()
     loop = asyncio.new_event_loop()
@@ -89,7 +93,7 @@ def part_served(registry: CollectorRegistry, health: AskHealth, at: Listening) -
 
     async def serve() -> None:
         try:
-            async with listening(app, at.host, at.port, MAX_CONNECTIONS, _SHUTDOWN_SECONDS) as bound:
+            async with listening(app, at.host, at.port, MAX_CONNECTIONS, _SHUTDOWN_SECONDS, access.tls) as bound:
                 started.set_result(bound)
                 await stop.wait()
         except OSError as error:
@@ -106,8 +110,9 @@ def part_served(registry: CollectorRegistry, health: AskHealth, at: Listening) -
             f"cannot listen on port {at.port} ({at.part}_port): {error.strerror}; choose another port"
         ) from None
     try:
-        logger.info("metrics served", port=bound)
-        yield bound
+        logger.info("metrics served", port=bound, tls=access.tls is not None, access_control=access.gate.is_on)
+        with access.watching():
+            yield bound
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(_START_SECONDS)
@@ -115,10 +120,14 @@ def part_served(registry: CollectorRegistry, health: AskHealth, at: Listening) -
             loop.close()
 
 
-def make_app(registry: CollectorRegistry, health: AskHealth, own_names: Collection[str]) -> web.Application:
+def make_app(
+    registry: CollectorRegistry, health: AskHealth, own_names: Collection[str], access: Access = OPEN
+) -> web.Application:
     """Return the application that is served; it answers to its own names only, as :func:`is_own_host` has it."""
 
     async def metrics(request: web.Request) -> web.Response:
+        if refusal := await refusal_of_metrics(access.gate, request):
+            return problem(refusal.status, refusal.code, refusal.message, refusal.headers)
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         body, headers = encode(registry), {**_NO_STORE, "Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if gzip_accepted(request.headers.get("Accept-Encoding", "")):
@@ -144,6 +153,7 @@ def make_app(registry: CollectorRegistry, health: AskHealth, own_names: Collecti
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", alive)
     app.router.add_get("/readyz", ready)
+    apply_web_config(app, access.web_config)
     return app
 
 

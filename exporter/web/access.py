@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from billing.access.principal import Principal
-from billing.runtime.access.gate import NotAuthenticatedError
+from billing.runtime.access.answers import authorization_of, refusal_of
+from billing.runtime.access.gate import NotAuthenticatedError, TooManyAttemptsError
 from exporter.web.context import context_of
 from exporter.web.negotiation import wants_page
 from exporter.web.problems import ProblemError, problem_response
@@ -37,9 +38,12 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     if _is_open(request, route):
         return await handler(request)
     try:
-        who = await context_of(request).gate.principal(_authorization(request))
+        who = await context_of(request).gate.principal(authorization_of(request), request.remote or "")
     except NotAuthenticatedError as error:
         return _not_known(request, route, error)
+    except TooManyAttemptsError as error:
+        refusal = refusal_of(error)
+        raise ProblemError(refusal.status, refusal.code, refusal.message, headers=refusal.headers) from None
     if not _may_see(who, request, route):
         return problem_response(_NOT_ALLOWED)
     request[PRINCIPAL] = who
@@ -49,8 +53,8 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
 async def may_still_see(request: web.Request) -> bool:
     """Say whether who asked may go on: an answer without an end outlives the credentials that it began with."""
     try:
-        who = await context_of(request).gate.principal(_authorization(request))
-    except NotAuthenticatedError:
+        who = await context_of(request).gate.principal(authorization_of(request), request.remote or "")
+    except (NotAuthenticatedError, TooManyAttemptsError):
         return False
     return _may_see(who, request, route_of(request))
 
@@ -85,12 +89,6 @@ def _may_see(who: Principal, request: web.Request, route: Route | None) -> bool:
             named = request.query.getall("customer", [])
             return who.may_read_all or (len(named) == 1 and who.may_read(named[0]))
     return who.may_read_all
-
-
-def _authorization(request: web.Request) -> str | None:
-    """Return the header; None if there is none, or several, of which a proxy may have read another one."""
-    sent = request.headers.getall("Authorization", [])
-    return sent[0] if len(sent) == 1 else None
 
 
 def _not_known(request: web.Request, route: Route | None, error: NotAuthenticatedError) -> web.Response:

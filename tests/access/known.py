@@ -21,7 +21,7 @@ class KnownWords:
     is_on: bool = True
     challenge: str = 'Bearer realm="billing"'
 
-    async def authenticate(self, scheme: str, credentials: str) -> Principal | None:
+    async def authenticate(self, scheme: str, credentials: str, address: str) -> Principal | None:
         """Return who has this word."""
         if scheme != "bearer" or credentials not in self.scopes:
             return None

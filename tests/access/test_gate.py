@@ -21,7 +21,7 @@ class Known:
     def challenge(self) -> str:
         return self.scheme.title()
 
-    async def authenticate(self, scheme: str, credentials: str) -> Principal | None:
+    async def authenticate(self, scheme: str, credentials: str, address: str) -> Principal | None:
         return Principal(self.secret) if (scheme, credentials) == (self.scheme, self.secret) else None
 
 

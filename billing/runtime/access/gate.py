@@ -20,6 +20,18 @@ class NotAuthenticatedError(Exception):
         self.challenges = tuple(challenges)
 
 
+class TooManyAttemptsError(Exception):
+    """More credentials came than can be looked at.
+
+    Args:
+        retry_after_seconds: when to try again.
+    """
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("too many credentials wait to be looked at: try again later")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Authenticator(Protocol):
     """Takes one kind of credentials."""
 
@@ -31,7 +43,7 @@ class Authenticator(Protocol):
     def challenge(self) -> str:
         """What WWW-Authenticate says of it."""
 
-    async def authenticate(self, scheme: str, credentials: str) -> Principal | None:
+    async def authenticate(self, scheme: str, credentials: str, address: str) -> Principal | None:
         """Return who shows these credentials; None if they are unknown, expired or of another kind.
 
         Never blocks the event loop.
@@ -39,6 +51,10 @@ class Authenticator(Protocol):
         Args:
             scheme: of the header Authorization, in lower case: `basic`, `bearer`.
             credentials: what stands behind it.
+            address: where the request comes from, so that whoever tries many wrong ones delays nobody else.
+
+        Raises:
+            TooManyAttemptsError: too many others are being looked at already.
         """
 
 
@@ -57,14 +73,16 @@ class Gate:
         """Whether anybody has to show who they are."""
         return any(one.is_on for one in self._authenticators)
 
-    async def principal(self, authorization: str | None) -> Principal:
+    async def principal(self, authorization: str | None, address: str = "") -> Principal:
         """Return who asks.
 
         Args:
             authorization: the header of that name, None if there is none.
+            address: where the request comes from.
 
         Raises:
             NotAuthenticatedError: they have to show who they are, and have not.
+            TooManyAttemptsError: too many credentials are being looked at already.
         """
         asked = [one for one in self._authenticators if one.is_on]
         if not asked:
@@ -72,7 +90,7 @@ class Gate:
         scheme, _, credentials = (authorization or "").partition(" ")
         if credentials:
             for one in asked:
-                if who := await one.authenticate(scheme.lower(), credentials.strip()):
+                if who := await one.authenticate(scheme.lower(), credentials.strip(), address):
                     return who
         message = "these credentials are not known here" if credentials else "show who you are: no credentials came"
         raise NotAuthenticatedError(message, [one.challenge for one in asked])

@@ -1,0 +1,205 @@
+"""A part's HTTP server with a web config file: TLS, passwords, headers and limits, and what a change of it does."""
+
+import base64
+import http.client
+import ssl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bcrypt
+import pytest
+from cryptography import x509
+from prometheus_client import CollectorRegistry
+
+from billing.errors import OperatorError
+from billing.runtime.access.access import make_access
+from billing.runtime.part_server import Listening, part_served
+from billing.settings import Settings
+from tests.access.certificates import Authority, Pair
+from tests.pipeline import wait_until
+
+
+def hashed(password: str) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+
+
+ALICE = f"basic_auth_users: {{alice: '{hashed('right')}'}}\n"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server, and how to ask it."""
+
+    port: int
+    registry: CollectorRegistry
+    folder: Path
+    context: ssl.SSLContext | None = None
+
+    def get(self, path: str = "/metrics", user: str = "", password: str = "") -> http.client.HTTPResponse:
+        """Return the answer, read whole."""
+        connection = (
+            http.client.HTTPSConnection("localhost", self.port, timeout=30, context=self.context)
+            if self.context
+            else http.client.HTTPConnection("localhost", self.port, timeout=30)
+        )
+        with closing(connection):
+            token = base64.b64encode(f"{user}:{password}".encode()).decode()
+            connection.request("GET", path, headers={"Authorization": f"Basic {token}"} if user else {})
+            response = connection.getresponse()
+            response.read()
+            return response
+
+    def write(self, text: str) -> None:
+        """Write the web config file anew."""
+        (self.folder / "web.yml").write_text(text)
+
+    @property
+    def is_good(self) -> bool:
+        """What the metric says of the last reading."""
+        return self.registry.get_sample_value("billing_web_config_last_reload_successful") == 1
+
+
+@contextmanager
+def served(folder: Path, text: str, context: ssl.SSLContext | None = None) -> Iterator[Served]:
+    """A part's server with this web config file."""
+    (folder / "web.yml").write_text(text)
+    registry = CollectorRegistry()
+    access = make_access(Settings(web_config_file=str(folder / "web.yml")), registry)
+    with part_served(registry, list, Listening("processor", "127.0.0.1", 0), access) as port:
+        yield Served(port, registry, folder, context)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"), "ca")
+
+
+def client(authority: Authority, pair: Pair | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authority.cert)
+    if pair:
+        context.load_cert_chain(pair.cert, pair.key)
+    return context
+
+
+def tls(pair: Pair, more: str = "") -> str:
+    return f"tls_server_config: {{cert_file: {pair.cert}, key_file: {pair.key}{more}}}\n"
+
+
+def test_passwords_guard_metrics_and_leave_health_open(tmp_path: Path) -> None:
+    """A wrong one, and one of nobody, are answered alike; a right one is known again though bcrypt is not asked."""
+    with served(tmp_path, ALICE + "http_server_config: {headers: {X-Frame-Options: deny}}") as part:
+        for user, password, status in (
+            ("", "", 401),
+            ("alice", "wrong", 401),
+            ("bob", "right", 401),
+            ("alice", "right", 200),
+            ("alice", "right", 200),
+        ):
+            response = part.get("/metrics", user, password)
+            assert (response.status, response.headers["X-Frame-Options"]) == (status, "deny")
+            assert response.headers["WWW-Authenticate"] == ("Basic" if status == 401 else None)
+        assert [part.get(path).status for path in ("/healthz", "/readyz", "/")] == [200, 200, 404]
+
+
+def test_tls_takes_a_new_certificate_and_keeps_the_old_one_from_a_bad_file(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """Connections go on being taken; the metric says which it is."""
+    pair = authority.sign("server")
+    context = client(authority)
+    with served(tmp_path, tls(pair), context) as part:
+        assert part.get().status == 200
+        first = ssl.get_server_certificate(("127.0.0.1", part.port))
+        part.write("tls_server_config: {cert_file: missing.crt, key_file: missing.key}")
+        wait_until(lambda: not part.is_good, 30)
+        assert part.get().status == 200
+        part.write(tls(pair))
+        wait_until(lambda: part.is_good, 30)
+        renewed = authority.sign("server")
+        assert renewed == pair
+        wait_until(lambda: ssl.get_server_certificate(("127.0.0.1", part.port)) != first, 30)
+        assert part.get().status == 200
+
+
+@pytest.mark.parametrize("text", ["", ALICE + "junk: 1", "basic_auth_users: {}"])
+def test_no_change_opens_the_door(tmp_path: Path, text: str) -> None:
+    """A file that asks nobody for a password any more is not taken, nor is one that cannot be read."""
+    with served(tmp_path, ALICE) as part:
+        part.write(text)
+        wait_until(lambda: not part.is_good, 30)
+        assert part.get().status == 401
+        assert part.get("/metrics", "alice", "right").status == 200
+
+
+def test_a_password_is_forgotten_when_the_file_has_another(tmp_path: Path) -> None:
+    """And a user who is removed is nobody at once."""
+    with served(tmp_path, ALICE) as part:
+        assert part.get("/metrics", "alice", "right").status == 200
+        part.write(f"basic_auth_users: {{alice: '{hashed('new')}', bob: '{hashed('right')}'}}")
+        wait_until(lambda: part.get("/metrics", "bob", "right").status == 200, 30)
+        assert part.get("/metrics", "alice", "right").status == 401
+        assert part.get("/metrics", "alice", "new").status == 200
+
+
+SIGNED = "client_auth_type: RequireAndVerifyClientCert"
+
+
+def test_clients_show_certificates(
+    tmp_path: Path, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """One of the CA gets in; none, another's or one without the right name does not."""
+    stranger = Authority(tmp_path_factory.mktemp("stranger"), "stranger").sign("client")
+    good = authority.sign("good", x509.DNSName("scraper"), x509.RFC822Name("a@b.test"))
+    other = authority.sign("other", x509.UniformResourceIdentifier("spiffe://other"))
+    more = f", {SIGNED}, client_ca_file: {authority.cert}, client_allowed_sans: [one, scraper]"
+    with served(tmp_path, tls(authority.sign("server"), more)) as part:
+        for pair, gets_in in ((good, True), (None, False), (stranger, False), (other, False), (good, True)):
+            asking = Served(part.port, part.registry, tmp_path, client(authority, pair))
+            if gets_in:
+                assert asking.get().status == 200
+            else:
+                with pytest.raises((OSError, http.client.HTTPException)):
+                    asking.get()
+
+
+def test_more_requests_than_allowed_are_refused_but_health_is_not(tmp_path: Path) -> None:
+    """The limit changes with the file."""
+    with served(tmp_path, "rate_limit: {interval: 1h, burst: 2}") as part:
+        assert [part.get().status for _ in range(3)] == [200, 200, 429]
+        assert part.get("/healthz").status == 200
+        part.write("rate_limit: {interval: 0}")
+        wait_until(lambda: part.get().status == 200, 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tls_server_config: {cert_file: a, key_file: b}", "cert_file a: No such file or directory"),
+        ("tls_server_config: {cert_file: web.yml, key_file: web.yml}", "are not a certificate and its private key"),
+        ("junk: 1", "there is no key 'junk'"),
+        ("tls_server_config: {PAIR, curve_preferences: [X25519, CurveP256]}", "can keep to one curve"),
+        ("tls_server_config: {PAIR, client_auth_type: RequireAnyClientCert}", "RequireAnyClientCert lets in whoever"),
+        (f"tls_server_config: {{PAIR, {SIGNED}, client_ca_file: web.yml}}", "web.yml holds no certificate"),
+        (
+            "tls_server_config: {PAIR, client_auth_type: RequestClientCert, client_allowed_sans: [a]}",
+            "needs client_auth",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_an_operators_error(
+    tmp_path: Path, authority: Authority, text: str, message: str
+) -> None:
+    """Which names the file, the key and what is wrong with it."""
+    pair = authority.sign("server")
+    (tmp_path / "web.yml").write_text(text.replace("PAIR", f"cert_file: {pair.cert}, key_file: {pair.key}"))
+    with pytest.raises(OperatorError, match=r"web_config_file .*/web.yml: ") as refused:
+        make_access(Settings(web_config_file=str(tmp_path / "web.yml")), CollectorRegistry())
+    assert message in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """At the start, when somebody looks."""
+    with pytest.raises(OperatorError, match=r"web_config_file .*/none.yml: No such file or directory"):
+        make_access(Settings(web_config_file=str(tmp_path / "none.yml")), CollectorRegistry())
