@@ -20,7 +20,7 @@ import pytest
 from broker.kafka_broker import KafkaBroker
 from broker.ports import free_port
 
-pytest_plugins = ["tests.run_report", "tests.distribution"]
+pytest_plugins = ["tests.run_report", "tests.distribution", "tests.forking"]
 
 # Brokers under test live for seconds or minutes: a quick compiler costs less than it saves. Java reads this itself, so
 # that the brokers of a demo or a command under test have it too.

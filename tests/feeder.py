@@ -4,17 +4,20 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Self
 
+# All that is sent has to be counted and compared too: on a slow machine there must not be the more of it.
+PAUSE_SECONDS = 0.1
+MOST_AHEAD = 5_000
+
 
 class BackgroundFeeder:
     """Sends batches in the background until it is told to stop. Use it as a context manager.
 
     Args:
         send: sends the events of a seed.
-        pause_seconds: between two batches.
     """
 
-    def __init__(self, send: Callable[[int], None], pause_seconds: float) -> None:
-        self._send, self._pause_seconds = send, pause_seconds
+    def __init__(self, send: Callable[[int], None]) -> None:
+        self._send = send
         self._stop, self._thread = Event(), Thread(target=self._run)
 
     def __enter__(self) -> Self:
@@ -30,4 +33,4 @@ class BackgroundFeeder:
         while not self._stop.is_set():
             seed += 1
             self._send(seed)
-            self._stop.wait(self._pause_seconds)
+            self._stop.wait(PAUSE_SECONDS)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +23,7 @@ from billing.subtotal import (
     decode_subtotal,
 )
 from generator.events import GeneratedEvent
+from tests.forking import start_process
 from tests.whole_topic import read_whole
 
 INPUT_PARTITIONS = 4
@@ -65,6 +65,7 @@ class Pipeline:
         }
         self.settings: Settings = load_settings({}, self.environment)
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._produced = self._seen = 0
         ensure_topics(self.settings, ("input", "subtotals", "rejected", "invoices"))
         # Idempotent, or a broker that dies would make the input itself hold a record twice.
         self._producer = Producer(
@@ -72,6 +73,8 @@ class Pipeline:
         )
         self._subtotals = TopicReader(self.settings, self.settings.subtotals_topic, INPUT_PARTITIONS)
         self._latest: dict[bytes, bytes] = {}
+        # Which input partition a key of `_latest` tells the progress of.
+        self._progress_keys: dict[bytes, int] = {}
 
     def __enter__(self) -> "Pipeline":
         return self
@@ -95,9 +98,7 @@ class Pipeline:
         environment = {**os.environ, **self.environment, "QB_INSTANCE": instance}
         environment |= {f"QB_{key.upper()}": str(value) for key, value in options.items()}
         with (self.directory / f"{command}-{instance}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, command, *arguments], env=environment, stdout=log, stderr=log
-            )
+            process = start_process(module, command, *arguments, environment=environment, stdout=log, stderr=log)
         self._processes.append(process)
         return process
 
@@ -111,6 +112,7 @@ class Pipeline:
         while True:
             try:
                 self._producer.produce(self.settings.input_topic, payload, key, partition)
+                self._produced += 1
             except BufferError:
                 assert time.monotonic() < deadline, f"Kafka took no record for {PRODUCING_SECONDS} s"
                 self._producer.poll(0.1)
@@ -140,20 +142,32 @@ class Pipeline:
         """
         deadline = time.monotonic() + READING_SECONDS
         while time.monotonic() < deadline and (records := self._subtotals.poll(timeout_seconds=0.2)):
-            self._latest |= {record.key: record.value for record in records if record.key and record.value}
+            newest = {record.key: record.value for record in records if record.key and record.value}
+            for key in newest.keys() - self._latest.keys():
+                if isinstance(decoded := decode_key(key), ProgressKey):
+                    self._progress_keys[key] = decoded.partition
+            self._latest |= newest
         return self._latest
 
     def progress(self) -> dict[int, Progress]:
         """Return the newest committed progress of each input partition that has one."""
-        found = {}
-        for key, value in self.latest_subtotals().items():
-            if isinstance(decoded := decode_key(key), ProgressKey):
-                found[decoded.partition] = decode_progress(value)
-        return found
+        latest = self.latest_subtotals()
+        return {partition: decode_progress(latest[key]) for key, partition in self._progress_keys.items()}
 
     def consumed(self) -> int:
         """Return how many input records are counted, accepted or rejected."""
-        return sum(progress.consumed for progress in self.progress().values())
+        found = sum(progress.consumed for progress in self.progress().values())
+        self.note_seen(found)
+        return found
+
+    def note_seen(self, records: int) -> None:
+        """Note how many input records the test has seen counted, or moved."""
+        self._seen = max(self._seen, records)
+
+    @property
+    def ahead(self) -> int:
+        """How many records were produced beyond those that the test has seen counted."""
+        return self._produced - self._seen
 
     def totals(self) -> tuple[dict[tuple[str, str, str], list[int]], dict[tuple[int, str], list[int]]]:
         """Return [micros, count] by (month, customer, type) and by (hour's start in ms, type), partials added up."""

@@ -3,11 +3,8 @@
 import json
 import os
 import subprocess
-import sys
-import time
 from itertools import islice
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 from confluent_kafka import Producer
@@ -18,20 +15,15 @@ from billing.subtotal import CustomerMonthKey, encode_key, encode_sums
 from generator.events import EventMix, generate_events
 from qb.audit.app import audit
 from tests.conftest import Kafka
+from tests.feeder import BackgroundFeeder
+from tests.forking import run_process
 from tests.once_histories import payload_of, random_history
 from tests.once_model import OnceModel
 from tests.pipeline import INPUT_PARTITIONS, SHORT_SESSION, Pipeline, wait_until
 
 
 def run_audit(pipeline: Pipeline, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "qb", "audit", *arguments],
-        env={**os.environ, **pipeline.environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_process("qb", "audit", *arguments, environment={**os.environ, **pipeline.environment})
 
 
 def test_a_deployment_is_clean_until_it_is_tampered_with(kafka: Kafka, tmp_path: Path, unique_name: str) -> None:
@@ -63,22 +55,10 @@ def test_an_audit_of_a_running_system_is_clean(kafka: Kafka, tmp_path: Path, uni
     """Events come in and are counted while the audit reads: what moves is no difference."""
     with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, commit_interval_seconds=0.1) as pipeline:
         pipeline.start("process")
-        stop = Event()
-
-        def feed() -> None:
-            events = generate_events(EventMix(customers=200, malformed_share=0.02), 5, SystemClock())
-            while not stop.is_set():
-                pipeline.produce_all(islice(events, 100))
-                time.sleep(0.02)
-
-        feeder = Thread(target=feed)
-        feeder.start()
-        try:
+        events = generate_events(EventMix(customers=200, malformed_share=0.02), 5, SystemClock())
+        with BackgroundFeeder(lambda _: pipeline.produce_all(islice(events, 200))):
             wait_until(lambda: pipeline.consumed() > 1_000, 60, "events are counted")
             audits = [audit(pipeline.settings) for _ in range(3)]
-        finally:
-            stop.set()
-            feeder.join()
         accepted = [int(findings.figures["accepted"]) for findings in audits]
         assert [findings.differences for findings in audits] == [[], [], []]
         assert sorted(set(accepted)) == accepted, "counting went on from audit to audit"
@@ -118,11 +98,8 @@ def test_what_a_killed_processor_decided_of_ids_is_clean(kafka: Kafka, tmp_path:
 
 def test_a_missing_input_topic_is_told(kafka: Kafka, unique_name: str) -> None:
     """Auditing the wrong cluster or topic is an error for the operator, not a clean result."""
-    done = subprocess.run(
-        [sys.executable, "-m", "qb", "audit", "--bootstrap-servers", kafka.bootstrap_servers,
-         "--input-topic", f"{unique_name}.nothing"],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    flags = ("--bootstrap-servers", kafka.bootstrap_servers, "--input-topic", f"{unique_name}.nothing")
+    done = run_process("qb", "audit", *flags, environment=os.environ)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (f"qb: there is no topic {unique_name}.nothing at {kafka.bootstrap_servers}")
 

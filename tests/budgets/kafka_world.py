@@ -1,11 +1,9 @@
 """Budgets on a real Kafka: subtotals as a processor would publish them, `qb budgets` as a process, the ledger read."""
 
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -17,7 +15,7 @@ from billing.settings import Settings
 from tests.budgets import killable
 from tests.budgets.model import Event, Told
 from tests.budgets.world import Subtotals, told_of
-from tests.invoicer.kafka_world import without_settings
+from tests.command import running
 from tests.whole_topic import read_whole
 
 TIMEOUT_SECONDS = 60.0
@@ -62,30 +60,17 @@ class KafkaWorld:
             self._producer.produce(self.settings.subtotals_topic, value, key, partition=events[0].partition)
         self._producer.commit_transaction(TIMEOUT_SECONDS)
 
-    @contextmanager
-    def budgets(self, kill_at: str = "", tear_at: str = "") -> Iterator["subprocess.Popen[str]"]:
+    def budgets(self, kill_at: str = "", tear_at: str = "") -> AbstractContextManager["subprocess.Popen[str]"]:
         """Run `qb budgets` as a process; it is killed at the end if it still runs.
 
         Args:
             kill_at: a step and how often it must be reached, ``committed:2``: there it kills itself with SIGKILL.
             tear_at: ``commit|step:times`` or ``abort|step:times``: there a late message ends its transaction.
         """
-        config = self.folder / "settings.yaml"
-        config.write_text(self.settings.model_dump_json(), encoding="utf-8")
         topic = self.settings.notifications_topic
         tear = f"{self.settings.bootstrap_servers}|{topic}-budgets|{tear_at}" if tear_at else ""
-        process = subprocess.Popen(
-            [sys.executable, "-m", killable.__name__, "budgets", "--config", str(config)],
-            env={**without_settings(os.environ), killable.KILL_AT: kill_at, killable.TEAR_AT: tear},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
+        variables = {killable.KILL_AT: kill_at, killable.TEAR_AT: tear}
+        return running(self.settings, self.folder, "budgets", module=killable.__name__, variables=variables)
 
     def records(self) -> list[LedgerRecord]:
         """Return all committed records of the ledger."""

@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from billing.runtime.kafka import ensure_topics
 from tests.conftest import Kafka
+from tests.forking import run_process
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.processor.test_takeover import changelog_of, count_some, delete_state
 
@@ -154,14 +154,8 @@ def everything_is_right(pipeline: Pipeline) -> None:
 
 def run_qb(pipeline: Pipeline, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of qb with the settings of a deployment, and wait for its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "qb", *arguments],
-        env={**os.environ, **pipeline.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    environment = {**os.environ, **pipeline.environment}
+    return run_process("qb", *arguments, environment=environment, timeout_seconds=300)
 
 
 def recover(pipeline: Pipeline, *flags: str) -> Any:

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -19,6 +18,7 @@ from billing.period import add_months, month_calendar
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals
 from tests.conftest import Kafka
+from tests.forking import run_process
 from tests.hanging import assert_nothing_hangs
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.whole_topic import read_whole
@@ -107,13 +107,7 @@ def wait_until_closed(pipeline: Pipeline, months: list[str]) -> None:
 
 def audit(pipeline: Pipeline) -> tuple[int, dict[str, object]]:
     """Run `qb audit --json` and return its exit code and what it found."""
-    result = subprocess.run(
-        [sys.executable, "-m", "qb", "audit", "--json"],
-        env={**os.environ, **pipeline.environment},
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
+    result = run_process("qb", "audit", "--json", environment={**os.environ, **pipeline.environment})
     return result.returncode, json.loads(result.stdout)
 
 

@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from broker.ports import free_port
 from qb.audit.app import audit
 from tests.conftest import Kafka, new_name
 from tests.explain.made_up import payload
+from tests.forking import run_process, start_process
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 
 MONTHS = ("2026-03", "2026-04")
@@ -37,10 +37,7 @@ LATE_MONTH = "2026-03"
 
 def run_explain(pipeline: Pipeline, *arguments: str, **options: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **pipeline.environment, **{f"QB_{key.upper()}": one for key, one in options.items()}}
-    return subprocess.run(
-        [sys.executable, "-m", "qb", "explain", *arguments],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return run_process("qb", "explain", *arguments, environment=environment)
 
 
 def explained(pipeline: Pipeline, *arguments: str, **options: str) -> dict[str, Any]:
@@ -322,9 +319,8 @@ def test_ctrl_c_is_a_line(kafka: Kafka, tmp_path: Path, unique_name: str) -> Non
         told = encode_progress(Progress(next_offset=2))
         teller.produce(pipeline.settings.subtotals_topic, told, encode_key(ProgressKey(0)), 0)
         assert teller.flush(30) == 0
-        process = subprocess.Popen(
-            [sys.executable, "-m", "qb", "explain", "Zoe", LATE_MONTH],
-            env={**os.environ, **pipeline.environment},
+        process = start_process(
+            "qb", "explain", "Zoe", LATE_MONTH, environment={**os.environ, **pipeline.environment},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdout is not None

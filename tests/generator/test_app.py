@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,9 +16,10 @@ from generator.app import run
 from generator.expected import read_expected
 from qb.cli import Arguments
 from tests.conftest import Kafka
+from tests.forking import start_process
 from tests.whole_topic import read_whole
 
-STARTED_SECONDS = 20
+STARTED_SECONDS = 60
 
 
 def read_topic(settings: Settings) -> list[Record]:
@@ -69,9 +69,9 @@ def test_a_signal_stops_it_with_all_events_confirmed(kafka: Kafka, topic_prefix:
         {"bootstrap_servers": kafka.bootstrap_servers, "input_topic": f"{topic_prefix}incoming"}, {}
     )
     expected = tmp_path / "expected.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "qb", "generate", "--rate", "500", "--expected-file", str(expected)],
-        env={
+    process = start_process(
+        "qb", "generate", "--rate", "500", "--expected-file", str(expected),
+        environment={
             **os.environ,
             "QB_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "QB_INPUT_TOPIC": settings.input_topic,
@@ -79,7 +79,7 @@ def test_a_signal_stops_it_with_all_events_confirmed(kafka: Kafka, topic_prefix:
         },
         stderr=subprocess.PIPE,
         text=True,
-    )
+    )  # fmt: skip
     try:
         deadline = time.monotonic() + STARTED_SECONDS
         while not _has_records(settings):

@@ -1,14 +1,12 @@
 """The invoicer on a real Kafka: subtotals as the processor would publish them, and what the ledger holds in the end."""
 
 import argparse
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -20,8 +18,9 @@ from billing import ledger, subtotal
 from billing.invoice import Invoice, MonthClose, invoice_number
 from billing.ledger import BilledKey, InvoiceKey, MonthCloseKey
 from billing.runtime.kafka import ensure_topics
-from billing.settings import ENVIRONMENT_PREFIX, Settings
+from billing.settings import Settings
 from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, TypeSums
+from tests.command import running
 from tests.hanging import assert_nothing_hangs
 from tests.invoicer import killable
 from tests.whole_topic import read_whole
@@ -105,10 +104,9 @@ class KafkaWorld:
         """Return what the command line would hand over."""
         return argparse.Namespace(month=month, now=now, dry_run=dry_run)
 
-    @contextmanager
     def invoicer(
         self, *arguments: str, kill_at: str = "", freeze_at: str = "", tear_at: str = ""
-    ) -> Iterator["subprocess.Popen[str]"]:
+    ) -> AbstractContextManager["subprocess.Popen[str]"]:
         """Run the invoicer as a process; it is killed at the end if it still runs.
 
         Args:
@@ -117,26 +115,9 @@ class KafkaWorld:
             freeze_at: the same; there it stops until it gets SIGCONT.
             tear_at: ``commit|step:times`` or ``abort|step:times``: there a late message ends its transaction.
         """
-        config = self.folder / "settings.yaml"
-        config.write_text(self.settings.model_dump_json(), encoding="utf-8")
         tear = f"{self.settings.bootstrap_servers}|{self.settings.invoices_topic}-invoicer|{tear_at}" if tear_at else ""
-        process = subprocess.Popen(
-            [sys.executable, "-m", killable.__name__, "invoice", "--config", str(config), *arguments],
-            env={
-                **without_settings(os.environ),
-                killable.KILL_AT: kill_at,
-                killable.FREEZE_AT: freeze_at,
-                killable.TEAR_AT: tear,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
+        variables = {killable.KILL_AT: kill_at, killable.FREEZE_AT: freeze_at, killable.TEAR_AT: tear}
+        return running(self.settings, self.folder, "invoice", *arguments, module=killable.__name__, variables=variables)
 
     def run(self, *arguments: str, kill_at: str = "", tear_at: str = "") -> tuple[int, str]:
         """Run the invoicer to its end and return its exit code and what it said."""
@@ -228,11 +209,6 @@ class KafkaWorld:
             accepted_micros=before.accepted_micros + micros,
             committed_ms=time.time_ns() // 1_000_000,
         )
-
-
-def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment less what would win over a settings file."""
-    return {name: value for name, value in environment.items() if not name.startswith(ENVIRONMENT_PREFIX)}
 
 
 def _sum(sums: Iterable[Mapping[str, tuple[int, int]]]) -> int:

@@ -39,7 +39,7 @@ def test_totals_are_those_of_the_input(kafka: Kafka, tmp_path: Path, unique_name
         recount = Recount()
         pipeline.produce_all(recount.add(event) for event in generate(20_000, seed=1, keyed=False))
         first = pipeline.start("process")
-        with Feeder(pipeline, recount, pause_seconds=0.05):
+        with Feeder(pipeline, recount):
             wait_for_more(pipeline)
             first.kill()
             first.wait()

@@ -12,11 +12,11 @@ from billing.event import customer_of
 from billing.moved_record import split_headers
 from billing.runtime.kafka import admin_client
 from billing.runtime.native.block import joined
-from billing.runtime.topic_reader import Record
+from billing.runtime.topic_reader import Record, TopicReader
 from generator.events import EventMix, GeneratedEvent, generate_events
 from processor.kernel.keyed import place_names
 from tests.conftest import Kafka
-from tests.feeder import BackgroundFeeder
+from tests.feeder import MOST_AHEAD, BackgroundFeeder
 from tests.hanging import assert_nothing_hangs
 from tests.pipeline import Pipeline, wait_until
 from tests.whole_topic import read_whole
@@ -53,8 +53,12 @@ def events(count: int, seed: int) -> Iterator[GeneratedEvent]:
 class Feeder(BackgroundFeeder):
     """Produces in the background until it is told to stop."""
 
-    def __init__(self, pipeline: Pipeline, records: int = 200, pause_seconds: float = 0.02) -> None:
-        super().__init__(lambda seed: pipeline.produce_all(events(records, seed)), pause_seconds)
+    def __init__(self, pipeline: Pipeline) -> None:
+        def send(seed: int) -> None:
+            if pipeline.ahead < MOST_AHEAD:
+                pipeline.produce_all(events(200, seed))
+
+        super().__init__(send)
 
 
 def moved(pipeline: Pipeline) -> list[Record]:
@@ -62,10 +66,25 @@ def moved(pipeline: Pipeline) -> list[Record]:
     return read_whole(pipeline.settings, pipeline.settings.keyed_topic, KEYED_PARTITIONS)
 
 
+def wait_for_moved(pipeline: Pipeline, count: int, more: int = 0) -> None:
+    """Wait until so many records are moved, and so many more than there are now."""
+    found = 0
+    with TopicReader(pipeline.settings, pipeline.settings.keyed_topic, KEYED_PARTITIONS) as reader:
+
+        def read() -> bool:
+            nonlocal found
+            found += len(reader.poll())
+            pipeline.note_seen(found)
+            return reader.caught_up
+
+        wait_until(read, what="the end of what is moved")
+        wanted = max(count, found + more)
+        wait_until(lambda: read() and found >= wanted, what=f"{wanted} records moved")
+
+
 def wait_for_more(pipeline: Pipeline, records: int = 1_000) -> None:
     """Wait until so many more records are moved."""
-    before = len(moved(pipeline))
-    wait_until(lambda: len(moved(pipeline)) >= before + records, what=f"{records} more records moved")
+    wait_for_moved(pipeline, 0, more=records)
 
 
 def check_moved(pipeline: Pipeline) -> None:
@@ -73,7 +92,7 @@ def check_moved(pipeline: Pipeline) -> None:
     settings = pipeline.settings
     partitions = len(admin_client(settings).list_topics(settings.input_topic).topics[settings.input_topic].partitions)
     inputs = {(one.partition, one.offset): one for one in read_whole(settings, settings.input_topic, partitions)}
-    wait_until(lambda: len(moved(pipeline)) >= len(inputs), what="all records moved")
+    wait_for_moved(pipeline, len(inputs))
     last: dict[tuple[int, int], int] = {}
     seen: Counter[tuple[int, int]] = Counter()
     for record in moved(pipeline):

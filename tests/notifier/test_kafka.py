@@ -1,14 +1,12 @@
 """`qb notify` on a real Kafka, killed while it sends: each notification arrives, in the order of its customer."""
 
 import asyncio
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from billing.notification_ledger import encode
 from billing.runtime.ledger_writer import LedgerWriter
 from tests.budgets.kafka_world import TIMEOUT_SECONDS, KafkaWorld
 from tests.budgets.model import Event
+from tests.command import running
 from tests.conftest import Kafka
-from tests.invoicer.kafka_world import without_settings
 from tests.notifier.receiver import SECRET, Answer, Receiver, notification, receiving, status
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(300)]
@@ -62,8 +60,7 @@ class NotifierWorld(KafkaWorld):
         writer.commit([encode(one) for one in notifications])
         writer.close()
 
-    @contextmanager
-    def notifier(self, url: str, *flags: str) -> Iterator["subprocess.Popen[str]"]:
+    def notifier(self, url: str, *flags: str) -> AbstractContextManager["subprocess.Popen[str]"]:
         """Run `qb notify`; it is killed at the end if it still runs."""
         more = {
             "webhook_url": url,
@@ -73,20 +70,8 @@ class NotifierWorld(KafkaWorld):
             "webhook_longest_pause_seconds": 0.5,
             "notifier_port": 0,
         }
-        config = self.folder / "notify.yaml"
-        config.write_text(self.settings.model_copy(update=more).model_dump_json(), encoding="utf-8")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "qb", "notify", "--config", str(config), *flags],
-            env=without_settings(os.environ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
+        settings = self.settings.model_copy(update=more)
+        return running(settings, self.folder, "notify", *flags)
 
     def has_ended(self, count: int) -> bool:
         """Say whether so many notifications are delivered or given up."""

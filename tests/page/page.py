@@ -1,14 +1,15 @@
 """The page as a test looks at it: what is read where, and an exporter with made-up data behind it."""
 
+import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
 from tests.exporter.client import Client
+from tests.forking import start_process
 from tests.page.browser import Tab
 
 LIVE = "document.querySelector('#pulse').dataset.state === 'live' && document.querySelector('#hero-total').value"
@@ -58,9 +59,9 @@ def banners(tab: Tab) -> list[str]:
 @contextmanager
 def standalone(port: int) -> Iterator[Client]:
     """Run an exporter with made-up data that moves, for as long as the block runs."""
-    command = [sys.executable, "-m", "qb", "export", "--standalone", "--exporter-host", "127.0.0.1"]
-    process = subprocess.Popen([*command, "--exporter-port", str(port)], stderr=subprocess.DEVNULL)
-    client, deadline = Client(port), time.monotonic() + 30
+    flags = ("--standalone", "--exporter-host", "127.0.0.1", "--exporter-port", str(port))
+    process = start_process("qb", "export", *flags, environment=os.environ, stderr=subprocess.DEVNULL)
+    client, deadline = Client(port), time.monotonic() + 60
     try:
         while not _ready(client):
             assert process.poll() is None, "the exporter has ended"

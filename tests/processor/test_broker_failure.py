@@ -21,7 +21,7 @@ def test_a_broker_that_is_killed_and_comes_back(tmp_path: Path, unique_name: str
     ):
         recount = Recount()
         process = pipeline.start("process")
-        with Feeder(pipeline, recount, pause_seconds=0.1):
+        with Feeder(pipeline, recount):
             for _ in range(2):
                 wait_for_more(pipeline)
                 broker.kill()
@@ -72,7 +72,7 @@ def test_one_broker_of_three_is_lost(tmp_path: Path, unique_name: str, coordinat
     ):
         recount = Recount()
         processor = KeptRunning(pipeline)
-        with Feeder(pipeline, recount, pause_seconds=0.1):
+        with Feeder(pipeline, recount):
             processor.wait_for_more()
             lost = (coordinator_of(pipeline) + (0 if coordinates else 1)) % 3
             broker.kill(lost)
@@ -92,7 +92,7 @@ def test_a_stop_is_not_held_up_by_a_broker_that_is_gone(tmp_path: Path, unique_n
     ):
         recount = Recount()
         process = pipeline.start("process")
-        with Feeder(pipeline, recount, pause_seconds=0.1):
+        with Feeder(pipeline, recount):
             wait_for_more(pipeline)
         broker.kill()
         process.terminate()

@@ -14,6 +14,7 @@ import pytest
 from billing.errors import OperatorError
 from billing.settings import Settings
 from qb import cli
+from tests.forking import run_process
 
 NAMES = [command.name for command in cli.COMMANDS]
 
@@ -186,12 +187,8 @@ def test_check_config_finds_faults(part: SimpleNamespace) -> None:
 )
 def test_a_kafka_option_that_the_client_refuses_is_told_in_one_line(command: str, option: str) -> None:
     """librdkafka knows its options best; what it says comes without a traceback, and nothing starts."""
-    done = subprocess.run(
-        [sys.executable, "-m", "qb", command, "--kafka", f"{{{option}}}", "--bootstrap-servers", "localhost:1"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    flags = ("--kafka", f"{{{option}}}", "--bootstrap-servers", "localhost:1")
+    done = run_process("qb", command, *flags, environment=os.environ)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     last_line = done.stderr.splitlines()[-1]

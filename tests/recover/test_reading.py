@@ -1,8 +1,7 @@
 """`qb recover` looks at a real Kafka: what it says of a deployment that counts, and of records that are not ours."""
 
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from confluent_kafka import Producer
 from billing.subtotal import Progress, encode_progress
 from tests.conftest import Kafka
 from tests.e2e.test_runbook import recover, run_qb
+from tests.forking import run_process
 from tests.pipeline import INPUT_PARTITIONS, SHORT_SESSION, Pipeline, wait_until
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(300)]
@@ -69,12 +69,7 @@ def found_of(pipeline: Pipeline, partition: int) -> Any:
 
 def test_no_broker_is_one_sentence() -> None:
     """What is wrong and what to do."""
-    done = subprocess.run(
-        [sys.executable, "-m", "qb", "recover", "--json", "--bootstrap-servers", "localhost:1"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_process("qb", "recover", "--json", "--bootstrap-servers", "localhost:1", environment=os.environ)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("qb: no Kafka broker answers at localhost:1")
     with pytest.raises(json.JSONDecodeError):

@@ -3,7 +3,6 @@
 import csv
 import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from billing.period import MonthCalendar, month_calendar
 from qb.replay.adjustment import decode_adjustment
 from tests.conftest import Kafka, new_name
 from tests.explain.made_up import payload
+from tests.forking import run_process
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.replay import killable
 from tests.whole_topic import read_whole
@@ -71,10 +71,8 @@ class Deployment:
         }  # fmt: skip
         module = killable.__name__ if kill_at else "qb"
         file = str(self.pipeline.directory / "found.csv")
-        return subprocess.run(
-            [sys.executable, "-m", module, "replay", "--month", MONTH, "--chunk", "1", "--file", file, *arguments],
-            env=environment, capture_output=True, text=True, timeout=180, check=False,
-        )  # fmt: skip
+        flags = ("--month", MONTH, "--chunk", "1", "--file", file)
+        return run_process(module, "replay", *flags, *arguments, environment=environment)
 
     def found(self) -> list[dict[str, str]]:
         """The rows of the file that the newest replay saved."""

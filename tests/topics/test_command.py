@@ -1,8 +1,8 @@
 """`qb topics`: the table, what it makes and sets right, and its exit codes."""
 
 import json
+import os
 import subprocess
-import sys
 
 import pytest
 from confluent_kafka.admin import NewTopic
@@ -11,6 +11,7 @@ from billing.runtime.kafka import admin_client
 from billing.settings import Settings
 from billing.topics import topic_specs
 from tests.conftest import Kafka
+from tests.forking import run_process
 from tests.topics.test_check import make, settings_of
 
 
@@ -30,9 +31,7 @@ def qb_topics(settings: Settings, *flags: str) -> subprocess.CompletedProcess[st
         "bootstrap_servers",
     )
     options = [word for name in names for word in (f"--{name.replace('_', '-')}", str(getattr(settings, name)))]
-    return subprocess.run(
-        [sys.executable, "-m", "qb", "topics", *flags, *options], capture_output=True, text=True, check=False
-    )
+    return run_process("qb", "topics", *flags, *options, environment=os.environ)
 
 
 def test_missing_topics_are_told_and_made(settings: Settings) -> None:
