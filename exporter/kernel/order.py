@@ -78,6 +78,25 @@ def sort_ties(keys: NDArray[np.int64], codes: Codes, names: NameArrays) -> None:
             first = place
 
 
+@compiled
+def next_long_run(keys: NDArray[np.int64], first: Whole, least: Whole) -> tuple[Whole, Whole]:
+    """Return where the next run of the same key begins that has so many places, and where it ends.
+
+    If there is none, both are the number of keys.
+
+    Args:
+        keys: sorted keys.
+        first: where a run begins, to look from.
+        least: how many places.
+    """
+    for place in range(first + 1, keys.shape[0] + 1):
+        if place == keys.shape[0] or keys[place] != keys[first]:
+            if place - first >= least:
+                return first, place
+            first = place
+    return keys.shape[0], keys.shape[0]
+
+
 @inlined
 def _sort_by_name(codes: Codes, scratch: Codes, names: NameArrays) -> None:
     """Sort by merging, from the shortest runs to the longest."""

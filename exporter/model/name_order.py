@@ -3,10 +3,10 @@
 import numpy as np
 
 from exporter.kernel.arrays import Codes, Integers
-from exporter.kernel.order import name_keys, sort_ties
+from exporter.kernel.order import name_keys, next_long_run, sort_ties
 from exporter.model.names import Names
 
-# Longer runs of the same number are sorted by numbers that are made of the names.
+# Runs of the same number that are so long are sorted by numbers that are made of the names.
 _LONG = 64
 
 
@@ -22,10 +22,10 @@ def by_name(names: Names, codes: Codes) -> Codes:
 
 def order_ties(names: Names, keys: Integers, codes: Codes) -> None:
     """Put neighbours with the same key in the order of their names, in place."""
-    edges = np.flatnonzero(np.diff(keys)) + 1
-    starts, ends = np.append(0, edges), np.append(edges, len(keys))
-    for run in np.flatnonzero(ends - starts > _LONG).tolist():
+    start, end = next_long_run(keys, 0, _LONG)
+    while start < end:
         # Where all are the same, names tell nothing that way, and comparing them is left.
-        if len(keys) > ends[run] - starts[run]:
-            codes[starts[run] : ends[run]] = by_name(names, codes[starts[run] : ends[run]])
+        if end - start < len(keys):
+            codes[start:end] = by_name(names, codes[start:end])
+        start, end = next_long_run(keys, end, _LONG)
     sort_ties(keys, codes, names.arrays)

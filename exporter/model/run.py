@@ -28,9 +28,9 @@ class Run:
     """
 
     def __init__(self, names: Names, codes: Codes, keys: Integers) -> None:
-        order = np.argsort(keys)
         self._names = names
-        self._keys, self.codes = keys[order], codes[order]
+        # Numbers are sorted sooner than they are gathered in their order.
+        self._keys, self.codes = np.sort(keys), codes[np.argsort(keys)]
         order_ties(names, self._keys, self.codes)
 
     def __len__(self) -> int:
