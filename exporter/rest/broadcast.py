@@ -22,7 +22,7 @@ from exporter.web.workers import Workers
 # Not more often than a person can read, and often enough that silence means trouble.
 SHORTEST_SECONDS = 0.5
 MAX_STREAMS = 200
-# Of one customer's document: nobody with a customer's key takes the places of all others.
+# Of one customer, whatever the month: nobody with a customer's key takes the places of all others.
 MAX_CUSTOMER_STREAMS = 20
 
 _BUSY = {"Retry-After": "30"}
@@ -49,8 +49,8 @@ class Watched(Protocol):
         """The name of the stream's events."""
 
     @property
-    def limit(self) -> int:
-        """How many may watch it at once."""
+    def customer(self) -> str | None:
+        """The one customer that it is about, None if it is about all."""
 
     def make(self, context: Context) -> Made:
         """Return the document of now; called in a thread."""
@@ -64,7 +64,7 @@ class OverviewWatched:
 
     month: str | None
     event = "overview"
-    limit = MAX_STREAMS
+    customer = None
 
     def make(self, context: Context) -> Made:
         """Return the overview, or what stands in its place."""
@@ -83,7 +83,6 @@ class CustomerWatched:
     customer: str
     month: str | None
     event = "customer"
-    limit = MAX_CUSTOMER_STREAMS
 
     def make(self, context: Context) -> Made:
         """Return the customer's document: what others are billed is no figure of it, nor when they are."""
@@ -111,7 +110,7 @@ class Broadcast:
         self._workers = workers
         self._making = asyncio.Lock()
         self._made: dict[Watched, tuple[tuple[int, int], Made]] = {}
-        self._watching: Counter[Watched] = Counter()
+        self._watching: Counter[str | None] = Counter()  # by customer
         self.stopping = asyncio.Event()
 
     @contextlib.contextmanager
@@ -123,14 +122,15 @@ class Broadcast:
         """
         if self._watching.total() >= MAX_STREAMS:
             raise ProblemError(503, "busy", f"{MAX_STREAMS} streams are open already", headers=_BUSY)
-        if self._watching[what] >= what.limit:
-            raise ProblemError(503, "busy", f"{what.limit} streams of this are open already", headers=_BUSY)
-        self._watching[what] += 1
+        if what.customer is not None and self._watching[what.customer] >= MAX_CUSTOMER_STREAMS:
+            message = f"{MAX_CUSTOMER_STREAMS} streams of this customer are open already"
+            raise ProblemError(503, "busy", message, headers=_BUSY)
+        self._watching[what.customer] += 1
         try:
             yield
         finally:
-            self._watching[what] -= 1
-            self._watching += Counter()  # leaves out what nobody watches
+            self._watching[what.customer] -= 1
+            self._watching += Counter()  # leaves out whom nobody watches
 
     async def newest(self, what: Watched) -> Made:
         """Return the document of what is watched, or what stands in its place.

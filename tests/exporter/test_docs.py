@@ -94,7 +94,7 @@ def test_numbers_in_the_text() -> None:
     assert (SHORTEST_SECONDS, LONGEST_SECONDS) == (0.5, 5.0)
     assert "every 5 seconds, never more than two per second" in " ".join(API.split())
     assert f"retry: {RETRY_MS}" in API
-    assert f"At most {MAX_CUSTOMER_STREAMS} streams show the same" in API
+    assert f"At most {MAX_CUSTOMER_STREAMS} streams show the same customer" in API
     assert f"{MAX_STREAMS} live streams are open already, or {MAX_CUSTOMER_STREAMS} of one customer" in API
 
 

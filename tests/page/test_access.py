@@ -1,5 +1,6 @@
 """The page where access is controlled: what it asks for, what it keeps, and what each of those who look at it sees."""
 
+import http.client
 import json
 import time
 from dataclasses import replace
@@ -113,6 +114,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(unwatched_tab: Tab, tmp_path: P
         tab.open(address(client))
         tab.until(FORM)
         assert tab.js("document.activeElement.id") == "entry-key-box"
+        assert tab.js("[...document.querySelectorAll('#entry input')].every((box) => box.labels.length === 1)")
         assert tab.js("[...document.querySelectorAll('#search, #overview, #pulse')].every(n => !n.checkVisibility())")
         assert tab.js("document.querySelector('#entry-kinds').hidden")
         assert CANARY not in tab.js("document.documentElement.outerHTML")
@@ -129,7 +131,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(unwatched_tab: Tab, tmp_path: P
             tab.js("document.querySelector('#entry-key-box').value = ''")
         give(tab, "admin-key-7f3a")
         tab.until(LIVE)
-        assert tab.js("document.querySelector('#entry').hidden")
+        assert tab.js("document.querySelector('#entry').hidden && document.activeElement.id === 'main'")
         before = total(tab)
         made.event("Alice", 1_000_001, "CALL", CHARLIE_MS)
         made.commit()
@@ -192,6 +194,10 @@ def test_a_customers_key_shows_theirs_and_nothing_of_others(unwatched_tab: Tab) 
         assert tab.js("document.title") == f"{HOSTILE} · January 2017 · Queryable Billing"
         check_own(tab, "own-key-c2e8", EVENTS)
         check_clean(tab, refused=1)
+        # As when the browser shows a page again that was left before what it held was forgotten.
+        tab.js("sessionStorage.clear(); dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+        tab.until(FORM)
+        assert "7.000001" not in tab.js("document.documentElement.outerHTML")
 
 
 def check_own(tab: Tab, secret: str, *more: str) -> None:
@@ -269,6 +275,22 @@ def sign_in(tab: Tab, user: str, password: str) -> None:
     tab.press("Tab")
     tab.call("Input.insertText", text=password)
     tab.press("Enter")
+
+
+@pytest.mark.parametrize(
+    ("headers", "schemes"),
+    [({}, ["Bearer", "Basic"]), ({"X-Requested-With": "billing-page"}, ["Bearer", "X-Basic"])],
+)
+def test_what_the_page_asks_is_not_challenged_as_a_link_is(headers: dict[str, str], schemes: list[str]) -> None:
+    """A challenge of the scheme Basic would make the browser ask."""
+    with world(words(), KnownPasswords(())).served() as client:
+        connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=10)
+        try:
+            connection.request("GET", "/whoami", headers=headers)
+            told = connection.getresponse().headers.get_all("WWW-Authenticate") or []
+        finally:
+            connection.close()
+    assert [one.partition(" ")[0] for one in told] == schemes
 
 
 def test_without_access_control_nothing_is_asked(tab: Tab) -> None:

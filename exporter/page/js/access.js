@@ -7,6 +7,9 @@ const FROM_PAGE = { "X-Requested-With": "billing-page" };
 let held = read();
 let known = null; // What the server said of whoever holds it, as text.
 
+// The browser may show a page again that was left before what it held was forgotten.
+addEventListener("pageshow", (event) => event.persisted && read() !== held && location.reload());
+
 /** Whether this tab holds a key, a token or a password. */
 export function isHeld() {
   return Boolean(held);

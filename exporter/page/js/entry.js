@@ -81,6 +81,7 @@ class Form {
 
   /** Leave nothing of what was typed. */
   close() {
+    if (this.isOpen) byId("main").focus();
     this.isOpen = false;
     byId("entry").hidden = true;
     delete document.body.dataset.entry;
