@@ -33,7 +33,18 @@ NUMBERED = "*"
 CONFIG_VARIABLE = "QB_CONFIG"
 
 Part = Literal[
-    "generate", "process", "export", "invoice", "budgets", "notify", "audit", "explain", "replay", "topics", "recover"
+    "generate",
+    "process",
+    "export",
+    "invoice",
+    "budgets",
+    "notify",
+    "audit",
+    "explain",
+    "replay",
+    "topics",
+    "recover",
+    "keys",
 ]
 ALL: tuple[Part, ...] = (
     "generate",
@@ -514,6 +525,18 @@ class Settings(BaseModel):
     prometheus_url: str = setting("http://localhost:9090", "address of Prometheus, for the page's links", "export")
     grafana_url: str = setting("http://localhost:3000", "address of Grafana, for the page's links", "export")
     cors_origin: str = setting("", "origin from which browsers may call the exporter; empty: only its own", "export")
+
+    # Access
+    keys_file: str = setting(
+        "",
+        "file of the keys that are taken, as hashes, see [access](access.md#keys); empty: none",
+        "process",
+        "export",
+        "invoice",
+        "budgets",
+        "notify",
+        "keys",
+    )
 
     # Invoicer
     output: Path = setting(Path("invoices"), "folder of the invoice files", "invoice", "audit")

@@ -94,6 +94,15 @@ COMMANDS = (
         "--fix": {"action": "store_true", "help": "correct what can be set on existing topics, and say what can't"},
         "--json": {"action": "store_true", "help": "print the table as JSON"},
     }),
+    Command("keys", "give keys for the HTTP servers, list them, take them back", "qb.keys.app", {
+        "action": {"choices": ("add", "list", "revoke"), "help": "what to do; a key is shown once, when it is added"},
+        "name": {"metavar": "NAME", "nargs": "?", "help": "what the key is called: letters, digits and . _ @ -"},
+        "--scope": {"action": "append", "metavar": "SCOPE",
+                    "help": "with add, once for each: admin, read, metrics or customer:NAME"},
+        "--expires": {"metavar": "TIME", "help": "with add: a date (midnight in UTC) or an RFC 3339 time"},
+        "--days": {"type": float, "help": "with add: how many days it is taken"},
+        "--json": {"action": "store_true", "help": "with list: print JSON"},
+    }),
     Command("recover", "find out why State and offsets differ, and set offsets right", "qb.recover.app", {
         "--apply": {"action": "store_true", "help": "set the group's offsets, where that is the remedy"},
         "--delete-state": {"action": "store_true", "help": "with --apply: also delete this machine's folders of State"},

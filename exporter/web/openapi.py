@@ -23,6 +23,7 @@ _ERRORS = {
     415: "The body is not sent as application/json.",
     421: "The exporter is called by a name that is not its own.",
     422: "The query makes no sense as it stands.",
+    429: "Too many credentials wait to be looked at; Retry-After says when to ask again.",
     500: "A bug.",
     503: "The numbers are not known; Retry-After says when to ask again.",
 }

@@ -68,7 +68,7 @@ class Route:
         media_type: of a 200's body.
         head: whether HEAD is served too; not where the answer has no end.
         strict: whether query parameters are checked.
-        errors: the statuses of the errors that this route can answer with, besides 401, 403, 421 and 500.
+        errors: the statuses of the errors that this route can answer with, besides those of access, 421 and 500.
         need: what whoever asks must be allowed to see.
         challenges: whether who has not shown who they are is answered 401, which asks for it, or else 403.
     """
@@ -88,12 +88,12 @@ class Route:
 
     @property
     def refusals(self) -> tuple[int, ...]:
-        """The statuses of the errors of those who may not see it."""
+        """The statuses of the errors of those who may not see it, or of whom that is not known yet."""
         if self.need is Need.OPEN:
             return ()
         if self.need is Need.KNOWN:
-            return (401,)
-        return (401, 403) if self.challenges else (403,)
+            return (401, 429)
+        return (401, 403, 429) if self.challenges else (403, 429)
 
     @property
     def query_names(self) -> frozenset[str]:

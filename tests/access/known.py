@@ -1,11 +1,14 @@
-"""Somebody who is known by a word: what a test sends in place of real credentials."""
+"""Who asks in tests: people with keys, and somebody who is known by a word."""
 
 from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any
 
+from billing.access.keys import Key, Keys
 from billing.access.principal import Principal
+from billing.access.secret_key import hash_of, new_key
 from billing.runtime.access.gate import Gate
+from billing.runtime.access.keys_file import BearerKeys
 
 
 @dataclass
@@ -36,7 +39,7 @@ class KnownPasswords:
     is_on: bool = True
     challenge: str = 'Basic realm="billing", charset="UTF-8"'
 
-    async def authenticate(self, scheme: str, credentials: str) -> Principal | None:
+    async def authenticate(self, scheme: str, credentials: str, address: str) -> Principal | None:
         """Return who has this password."""
         if scheme != "basic" or (pair := b64decode(credentials).decode()) not in self.pairs:
             return None
@@ -55,11 +58,19 @@ WORDS = {
 }
 
 
-def gate_of_words() -> Gate:
-    """Return a gate that takes WORDS."""
-    return Gate([KnownWords(WORDS)])
+# The keys of those who are called by these words; some more are not taken, though they allowed everything.
+KEYS = {word: new_key() for word in (*WORDS, "expired", "revoked", "stranger")}
+_TAKEN = Keys([
+    *(Key(hash_of(KEYS[word]), Principal.of(word, scopes)) for word, scopes in WORDS.items()),
+    Key(hash_of(KEYS["expired"]), Principal.of("expired", ["admin"]), 0, 1),
+])  # fmt: skip
+
+
+def gate_of_keys() -> Gate:
+    """Return a gate that takes the keys of all WORDS."""
+    return Gate([BearerKeys(lambda: _TAKEN)])
 
 
 def bearer(word: str) -> dict[str, Any]:
-    """Return the header that shows a word."""
-    return {"Authorization": f"Bearer {word}"}
+    """Return the header that shows somebody's key; that of nobody shows the word itself."""
+    return {"Authorization": f"Bearer {KEYS.get(word, word)}"}

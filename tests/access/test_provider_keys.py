@@ -144,7 +144,8 @@ def test_a_failure_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     """And again when it is another one, or after keys were read."""
     caplog.set_level("INFO")
     world = World()
-    for answer in [SourceError("a"), SourceError("a"), SourceError("b"), OLD, OLD, SourceError("b")]:
+    answers: list[str | Exception] = [SourceError("a"), SourceError("a"), SourceError("b"), OLD, OLD, SourceError("b")]
+    for answer in answers:
         assert world.after(15, answer).asked()
     lines = [one.getMessage() for one in caplog.records if "identity provider" in one.getMessage()]
     assert [("not read" in one, "error" in one) for one in lines] == [(True, True)] * 2 + [(False, False), (True, True)]

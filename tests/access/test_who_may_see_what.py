@@ -13,7 +13,7 @@ from billing.runtime.access.gate import Gate
 from exporter.application import ROUTES
 from exporter.web.openapi import openapi_path
 from exporter.web.routes import Need, Route
-from tests.access.known import KnownWords, bearer, gate_of_words
+from tests.access.known import KnownWords, bearer, gate_of_keys
 from tests.exporter.client import Answer, Client
 from tests.exporter.input_log import MadeUpPages
 from tests.exporter.world import two_months
@@ -21,7 +21,7 @@ from tests.exporter.world import two_months
 API = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text("utf-8")
 # The columns of the table in docs/api.md, and who of tests/access/known.py stands in each.
 COLUMNS: dict[str, tuple[str | None, ...]] = {
-    "no or unknown credentials": (None, "stranger", ""),
+    "no or unknown credentials": (None, "stranger", "expired", "revoked", "no-key", ""),
     "`metrics`": ("metrics",),
     "own `customer:NAME`": ("charlie", "both"),
     "another's `customer:NAME`": ("alice",),
@@ -33,7 +33,7 @@ REFUSED = (401, 403)
 
 @pytest.fixture(scope="module", name="client")
 def client_fixture() -> Iterator[Client]:
-    with two_months(input_pages=MadeUpPages([]), gate=gate_of_words()).served() as client:
+    with two_months(input_pages=MadeUpPages([]), gate=gate_of_keys()).served() as client:
         yield client
 
 
@@ -160,8 +160,8 @@ def test_two_headers_are_nobodys(client: Client) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=10)
     try:
         connection.putrequest("GET", "/customers/Alice")
-        connection.putheader("Authorization", "Bearer alice")
-        connection.putheader("Authorization", "Bearer charlie")
+        for word in ("alice", "charlie"):
+            connection.putheader("Authorization", bearer(word)["Authorization"])
         connection.endheaders()
         assert connection.getresponse().status == 401
     finally:
@@ -170,12 +170,12 @@ def test_two_headers_are_nobodys(client: Client) -> None:
 
 def test_caches_tell_who_asks_apart(client: Client) -> None:
     """What one may see is kept for nobody else; an ETag opens nothing."""
-    own = client.get("/customers/Alice", Authorization="Bearer alice")
+    own = client.get("/customers/Alice", **bearer("alice"))
     assert own.headers["Cache-Control"] == "private, no-cache"
     assert "Authorization" in own.headers["Vary"]
-    again = client.get("/customers/Alice", Authorization="Bearer alice", If_None_Match=own.headers["ETag"])
+    again = client.get("/customers/Alice", **bearer("alice"), If_None_Match=own.headers["ETag"])
     assert (again.status, again.headers["Cache-Control"]) == (304, "private, no-cache")
-    other = client.get("/customers/Alice", Authorization="Bearer charlie", If_None_Match=own.headers["ETag"])
+    other = client.get("/customers/Alice", **bearer("charlie"), If_None_Match=own.headers["ETag"])
     assert other.status == 403
     assert "ETag" not in other.headers
     assert "Authorization" not in client.get("/healthz").headers.get("Vary", "")
@@ -191,10 +191,10 @@ def test_a_browser_may_ask_before_it_asks(client: Client) -> None:
 
 def test_who_am_i(client: Client) -> None:
     """The page asks it, to know what to show."""
-    assert client.get("/whoami", Authorization="Bearer both").json == {
+    assert client.get("/whoami", **bearer("both")).json == {
         "name": "both", "scopes": [], "customers": ["Alice", "Charlie"], "access_control": True,
     }  # fmt: skip
-    assert client.get("/whoami", Authorization="Bearer read").json["scopes"] == ["read"]
+    assert client.get("/whoami", **bearer("read")).json["scopes"] == ["read"]
     with two_months().served() as open_to_all:
         assert open_to_all.ok("/whoami") == {
             "name": "anybody", "scopes": ["admin"], "customers": [], "access_control": False,

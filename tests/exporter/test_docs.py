@@ -79,7 +79,7 @@ def test_codes_of_errors() -> None:
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "exporter").rglob("*.py"))
     used = set(re.findall(r'ProblemError\(\s*\d+,\s*"(\w+)"', sources))
     used |= set(re.findall(r'unprocessable\(\s*"(\w+)"', sources)) | set(re.findall(r'\d{3}: "(\w+)"', sources))
-    used |= {"missing_payload", "unknown_target", "bad_request"}
+    used |= {"missing_payload", "unknown_target", "bad_request", "too_many_requests"}
     used |= {state.value for state in State} - {"ready"}
     told = {code for row in rows(API, "Errors") + rows(DATASOURCE, "Errors") for code in quoted(row[1])}
     assert told - {"field"} == used

@@ -41,8 +41,8 @@ PROBLEM = "document.querySelector('#entry-problem').textContent"
 class Named(KnownWords):
     """Has a name for whoever has a word, as a real key has."""
 
-    async def authenticate(self, scheme: str, credentials: str) -> Principal | None:
-        who = await super().authenticate(scheme, credentials)
+    async def authenticate(self, scheme: str, credentials: str, address: str) -> Principal | None:
+        who = await super().authenticate(scheme, credentials, address)
         return who and replace(who, name="somebody")
 
 

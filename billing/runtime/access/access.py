@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from billing.access.web_config import ClientAuth, WebConfig
 from billing.runtime.access.basic import BasicAuthenticator
 from billing.runtime.access.gate import Authenticator, Gate
+from billing.runtime.access.keys_file import BearerKeys, KeysFile, show_keys
 from billing.runtime.access.password_checks import PasswordChecks
 from billing.runtime.access.web_config_file import WebConfigFile
 from billing.runtime.logs import get_logger
@@ -79,6 +80,26 @@ def make_access(settings: Settings, registry: CollectorRegistry) -> Access:
     Raises:
         OperatorError: a file that is named cannot be used.
     """
+    kinds = [_web_config(settings, registry), _keys(settings, registry)]
+    return Access(
+        Gate([one for kind in kinds for one in kind.authenticators]),
+        kinds[0].tls,
+        kinds[0].web_config,
+        tuple(refresh for kind in kinds for refresh in kind.refreshes),
+    )
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What one setting turns on: nothing unless it is set."""
+
+    authenticators: tuple[Authenticator, ...] = ()
+    refreshes: tuple[Callable[[], None], ...] = ()
+    tls: Callable[[], ssl.SSLContext] | None = None
+    web_config: Callable[[], WebConfig] = WebConfig
+
+
+def _web_config(settings: Settings, registry: CollectorRegistry) -> _Kind:
     good = Gauge(
         "billing_web_config_last_reload_successful",
         "1 unless the web config file has changed into one that cannot be used",
@@ -86,9 +107,14 @@ def make_access(settings: Settings, registry: CollectorRegistry) -> Access:
     )
     good.set(1)
     if not settings.web_config_file:
-        return OPEN
+        return _Kind()
     file = WebConfigFile(Path(settings.web_config_file))
     good.set_function(lambda: float(file.is_good))
-    authenticators: list[Authenticator] = [BasicAuthenticator(lambda: file.config.users, PasswordChecks())]
-    tls = file.context if file.has_tls else None
-    return Access(Gate(authenticators), tls, lambda: file.config, (file.refresh,))
+    basic = BasicAuthenticator(lambda: file.config.users, PasswordChecks())
+    return _Kind((basic,), (file.refresh,), file.context if file.has_tls else None, lambda: file.config)
+
+
+def _keys(settings: Settings, registry: CollectorRegistry) -> _Kind:
+    file = KeysFile(Path(settings.keys_file)) if settings.keys_file else None
+    show_keys(registry, file)
+    return _Kind((BearerKeys(lambda: file.keys),), (file.refresh,)) if file else _Kind()

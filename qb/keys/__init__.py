@@ -1,0 +1,1 @@
+"""`qb keys`: gives keys, lists them, takes them back."""
