@@ -22,6 +22,7 @@ from broker.kafka_log import telling_lines
 from broker.node import DEFAULT_HEAP_MIB, KafkaNode, Launch
 from broker.ports import HOST, free_port, require_free
 from broker.readiness import wait_until_ready
+from broker.secured import Secured
 
 logger = get_logger(__name__)
 
@@ -35,7 +36,8 @@ class KafkaBroker:
     Node 0 listens on `port` of the loopback addresses, and of three nodes the others on the two ports after it. What
     the broker holds stays in `directory`: a later start goes on from it. `java` is the executable to use; by default
     it is looked for as :func:`broker.java.find_java` says. `heap_mib` is the most memory that a node's Java objects may
-    take; what it keeps for many partitions needs more.
+    take; what it keeps for many partitions needs more. `secured` adds listeners that take accounts to the one node;
+    whoever uses `port` itself may still do everything.
 
     Started by one process and thread, and stopped by it; also a context manager that does both. If the process dies
     without stopping it, the nodes are stopped all the same.
@@ -48,13 +50,17 @@ class KafkaBroker:
         nodes: Literal[1, 3] = 1,
         java: Path | None = None,
         heap_mib: int = DEFAULT_HEAP_MIB,
+        secured: Secured | None = None,
     ) -> None:
         if nodes not in (1, 3):
             raise ValueError(f"nodes is {nodes}, but a cluster has 1 or 3")
+        if secured and nodes != 1:
+            raise ValueError("accounts are for one node: the ports of a second one are not told")
         self.directory = directory.resolve()
         self.port = port
         self._java = java
         self._heap_mib = heap_mib
+        self._secured = secured
         self._client_ports = range(port, port + nodes)
         self._ports: list[NodePorts] = []
         self._nodes: list[KafkaNode] = []
@@ -97,7 +103,9 @@ class KafkaBroker:
         self._launch = Launch(find_java(self._java), ensure_jars(report), self._heap_mib)
         guard = Guard()
         self._resources.callback(guard.close)
-        self._nodes = [KafkaNode(i, self.directory / f"node-{i}", guard) for i in range(len(self._client_ports))]
+        self._nodes = [
+            KafkaNode(i, self.directory / f"node-{i}", guard, self._secured) for i in range(len(self._client_ports))
+        ]
         for node in self._nodes:
             node.stop_orphan()
         for port in self._client_ports:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.ports import HOST, has_ipv6
+from broker.secured import Secured
 
 # What Kafka calls "for ever" and "without limit".
 _FOR_EVER_MS = -1
@@ -19,8 +20,10 @@ class NodePorts:
     controller: int
 
 
-def server_properties(index: int, ports: Sequence[NodePorts], data_folder: Path) -> str:
+def server_properties(index: int, ports: Sequence[NodePorts], data_folder: Path, secured: Secured | None = None) -> str:
     """Return the `server.properties` of node `index` of a cluster whose nodes listen on `ports`.
+
+    With `secured`, the node also listens where clients need accounts, and each needs rights.
 
     Each node is broker and controller. Three nodes hold every record three times and acknowledge it (acks=all) once
     two have it, so any one may die; one node holds it once.
@@ -31,13 +34,17 @@ def server_properties(index: int, ports: Sequence[NodePorts], data_folder: Path)
     if has_ipv6():
         # `localhost` means this address first on many machines; a client that finds nobody there complains.
         client_listeners += f",PLAINTEXT6://[::1]:{ports[index].client}"
+    protocols = "PLAINTEXT:PLAINTEXT,PLAINTEXT6:PLAINTEXT,CONTROLLER:PLAINTEXT"
+    if secured is not None:
+        client_listeners += f",{secured.listeners()}"
+        protocols += ",SASL_SSL:SASL_SSL,SSL:SSL"
     settings: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": index,
         "controller.quorum.voters": voters,
         "listeners": f"{client_listeners},CONTROLLER://{HOST}:{ports[index].controller}",
         "advertised.listeners": client_listeners,
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PLAINTEXT6:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": protocols,
         "inter.broker.listener.name": "PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data_folder,
@@ -71,6 +78,7 @@ def server_properties(index: int, ports: Sequence[NodePorts], data_folder: Path)
         "broker.heartbeat.interval.ms": 300,
         # The default, 128 MB, is half of the heap that the broker gets; 16 MB still compact 600,000 keys in one pass.
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+        **(secured.properties() if secured else {}),
     }
     return "".join(f"{key}={_escaped(value)}\n" for key, value in settings.items())
 

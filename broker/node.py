@@ -20,6 +20,7 @@ from broker.errors import BrokerError
 from broker.guard import Guard, is_running, stop_processes
 from broker.java import Java
 from broker.kafka_config import NodePorts, log4j_properties, server_properties
+from broker.secured import Secured
 
 logger = get_logger(__name__)
 
@@ -51,10 +52,11 @@ class Launch:
 
 
 class KafkaNode:
-    """Node `index` in `folder`. It is started by the process that stops it."""
+    """Node `index` in `folder`. It is started by the process that stops it; `secured` adds listeners with accounts."""
 
-    def __init__(self, index: int, folder: Path, guard: Guard) -> None:
+    def __init__(self, index: int, folder: Path, guard: Guard, secured: Secured | None = None) -> None:
         self.index = index
+        self._secured = secured
         self.log_file = folder / "kafka.log"
         self._folder = folder
         self._properties_file = folder / "server.properties"
@@ -74,7 +76,7 @@ class KafkaNode:
         """
         data_folder = self._folder / "data"
         data_folder.mkdir(parents=True, exist_ok=True)
-        self._properties_file.write_text(server_properties(self.index, ports, data_folder), "utf-8")
+        self._properties_file.write_text(server_properties(self.index, ports, data_folder, self._secured), "utf-8")
         self._log4j_file.write_text(log4j_properties(self.log_file), "utf-8")
         # Kafka writes this file last, so a folder whose formatting was cut short is formatted again.
         if not (data_folder / "meta.properties").exists():

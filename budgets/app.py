@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
 
 from billing.claim import Claim
+from billing.client_names import BUDGETS
 from billing.clock import SystemClock
 from billing.errors import OperatorError
 from billing.period import month_calendar
@@ -32,7 +33,6 @@ logger = get_logger(__name__)
 
 EXIT_DONE = 0
 TOPICS = ("subtotals", "notifications")
-WHO = "budgets"
 RUNBOOK = "docs/runbook.md#fenced-budgets"
 ANSWER_SECONDS = 5.0
 PAUSE_AFTER_LOSS_SECONDS = 2.0
@@ -112,7 +112,7 @@ def kafka_session(
         notifications, subtotals = partitions["notifications"], partitions["subtotals"]
         reader = resources.enter_context(closing(KafkaLedgerReader(settings, notifications, bounds, pulse.beat)))
         writer = resources.enter_context(
-            closing(LedgerWriter(settings, settings.notifications_topic, WHO, steps, stop))
+            closing(LedgerWriter(settings, settings.notifications_topic, BUDGETS, steps, stop))
         )
         feed = resources.enter_context(
             closing(KafkaSubtotalsFeed(settings, subtotals, bounds, stop, pulse.beat, clock.now_ms))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
 
 from billing.errors import OperatorError
@@ -144,4 +145,6 @@ def _outcome(failures: list[Exception]) -> int:
     for error in failures:
         if isinstance(error, OperatorError):
             raise error
+        if isinstance(error, KafkaException):
+            raise OperatorError(f"Kafka refuses: {error.args[0].str()}") from error
     return 1 if failures else 0

@@ -7,6 +7,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from billing.errors import OperatorError
+from billing.runtime.client_errors import raise_if_forbidden
 from billing.runtime.kafka import client_config
 from billing.runtime.logs import get_logger
 from billing.settings import Settings
@@ -118,4 +119,5 @@ class EventSender:
 
     def _check(self) -> None:
         if self._failure is not None:
+            raise_if_forbidden(KafkaException(self._failure), f"write topic {self._topic}")
             raise SendError(f"events not sent to {self._topic}: {self._failure.str()}")

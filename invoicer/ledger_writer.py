@@ -2,6 +2,7 @@
 
 from confluent_kafka import Consumer, TopicPartition
 
+from billing.client_names import INVOICER
 from billing.runtime.ledger_writer import LedgerWriter, ignore_write_step
 from billing.runtime.signals import NEVER, StopFlag
 from billing.settings import Settings
@@ -18,7 +19,7 @@ class KafkaLedgerWriter(LedgerWriter):
     """
 
     def __init__(self, settings: Settings, steps: Steps = ignore_step, stop: StopFlag = NEVER) -> None:
-        super().__init__(settings, settings.invoices_topic, "invoicer", lambda step: steps(Step(step.value)), stop)
+        super().__init__(settings, settings.invoices_topic, INVOICER, lambda step: steps(Step(step.value)), stop)
 
     def confirm(self, group: str, place: TopicPartition) -> None:
         """Commit how far the ledger reaches as a group's offset: a witness, and proof that nobody has taken over.

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from billing.runtime.client_errors import raise_if_forbidden
 from billing.runtime.kafka import KafkaUnavailableError, reader_config
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.settings import Settings
@@ -59,9 +60,11 @@ def _moved(settings: Settings, partitions: list[int]) -> dict[int, int]:
         try:
             answers = consumer.committed(asked, timeout=_ANSWER_SECONDS)
         except KafkaException as error:
+            raise_if_forbidden(error, f"ask for the offsets of group {moving_group(settings.keyed_topic)}")
             raise KafkaUnavailableError(
                 f"no broker at {settings.bootstrap_servers} tells how far {settings.input_topic} is moved"
             ) from error
     if failed := next((one.error for one in answers if one.error is not None), None):
+        raise_if_forbidden(KafkaException(failed), f"ask how far {settings.input_topic} is moved")
         raise KafkaUnavailableError(f"how far {settings.input_topic} is moved is not told: {failed}")
     return {one.partition: one.offset for one in answers if one.offset >= 0}

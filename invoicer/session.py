@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from prometheus_client import CollectorRegistry
 
 from billing.claim import Claim
+from billing.client_names import ledger_group
 from billing.period import month_calendar
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.ledger_writer import LEDGER_PARTITION
@@ -28,7 +29,7 @@ from invoicer.months import Months
 from invoicer.moving_watch import moving_watch
 from invoicer.sources import LedgerPlaces, SubtotalsFeed, invoices_of, read_ledger
 from invoicer.steps import Steps, ignore_step
-from invoicer.witness import Confirmed, check_files, check_log, ledger_group, read_confirmed
+from invoicer.witness import Confirmed, check_files, check_log, read_confirmed
 
 logger = get_logger(__name__)
 

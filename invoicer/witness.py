@@ -14,8 +14,10 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
 
 from billing.claim import UNCLAIMED
+from billing.client_names import ledger_group
 from billing.invoice import MonthClose
 from billing.period import format_timestamp, parse_month
+from billing.runtime.client_errors import raise_if_forbidden
 from billing.runtime.kafka import KafkaUnavailableError, is_passing, reader_config
 from billing.runtime.partition_bounds import Bounds
 from billing.settings import Settings
@@ -25,11 +27,6 @@ from invoicer.issued import LedgerDamagedError
 _ANSWER_SECONDS = 5.0
 _GIVE_UP_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
-
-
-def ledger_group(settings: Settings) -> str:
-    """Return the consumer group whose committed offset says how far the ledger has reached."""
-    return f"{settings.invoices_topic}-invoicer"
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,7 @@ def read_confirmed(settings: Settings, settled: bool = True) -> Confirmed:
 
     Raises:
         KafkaUnavailableError: the broker does not answer in time.
+        KafkaRefusesError: it does not allow to ask.
     """
     isolation = "read_committed" if settled else "read_uncommitted"
     config = reader_config(settings, ledger_group(settings)) | {"isolation.level": isolation}
@@ -85,6 +83,7 @@ def _read_confirmed(consumer: Consumer, settings: Settings) -> Confirmed:
                 raise KafkaException(committed.error)
             return Confirmed(int(committed.offset), committed.metadata or UNCLAIMED)
         except KafkaException as error:
+            raise_if_forbidden(error, f"use group {ledger_group(settings)}, or see topic {settings.subtotals_topic}")
             # The first one who asks makes the broker create the topic of all groups' offsets.
             if not is_passing(error.args[0]) or time.monotonic() > deadline:
                 raise KafkaUnavailableError(

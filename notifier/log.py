@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from billing.notification import Delivery
 from billing.notification_ledger import KeyValue, encode
+from billing.runtime.client_errors import raise_if_forbidden
 from billing.runtime.kafka import KafkaUnavailableError, client_config
 from billing.runtime.ledger_writer import LEDGER_PARTITION
 from billing.runtime.topic_reader import TopicReader
@@ -50,6 +51,7 @@ class KafkaDeliveriesLog:
 
         Raises:
             KafkaUnavailableError: no broker takes it in time.
+            KafkaRefusesError: the broker does not allow it.
             KafkaException: the broker refuses.
         """
         errors: list[KafkaError] = []
@@ -63,6 +65,7 @@ class KafkaDeliveriesLog:
         if self._producer.flush(_WRITE_SECONDS):
             raise KafkaUnavailableError(f"no broker takes a record for {self._topic} in {_WRITE_SECONDS:.0f} seconds")
         if errors:
+            raise_if_forbidden(KafkaException(errors[0]), f"write topic {self._topic}")
             raise KafkaException(errors[0])
 
     def close(self) -> None:

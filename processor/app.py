@@ -8,6 +8,7 @@ from enum import Enum
 
 from prometheus_client import CollectorRegistry
 
+from billing.client_names import counting_transactional_ids
 from billing.period import month_calendar
 from billing.runtime.access.access import make_access
 from billing.runtime.claimed_instance import claimed_instance
@@ -236,7 +237,7 @@ def make_application(
         batch_messages=settings.batch_messages,
         natively=settings.native_reading,
         on_poll=on_poll,
-        reader_options=reader_config(settings, f"{settings.consumer_group}-history"),
+        reader_options=reader_config(settings),
         widen_changelog=lambda: widen_changelog(admin_client(settings, log_level=0), settings),
         broker_address=settings.bootstrap_servers,
         consumer_group=settings.consumer_group,
@@ -253,7 +254,7 @@ def make_application(
         producer_extra_config={
             "client.id": f"qb-{settings.instance}",
             # Stable, so that a restarted instance ends the transaction its dead self left open.
-            "transactional.id": f"{settings.consumer_group}-{settings.instance}",
+            "transactional.id": f"{counting_transactional_ids(settings)}{settings.instance}",
             # About 1 us a message instead of up to 1.9; what a commit waits for is its flush, not the linger.
             "linger.ms": 50,
             "batch.size": 1_000_000,

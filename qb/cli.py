@@ -16,6 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import KafkaException
+
+from billing.acl_rules import PARTS
 from billing.errors import OperatorError
 from billing.runtime.logs import configure_logging, get_logger
 from billing.settings import Settings, SettingsError, describe_settings, load_settings, setting_parts, unknown_variables
@@ -93,6 +96,9 @@ COMMANDS = (
         "--create": {"action": "store_true", "help": "make the topics that do not exist"},
         "--fix": {"action": "store_true", "help": "correct what can be set on existing topics, and say what can't"},
         "--json": {"action": "store_true", "help": "print the table as JSON"},
+        "--acls": {"metavar": "PART", "nargs": "?", "const": "all", "choices": ("all", *PARTS),
+                   "help": "print the commands that give each part, or one, its rights in Kafka, and stop"},
+        "--principal": {"metavar": "WHO", "help": "with --acls PART: who gets them, such as User:alice (User:PART)"},
     }),
     Command("keys", "give keys for the HTTP servers, list them, take them back", "qb.keys.app", {
         "action": {"choices": ("add", "list", "revoke"), "help": "what to do; a key is shown once, when it is added"},
@@ -152,6 +158,8 @@ def _run(argv: Sequence[str] | None) -> int:
         return run(settings, arguments)
     except OperatorError as error:
         return _complain(str(error), EXIT_FAILED)
+    except KafkaException as error:
+        return _complain(f"Kafka refuses: {error.args[0].str()}", EXIT_FAILED)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 

@@ -1,4 +1,7 @@
-"""Writes docs/settings.md and docs/topics.md from the model, the commands and the rules: ``python -m qb.docs``."""
+"""Writes what of the documentation is made from the model, the commands and the rules: ``python -m qb.docs``.
+
+These are docs/settings.md, docs/topics.md and the table of rights in docs/security.md.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,10 +9,12 @@ from typing import Any
 
 from billing.settings import ALL, Settings, setting_parts
 from qb.cli import COMMANDS
+from qb.topics.acls_page import with_rights
 from qb.topics.page import render_topics
 
 SETTINGS_PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 TOPICS_PAGE = SETTINGS_PAGE.with_name("topics.md")
+SECURITY_PAGE = SETTINGS_PAGE.with_name("security.md")
 
 INTRODUCTION = """\
 <!-- Made from billing/settings.py and qb/cli.py by `python -m qb.docs`: change those and run it again. -->
@@ -90,6 +95,7 @@ def _flag_rows() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for page, text in ((SETTINGS_PAGE, render_settings()), (TOPICS_PAGE, render_topics())):
+    security = with_rights(SECURITY_PAGE.read_text(encoding="utf-8"))
+    for page, text in ((SETTINGS_PAGE, render_settings()), (TOPICS_PAGE, render_topics()), (SECURITY_PAGE, security)):
         page.write_text(text, encoding="utf-8")
         print(f"written: {page}")

@@ -191,6 +191,7 @@ def test_every_kafka_client_logs_in_the_one_form() -> None:
 
 # Where an attribute of another object is set, and why that is no wiring after the making.
 SET_ELSEWHERE = {
+    "billing/runtime/listener_probe.py": "a TLS context takes its options by them",
     "billing/runtime/logs.py": "the standard library's logger has no other switch",
     "billing/runtime/access/tls.py": "an SSL context has no other switches",
     "billing/runtime/signals.py": "the signal handler's flag",

@@ -1,10 +1,14 @@
 """What a client hears of brokers in its background: whether nobody answers, or somebody who does not let it in."""
 
 import re
+from collections.abc import Mapping
+from typing import NoReturn
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
+from billing.client_names import READERS_GROUP
 from billing.errors import OperatorError
+from billing.runtime.listener_probe import fault_of_listener
 
 # What librdkafka says only when a broker is there, and speaks another protocol than the client or refuses its login.
 _REFUSED_CODES = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED,
@@ -17,6 +21,22 @@ _FORBIDDEN_CODES = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.
                               KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED})  # fmt: skip
 # The state of the connection, and how often the same was said before.
 _AFTERTHOUGHT = re.compile(r" \(after \d+ms in state .*\)$")
+
+
+_REFUSED_RUNBOOK = "docs/runbook.md#kafka-refuses"
+
+# What to do about what a client says, the first that is found in it.
+_TO_DO = (
+    ("invalid credentials", "check sasl.username and sasl.password"),
+    ("Unsupported SASL mechanism", "set sasl.mechanism to one that the brokers take"),
+    ("PLAINTEXT broker listener", "the listener has no TLS: check the port, or set security.protocol without SSL"),
+    ("not valid in current SASL state", "the listener takes no login: check the port, or security.protocol"),
+    ("alert bad certificate", "the brokers want a certificate that they trust: check ssl.certificate.location"),
+    ("alert certificate required", "the brokers want a certificate: set ssl.certificate.location and ssl.key.location"),
+    ("alert certificate", "the brokers do not trust this client's certificate, or its time is over: renew it"),
+    ("alert unknown ca", "the brokers do not know who signed this client's certificate: check ssl.certificate.*"),
+)  # fmt: skip
+_CHECK_ALL = "check security.protocol, sasl.* and ssl.*"
 
 
 class KafkaRefusesError(OperatorError):
@@ -32,22 +52,34 @@ class ClientErrors:
     def __call__(self, error: KafkaError) -> None:
         """Take an error in."""
         text = _AFTERTHOUGHT.sub("", error.str())
-        is_reason = error.code() in _REFUSED_CODES or "handshake failed" in text
+        is_reason = error.code() in _REFUSED_CODES or "handshake failed" in text or "SSL alert" in text
         # A reason is worth more than the news that the connection is gone.
         if is_reason or (self.refused is None and _REFUSED_TEXT.search(text)):
             self.refused = text
 
-    def raise_if_refused(self, servers: str) -> None:
-        """Raise the error of a broker that does not let this client in.
+    def refusal(self, servers: str, options: Mapping[str, object]) -> KafkaRefusesError | None:
+        """Return the error of a broker that does not let this client in; None if nobody refuses it.
 
-        Raises:
-            KafkaRefusesError: there is one.
+        Asks the listener itself for what no client tells, such as what is wrong with a certificate.
+
+        Args:
+            servers: as in the setting `bootstrap_servers`.
+            options: the setting `kafka`.
         """
+        if self.refused is not None and "certificate verify failed" not in self.refused:
+            todo = next((todo for said, todo in _TO_DO if said in self.refused), _CHECK_ALL)
+            return _not_let_in(servers, f"{self.refused}; {todo} in the setting kafka")
+        if (fault := fault_of_listener(servers, options)) is not None:
+            return _not_let_in(servers, fault)
         if self.refused is not None:
-            raise KafkaRefusesError(
-                f"a broker answers at {servers} but does not let this client in: {self.refused}; check "
-                "security.protocol, sasl.* and ssl.* in the setting kafka"
-            )
+            return _not_let_in(servers, f"{self.refused}; {_CHECK_ALL} in the setting kafka")
+        return None
+
+
+def _not_let_in(servers: str, why: str) -> KafkaRefusesError:
+    return KafkaRefusesError(
+        f"a broker answers at {servers} but does not let this client in: {why}, see {_REFUSED_RUNBOOK}"
+    )
 
 
 def forbidden(error: KafkaError, what: str) -> KafkaRefusesError | None:
@@ -59,4 +91,40 @@ def forbidden(error: KafkaError, what: str) -> KafkaRefusesError | None:
     """
     if error.code() not in _FORBIDDEN_CODES:
         return None
-    return KafkaRefusesError(f"Kafka does not allow this user to {what}: {error.str()}; give it that right (ACL)")
+    return KafkaRefusesError(
+        f"Kafka does not allow this user to {what}: {error.str()}; give it that right, `qb topics --acls` prints how, "
+        f"see {_REFUSED_RUNBOOK}"
+    )
+
+
+def raise_if_forbidden(error: KafkaException, what: str) -> None:
+    """Do nothing about an error unless a broker forbids something by it.
+
+    Args:
+        error: a client's.
+        what: what was tried, such as ``read topic billing.subtotals``.
+
+    Raises:
+        KafkaRefusesError: it does.
+    """
+    if (told := forbidden(error.args[0], what)) is not None:
+        raise told from error
+
+
+def raise_read_error(error: KafkaError, topic: str, group: str = READERS_GROUP) -> NoReturn:
+    """Raise what a consumer has told in the place of a record.
+
+    Args:
+        error: what it told.
+        topic: what it reads.
+        group: the consumer's.
+
+    Raises:
+        KafkaRefusesError: a broker forbids it.
+        KafkaException: anything else.
+    """
+    is_about_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+    what = f"use group {group}" if is_about_group else f"read topic {topic}"
+    if (told := forbidden(error, what)) is not None:
+        raise told
+    raise KafkaException(error)

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 from confluent_kafka import KafkaException
 
 from billing.errors import OperatorError
-from billing.runtime.kafka import admin_client
+from billing.runtime.kafka import reached_admin
 from billing.settings import load_settings
 
 _TIMEOUT_SECONDS = 5.0
@@ -24,8 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         if arguments:
             urlopen(arguments[0], timeout=_TIMEOUT_SECONDS).close()
         else:
-            settings = load_settings({})
-            admin_client(settings, log_level=0).list_topics(timeout=_TIMEOUT_SECONDS)
+            reached_admin(load_settings({}), _TIMEOUT_SECONDS)
     except (URLError, TimeoutError, KafkaException, OperatorError) as error:
         print(f"not well: {error}")
         return 1

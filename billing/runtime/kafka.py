@@ -7,11 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from billing.client_names import READERS_GROUP
 from billing.errors import OperatorError
-from billing.runtime.client_errors import ClientErrors, forbidden
+from billing.runtime.client_errors import ClientErrors, forbidden, raise_if_forbidden
+from billing.runtime.listener_probe import is_listening
 from billing.runtime.logs import client_logger, get_logger
 from billing.runtime.topic_check import check_topics, default_replication, log_warnings, refuse_wrong, widen_topic
 from billing.settings import Settings
@@ -78,7 +80,7 @@ def client_config(settings: Settings) -> dict[str, object]:
     }
 
 
-def reader_config(settings: Settings, group: str = "unused-reader") -> dict[str, object]:
+def reader_config(settings: Settings, group: str = READERS_GROUP) -> dict[str, object]:
     """Return the options of a consumer that reads a topic whole, committed records only, and commits nothing."""
     return {
         **client_config(settings),
@@ -98,6 +100,15 @@ def reader_config(settings: Settings, group: str = "unused-reader") -> dict[str,
     }
 
 
+def wrong_option(error: KafkaError) -> OperatorError:
+    """Return what an operator has to know of an option in `kafka` by which no client can be made."""
+    if "location failed" in error.str():
+        todo = "see that the file is there, can be read and is PEM, and that ssl.key.password opens it"
+    else:
+        todo = "allowed are the options of librdkafka"
+    return OperatorError(f"kafka: {error.str()}; {todo}")
+
+
 def admin_client(settings: Settings, **options: object) -> AdminClient:
     """Return a client that asks about topics and offsets.
 
@@ -111,7 +122,45 @@ def admin_client(settings: Settings, **options: object) -> AdminClient:
     try:
         return AdminClient({**client_config(settings), **options})
     except KafkaException as error:
-        raise OperatorError(f"kafka: {error.args[0].str()}; allowed are the options of librdkafka") from None
+        raise wrong_option(error.args[0]) from None
+
+
+def reached_admin(settings: Settings, timeout_seconds: float = 10.0) -> AdminClient:
+    """Return a client that asks about topics and offsets, once a broker has answered it.
+
+    Args:
+        settings: where the broker is, and what `kafka` adds.
+        timeout_seconds: how long to wait for an answer.
+
+    Raises:
+        KafkaUnavailableError: no broker answered in time.
+        KafkaRefusesError: a broker does not let this client in.
+        OperatorError: an option in `kafka` is wrong.
+    """
+    errors = ClientErrors()
+    # What goes wrong is told by the errors raised here; the client need not print it as well.
+    admin = admin_client(settings, log_level=0, error_cb=errors)
+    _partitions(admin, time.monotonic() + timeout_seconds, settings, errors)
+    return admin
+
+
+def refuse_unseen(admin: AdminClient, topics: Iterable[str]) -> None:
+    """Accept topics that do not exist: who lists all topics is told neither of those nor of what it may not see.
+
+    Raises:
+        KafkaRefusesError: one is not to be seen, whether it exists or not.
+        KafkaException: no broker answers.
+    """
+    wanted = list(topics)
+    if not wanted:
+        return
+    for topic, answer in admin.describe_topics(TopicCollection(wanted), request_timeout=_LIST_SECONDS).items():
+        try:
+            answer.result(_LIST_SECONDS)
+        except KafkaException as error:
+            raise_if_forbidden(error, f"see topic {topic}")
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
 
 
 def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: float = 30.0) -> dict[str, int]:
@@ -127,17 +176,14 @@ def ensure_topics(settings: Settings, roles: Iterable[str], timeout_seconds: flo
 
     Raises:
         KafkaUnavailableError: no broker answered in time.
-        KafkaRefusesError: a broker does not let this client in, or not make a topic.
+        KafkaRefusesError: a broker does not let this client in, or not see or make a topic.
         TopicRefusedError: a topic is such that money would be lost or doubled.
         OperatorError: an option in `kafka` is wrong.
         KafkaException: the broker refused.
     """
     wanted = [Role(role) for role in roles]
-    # What goes wrong is told by the errors raised here; the client need not print it as well.
-    errors = ClientErrors()
-    admin = admin_client(settings, log_level=0, error_cb=errors)
     deadline = time.monotonic() + timeout_seconds
-    _partitions(admin, deadline, settings.bootstrap_servers, errors)
+    admin = reached_admin(settings, timeout_seconds)
     found = make_missing_topics(admin, settings, wanted, deadline)
     servers = settings.bootstrap_servers
     findings = patiently(lambda: check_topics(admin, settings, wanted), "check the topics", servers, deadline)
@@ -187,7 +233,7 @@ def make_missing_topics(
     found = _make_and_wait(admin, settings, plain, deadline)
     if Role.CHANGELOG in roles:
         counted = specs[counted_role(settings)]
-        partitions = _partitions(admin, deadline, settings.bootstrap_servers).get(counted.name, counted.partitions)
+        partitions = _partitions(admin, deadline, settings).get(counted.name, counted.partitions)
         changelog = replace(specs[Role.CHANGELOG], partitions=partitions)
         found |= _make_and_wait(admin, settings, [changelog], deadline)
         if found[Role.CHANGELOG.value] < partitions:
@@ -201,9 +247,9 @@ def _make_and_wait(
     admin: AdminClient, settings: Settings, specs: Sequence[TopicSpec], deadline: float
 ) -> dict[str, int]:
     servers = settings.bootstrap_servers
-    _create(admin, specs, settings.replication_factor, deadline, servers)
+    _create(admin, specs, settings, deadline)
     while True:
-        found = _partitions(admin, deadline, servers)
+        found = _partitions(admin, deadline, settings)
         missing = [spec.name for spec in specs if spec.name not in found]
         if not missing:
             return {spec.role.value: found[spec.name] for spec in specs}
@@ -213,8 +259,9 @@ def _make_and_wait(
 
 
 def _partitions(
-    admin: AdminClient, deadline: float, servers: str, errors: ClientErrors | None = None
+    admin: AdminClient, deadline: float, settings: Settings, errors: ClientErrors | None = None
 ) -> dict[str, int]:
+    servers = settings.bootstrap_servers
     # A broker that starts may refuse a login for a moment.
     patient_until = time.monotonic() + REFUSED_SECONDS
     seconds = _LEAST_LIST_SECONDS
@@ -225,25 +272,35 @@ def _partitions(
         except KafkaException as error:
             admin.poll(0)
             if errors and time.monotonic() > min(deadline, patient_until):
-                errors.raise_if_refused(servers)
+                if refusal := errors.refusal(servers, settings.kafka):
+                    raise refusal from error
+                patient_until = time.monotonic() + _LIST_SECONDS
             if time.monotonic() > deadline:
-                raise KafkaUnavailableError(
-                    f"no Kafka broker answers at {servers}: start one (qb broker) or set bootstrap_servers"
-                ) from error
+                raise KafkaUnavailableError(_nobody_answers(servers)) from error
             logger.debug("broker not available yet", address=servers, error=str(error))
             # A busy cluster of many topics takes its time to tell them all.
             seconds = min(2 * seconds, _LIST_SECONDS)
 
 
-def _create(
-    admin: AdminClient, specs: Sequence[TopicSpec], replication_factor: int, deadline: float, servers: str
-) -> None:
-    present = _partitions(admin, deadline, servers)
+def _nobody_answers(servers: str) -> str:
+    if is_listening(servers):
+        return (
+            f"no Kafka broker answers at {servers}, though something listens there: wait until it has started, or "
+            "check bootstrap_servers, and security.protocol in the setting kafka"
+        )
+    return f"no Kafka broker answers at {servers}: start one (qb broker) or set bootstrap_servers"
+
+
+def _create(admin: AdminClient, specs: Sequence[TopicSpec], settings: Settings, deadline: float) -> None:
+    servers = settings.bootstrap_servers
+    present = _partitions(admin, deadline, settings)
     wanted = [spec for spec in specs if spec.name not in present]
     if not wanted:
         return
-    replicas: int | None = replication_factor
-    if replication_factor < 1:
+    names = [spec.name for spec in wanted]
+    patiently(lambda: refuse_unseen(admin, names), f"look for topic {names[0]}", servers, deadline)
+    replicas: int | None = settings.replication_factor
+    if settings.replication_factor < 1:
         replicas = patiently(lambda: default_replication(admin), "ask for the default of replicas", servers, deadline)
     for spec in wanted:
         make = partial(_create_one, admin, spec, replicas, made_config(spec.role, replicas))

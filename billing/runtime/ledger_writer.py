@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from billing.client_names import writer_transactional_id
 from billing.errors import OperatorError
+from billing.runtime.client_errors import forbidden
 from billing.runtime.kafka import client_config
 from billing.runtime.logs import get_logger
 from billing.runtime.signals import NEVER, StopFlag
@@ -77,7 +79,7 @@ class LedgerWriter:
         partition: int = LEDGER_PARTITION,
     ) -> None:
         self._topic, self._who, self._partition = topic, who, partition
-        self._id = f"{topic}-{who}"
+        self._id = writer_transactional_id(topic, who)
         self._steps = steps
         self._stop = stop
         self._client_config = client_config(settings)
@@ -95,6 +97,7 @@ class LedgerWriter:
 
         Raises:
             LedgerLostError: the broker does not answer in time.
+            KafkaRefusesError: it does not allow this.
         """
         try:
             self._persist(self._producer.init_transactions)
@@ -108,6 +111,7 @@ class LedgerWriter:
         end the next transaction of the same producer epoch in its middle, so there is none.
 
         Raises:
+            KafkaRefusesError: the broker does not allow this; nothing is written.
             LedgerLostError: it is not known whether the records are written, or they are and the broker had to be
                 asked twice: read the ledger anew, with a new producer. Or this one was fenced, and nothing is written.
         """
@@ -166,8 +170,10 @@ class LedgerWriter:
                 asked_again = True
                 logger.debug("the broker is asked again", error=error.args[0].str())
 
-    def _failure(self, error: KafkaException) -> LedgerLostError:
+    def _failure(self, error: KafkaException) -> OperatorError:
         fault = error.args[0]
+        if told := forbidden(fault, f"write topic {self._topic} under transactional id {self._id}"):
+            return told
         if fault.code() in _FENCED:
             return LedgerLostError(
                 f"fenced on the ledger {self._topic} (transactional id {self._id}): another {self._who} takes over,"

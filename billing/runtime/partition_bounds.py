@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from billing.runtime.client_errors import raise_if_forbidden, raise_read_error
 from billing.runtime.fetching import is_refused, swift
 from billing.runtime.kafka import KafkaUnavailableError, admin_client, is_passing, reader_config
 from billing.settings import Settings
@@ -41,7 +42,8 @@ class Bounds:
 class PartitionBounds:
     """Asks the broker where the partitions of topics begin and end.
 
-    Each method raises :class:`~billing.runtime.kafka.KafkaUnavailableError` if the broker does not answer in time.
+    Each method raises :class:`~billing.runtime.kafka.KafkaUnavailableError` if the broker does not answer in time, and
+    :class:`~billing.runtime.client_errors.KafkaRefusesError` if it does not allow to ask for the topic.
 
     Args:
         settings: where the broker is.
@@ -64,6 +66,7 @@ class PartitionBounds:
                 f"no broker answers with the partitions of {topic} at {self._servers}"
             ) from error
         if found.error is not None:
+            raise_if_forbidden(KafkaException(found.error), f"see topic {topic}")
             raise KafkaUnavailableError(
                 f"no broker at {self._servers} answers with the partitions of {topic}: {found.error}"
             )
@@ -98,6 +101,8 @@ class PartitionBounds:
             except (KafkaException, TimeoutError) as error:
                 # A client may keep the leader epoch of before a restart and be refused for ever: the next one is new.
                 self._admin = admin_client(self._settings)
+                if isinstance(error, KafkaException):
+                    raise_if_forbidden(error, f"see topic {topic}")
                 passes = isinstance(error, KafkaException) and is_passing(error.args[0])
                 if not passes or time.monotonic() > patient_until:
                     raise KafkaUnavailableError(
@@ -127,6 +132,7 @@ def find_records(
         timeout_seconds: how long to look.
 
     Raises:
+        KafkaRefusesError: a broker does not allow it.
         KafkaException: an offset that is no longer there, or another error that trying again does not mend.
     """
     consumer = Consumer({**reader_config(settings), **swift(settings), **_FEW})
@@ -160,5 +166,5 @@ def find_records_with(
                 del wanted[partition]
                 found[partition] = False
         elif error is not None and not is_passing(error):
-            raise KafkaException(error)
+            raise_read_error(error, topic)
     return found

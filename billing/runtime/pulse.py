@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaException
 
+from billing.runtime.client_errors import ClientErrors
 from billing.runtime.kafka import admin_client
 from billing.runtime.part_server import HealthCheck
 from billing.runtime.repeated_work import RepeatedWork
@@ -57,22 +58,31 @@ class KafkaProbe(RepeatedWork):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__("kafka-probe", PROBE_SECONDS)
-        self._servers, self._topic = settings.bootstrap_servers, settings.input_topic
-        self._admin = admin_client(settings, log_level=0)
+        self._settings, self._errors = settings, ClientErrors()
+        self._admin = admin_client(settings, log_level=0, error_cb=self._errors)
         self._answers: bool | None = None
+        self._silence = ""
 
     def check(self) -> HealthCheck:
         """Return whether a broker has answered the newest question."""
         if self._answers is None:
             return HealthCheck("kafka", False, "no broker has answered yet")
         if not self._answers:
-            return HealthCheck("kafka", False, f"no broker answers at {self._servers}")
+            return HealthCheck("kafka", False, self._silence)
         return HealthCheck("kafka", True, "a broker answers")
 
     def work(self) -> None:
         """Ask once."""
         try:
-            self._admin.list_topics(self._topic, timeout=_PROBE_ANSWER_SECONDS)
+            # Needs no right, and names no topic that a broker might make.
+            self._admin.describe_cluster(request_timeout=_PROBE_ANSWER_SECONDS).result(_PROBE_ANSWER_SECONDS)
             self._answers = True
-        except KafkaException:
+        except (KafkaException, TimeoutError):
+            self._silence = self._why_silent()
             self._answers = False
+
+    def _why_silent(self) -> str:
+        self._admin.poll(0)
+        servers = self._settings.bootstrap_servers
+        refusal = self._errors.refusal(servers, self._settings.kafka)
+        return f"no broker answers at {servers}" if refusal is None else str(refusal)

@@ -7,6 +7,7 @@ from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+from billing.runtime.client_errors import raise_read_error
 from billing.runtime.kafka import is_passing, reader_config
 from billing.settings import Settings
 
@@ -92,4 +93,4 @@ class ReaderState:
 
     def _raise_fault(self) -> None:
         if self._fault is not None:
-            raise KafkaException(self._fault)
+            raise_read_error(self._fault, self.topic)

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from confluent_kafka import KafkaException
+
 from billing.errors import OperatorError
 from billing.runtime.logs import get_logger
 
@@ -49,8 +51,8 @@ class Background:
         try:
             job.run(self._stop)
         except Exception as error:
-            if isinstance(error, OperatorError):
-                logger.error("background job failed", job=type(job).__name__, error=error)
+            if isinstance(error, OperatorError | KafkaException):
+                logger.error("background job failed", job=type(job).__name__, error=str(error))
             else:
                 logger.exception("background job failed", job=type(job).__name__)
             self._on_failure(error)

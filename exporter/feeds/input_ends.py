@@ -8,7 +8,8 @@ from confluent_kafka.admin import AdminClient
 
 from billing.clock import SystemClock
 from billing.errors import OperatorError
-from billing.runtime.kafka import KafkaUnavailableError, admin_client
+from billing.runtime.client_errors import KafkaRefusesError
+from billing.runtime.kafka import KafkaUnavailableError, admin_client, refuse_unseen
 from billing.runtime.logs import get_logger
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.settings import Settings
@@ -60,6 +61,10 @@ class InputEndsPoller:
                 empty_from = self._tails.empty_from(ends, self._next_offsets())
                 self.newest = InputEnds(True, "a broker answers", ends, empty_from)
                 self._saw_ends(asked_ms, {**ends, **empty_from})
+            except KafkaRefusesError as error:
+                if self.newest.message != str(error):
+                    logger.warning("lag is not known", error=str(error))
+                self.newest = InputEnds(False, str(error), self.newest.offsets, self.newest.empty_from)
             except (KafkaException, KafkaUnavailableError) as error:
                 if self.newest.up:
                     logger.warning("broker does not answer", address=self._settings.bootstrap_servers, error=error)
@@ -71,8 +76,11 @@ class InputEndsPoller:
         if self._settings.subtotals_topic in topics:
             self._check_subtotals(len(topics[self._settings.subtotals_topic].partitions))
         topic = self._settings.counted_topic
+        if topic not in topics:
+            refuse_unseen(admin, [topic])
+            return {}
         # Committed only: what is in an open transaction cannot be counted yet.
-        return bounds.stable_ends(topic, topics[topic].partitions) if topic in topics else {}
+        return bounds.stable_ends(topic, topics[topic].partitions)
 
     def _check_subtotals(self, partitions: int) -> None:
         read = self._subtotals_read()

@@ -7,6 +7,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Producer, TopicPartition
 
+from billing.client_names import moving_transactional_ids
 from billing.moved_record import MOVED_HEADER, InputPlace, encode_place
 from billing.rejected_record import WHOLE_BYTES, carry
 from billing.runtime.kafka import client_config
@@ -34,7 +35,7 @@ _WHOLE_BYTES = WHOLE_BYTES - 65_536
 
 def transactional_id(settings: Settings) -> str:
     """Return the name of an instance's transactions: stable, so that a restarted one fences its dead self at once."""
-    return f"{settings.keyed_topic}-moving-{settings.consumer_group}-{settings.instance}"
+    return f"{moving_transactional_ids(settings)}{settings.instance}"
 
 
 class MoveWriter:

@@ -1,10 +1,8 @@
 """Which topics there are, and where they begin and end."""
 
-from confluent_kafka import KafkaException
-
 from billing.errors import OperatorError
 from billing.runtime.fetching import largest_batch_bytes
-from billing.runtime.kafka import KafkaUnavailableError, admin_client
+from billing.runtime.kafka import reached_admin, refuse_unseen
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.settings import Settings
 
@@ -16,24 +14,29 @@ class Topics:
 
     Raises:
         KafkaUnavailableError: no broker answers; every method may raise it.
+        KafkaRefusesError: a broker does not let this client in.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._admin = admin = admin_client(settings)
+        self._admin = admin = reached_admin(settings, ANSWER_SECONDS)
         self._bounds = PartitionBounds(settings, ANSWER_SECONDS, admin)
-        try:
-            topics = admin.list_topics(timeout=ANSWER_SECONDS).topics
-        except KafkaException as error:
-            raise KafkaUnavailableError(
-                f"no Kafka broker answers at {settings.bootstrap_servers}: "
-                "start one (qb broker) or set bootstrap_servers"
-            ) from error
+        topics = admin.list_topics(timeout=ANSWER_SECONDS).topics
         self._partitions = {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
 
     def partitions(self, topic: str) -> int:
-        """Return how many partitions a topic has; 0 if it does not exist."""
+        """Return how many partitions a topic has; 0 if it does not exist.
+
+        Raises:
+            KafkaRefusesError: this user may not see it.
+        """
+        if topic not in self._partitions:
+            refuse_unseen(self._admin, [topic])
         return self._partitions.get(topic, 0)
+
+    def is_listed(self, topic: str) -> bool:
+        """Return whether a topic was there, as far as this user may see."""
+        return topic in self._partitions
 
     def wanted(self, topic: str) -> int:
         """Return how many partitions a topic has.
@@ -41,7 +44,7 @@ class Topics:
         Raises:
             OperatorError: it does not exist.
         """
-        if topic not in self._partitions:
+        if not self.partitions(topic):
             raise OperatorError(
                 f"there is no topic {topic} at {self._settings.bootstrap_servers}: give the settings of the deployment"
             )

@@ -7,7 +7,8 @@ import argparse
 
 from confluent_kafka import KafkaException
 
-from billing.runtime.kafka import KafkaUnavailableError, admin_client
+from billing.runtime.client_errors import raise_if_forbidden
+from billing.runtime.kafka import KafkaUnavailableError, reached_admin
 from billing.settings import Settings
 from qb.recover.applying import apply_offsets
 from qb.recover.conclusion import Conclusion, conclude
@@ -30,12 +31,13 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         return _run(settings, arguments)
     except KafkaException as error:
+        raise_if_forbidden(error, f"ask for group {settings.consumer_group} or set its offsets")
         raise KafkaUnavailableError(f"{settings.bootstrap_servers}: {error.args[0].str()}; try again") from error
 
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> int:
     names = names_of(settings)
-    group = Group(admin_client(settings), names.group, names.input_topic)
+    group = Group(reached_admin(settings), names.group, names.input_topic)
     facts = read_facts(settings, group)
     findings = judge_all(facts, names)
     conclusion = conclude(findings, facts, names)

@@ -147,6 +147,6 @@ def _free_number(topics: Topics, names: Names) -> int:
             numbered_topic(names.rejected_topic, number),
             changelog_topic(group, names.input_topic),
         )
-        if not any(topics.partitions(name) for name in wanted):
+        if not any(topics.is_listed(name) for name in wanted):
             return number
         number += 1

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from billing.client_names import REPLAY
 from billing.errors import OperatorError
 from billing.period import MonthCalendar, month_calendar
 from billing.runtime.ledger_writer import BY_KEY, LedgerWriter, WriteSteps, ignore_write_step
@@ -21,7 +22,7 @@ KeyValue = tuple[bytes, bytes]
 
 def input_writer(settings: Settings, stop: StopFlag, steps: WriteSteps = ignore_write_step) -> LedgerWriter:
     """Return who writes adjustments: of all replays of a deployment one at a time."""
-    return LedgerWriter(settings, settings.input_topic, "replay", steps, stop, BY_KEY)
+    return LedgerWriter(settings, settings.input_topic, REPLAY, steps, stop, BY_KEY)
 
 
 def check_is_over(month: str, calendars: Sequence[MonthCalendar], now_ms: int) -> None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from billing.runtime.kafka import KafkaUnavailableError, admin_client, make_missing_topics
+from billing.runtime.client_errors import raise_if_forbidden
+from billing.runtime.kafka import KafkaUnavailableError, make_missing_topics, reached_admin, refuse_unseen
 from billing.runtime.topic_check import around_of, check_topics, look_at, set_right
 from billing.settings import Settings
 from billing.topic_rules import Grade, Role, TopicFinding
 from billing.topics import topic_specs
+from qb.topics.acls import print_commands
 from qb.topics.table import print_table, render_json
 
 EXIT_RIGHT = 0
@@ -53,13 +55,19 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
     Raises:
         KafkaUnavailableError: no broker answers.
+        KafkaRefusesError: a broker does not let this client in, or does not allow something.
+        OperatorError: a principal is given, but no part.
     """
-    admin = admin_client(settings, log_level=0)
+    if arguments.acls:
+        print_commands(settings, arguments.acls, arguments.principal)
+        return EXIT_RIGHT
+    admin = reached_admin(settings)
     try:
         if arguments.create:
             make_missing_topics(admin, settings, list(Role), time.monotonic() + ANSWER_SECONDS)
         inspection = inspect(admin, settings, fix=arguments.fix)
     except KafkaException as error:
+        raise_if_forbidden(error, "do this with the topics")
         raise KafkaUnavailableError(f"{settings.bootstrap_servers}: {error.args[0].str()}") from error
     if arguments.json:
         print(render_json(inspection.findings, inspection.missing, inspection.mended, inspection.left))
@@ -79,6 +87,7 @@ def inspect(admin: AdminClient, settings: Settings, fix: bool = False) -> Inspec
     findings = check_topics(admin, settings, list(specs))
     there = {finding.topic for finding in findings}
     missing = [spec.name for spec in specs.values() if spec.name not in there]
+    refuse_unseen(admin, missing)
     return Inspection(findings, missing, mended, left)
 
 
