@@ -92,7 +92,7 @@ def forbidden(error: KafkaError, what: str) -> KafkaRefusesError | None:
     if error.code() not in _FORBIDDEN_CODES:
         return None
     return KafkaRefusesError(
-        f"Kafka does not allow this user to {what}: {error.str()}; give it that right, `qb topics --acls` prints how, "
+        f"Kafka does not allow this user to {what}: {error.str()}; give it that right (ACL), `qb topics --acls` prints how, "
         f"see {_REFUSED_RUNBOOK}"
     )
 

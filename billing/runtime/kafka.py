@@ -254,6 +254,7 @@ def _make_and_wait(
         if not missing:
             return {spec.role.value: found[spec.name] for spec in specs}
         if time.monotonic() > deadline:
+            refuse_unseen(admin, missing)
             raise KafkaUnavailableError(f"topic {missing[0]} does not show on {servers}")
         time.sleep(0.1)
 
@@ -297,8 +298,6 @@ def _create(admin: AdminClient, specs: Sequence[TopicSpec], settings: Settings, 
     wanted = [spec for spec in specs if spec.name not in present]
     if not wanted:
         return
-    names = [spec.name for spec in wanted]
-    patiently(lambda: refuse_unseen(admin, names), f"look for topic {names[0]}", servers, deadline)
     replicas: int | None = settings.replication_factor
     if settings.replication_factor < 1:
         replicas = patiently(lambda: default_replication(admin), "ask for the default of replicas", servers, deadline)
@@ -315,7 +314,7 @@ def _create_one(admin: AdminClient, spec: TopicSpec, replicas: int | None, confi
         logger.info("topic created", topic=spec.name, partitions=spec.partitions)
     except KafkaException as error:
         fault = error.args[0]
-        if explained := forbidden(fault, f"make topic {spec.name}"):
+        if explained := forbidden(fault, f"see or make topic {spec.name}"):
             raise explained from error
         unknown = _UNKNOWN_SETTING.search(fault.str() or "")
         if fault.code() == KafkaError.INVALID_CONFIG and unknown and unknown[1] in config:

@@ -1,13 +1,12 @@
 """A broker that takes accounts: with TLS and a password, or with TLS and a certificate; and who has which rights."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka.admin import (
     AclBinding,
-    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -18,7 +17,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from billing.acl_rules import Kind, Operation, Right, Thing
+from billing.acl_rules import Kind, Right
 from broker.kafka_broker import KafkaBroker
 from broker.ports import free_port
 from broker.secured import Secured
@@ -86,43 +85,16 @@ class SecuredKafka:
             "ssl.key.location": str(identity.key),
         }
 
-    def allow(self, user: str, rights: Iterable[Right]) -> None:
-        """Give a user rights."""
-        bindings = [one for right in rights for one in _bindings(user, right)]
+    def allow(self, rights: Mapping[str, Iterable[Right]]) -> None:
+        """Give users rights, by the user's name."""
+        bindings = [one for user, given in rights.items() for right in given for one in _bindings(user, right)]
         for future in self.admin.create_acls(bindings, request_timeout=_ANSWER_SECONDS).values():
             future.result(_ANSWER_SECONDS)
-
-    def withdraw(self, user: str, thing: Thing, operation: Operation) -> None:
-        """Take one right from a user."""
-        (binding,) = _bindings(user, Right(thing, (operation,), ""))
-        self._delete(
-            AclBindingFilter(
-                binding.restype,
-                binding.name,
-                binding.resource_pattern_type,
-                binding.principal,
-                binding.host,
-                binding.operation,
-                binding.permission_type,
-            )
-        )
-
-    def withdraw_all(self, user: str) -> None:
-        """Take all rights from a user."""
-        anything = AclBindingFilter(
-            *(ResourceType.ANY, None, ResourcePatternType.ANY, f"User:{user}", None),
-            *(AclOperation.ANY, AclPermissionType.ANY),
-        )
-        self._delete(anything)
 
     def denied(self) -> list[str]:
         """Return the lines in which the broker says whom it has refused what."""
         log = (self.broker.directory / "node-0" / "kafka.log").read_text("utf-8", "replace")
         return [line for line in log.splitlines() if "is Denied operation" in line]
-
-    def _delete(self, which: AclBindingFilter) -> None:
-        for future in self.admin.delete_acls([which], request_timeout=_ANSWER_SECONDS).values():
-            future.result(_ANSWER_SECONDS)
 
 
 @contextmanager
