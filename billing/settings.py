@@ -24,10 +24,12 @@ from billing.clock import SimulatedClock, SystemClock
 from billing.currency import is_known
 from billing.event import DEFAULT_TYPE, DEFAULT_TYPES, EventRules
 from billing.event_time import parse_limit
-from billing.masking import MASK, has_user_info, masked_option, masked_text, without_quotes
+from billing.masking import MASK, has_user_info, masked_option, masked_text, secrets_of_options, without_quotes
 from billing.webhook_secret import parse_secret
 
 ENVIRONMENT_PREFIX = "QB_"
+# The settings that hold options of librdkafka, and that name a file of them.
+_OPTIONS, _OPTIONS_FILE = "kafka", "kafka_file"
 # At the end of `instance`: a number that each process takes for itself.
 NUMBERED = "*"
 CONFIG_VARIABLE = "QB_CONFIG"
@@ -134,9 +136,13 @@ def _parse_map(value: object) -> object:
         raise ValueError("not a YAML map; for example {sasl.username: me}") from None
 
 
-def setting(default: Any, help_text: str, *parts: Part, **constraints: Any) -> Any:
-    """Declare a setting: its default, what it means in one line, and the parts that read it (none given: all)."""
-    return Field(default=default, description=help_text, json_schema_extra={"parts": list(parts or ALL)}, **constraints)
+def setting(default: Any, help_text: str, *parts: Part, secret: bool = False, **constraints: Any) -> Any:
+    """Declare a setting: its default, what it means in one line, and the parts that read it (none given: all).
+
+    The value of one that is secret is shown nowhere.
+    """
+    extra: dict[str, Any] = {"parts": list(parts or ALL), "secret": secret}
+    return Field(default=default, description=help_text, json_schema_extra=extra, **constraints)
 
 
 def _parse_budgets(value: object) -> object:
@@ -163,6 +169,9 @@ class Settings(BaseModel):
     # Kafka
     bootstrap_servers: str = setting("localhost:9092", "Kafka brokers, host:port separated by commas", min_length=1)
     kafka: KafkaOptions = setting({}, "more librdkafka options, passed through unchanged (SASL, TLS): a YAML map")
+    kafka_file: str = setting(
+        "", "file of such options, a YAML map, which come on top of those in `kafka`; for secrets; empty: none"
+    )
     input_topic: str = setting("billableevents.incoming", "topic of the billable events")
     subtotals_topic: str = setting("billing.subtotals", "topic of the partial subtotals", min_length=1)
     rejected_topic: str = setting("billing.rejected", "topic of rejected records", min_length=1)
@@ -571,7 +580,10 @@ class Settings(BaseModel):
     # Webhooks
     webhook_url: str = setting("", "address to which notifications are posted; empty: `qb notify` sends none", "notify")
     webhook_secret: TypeNames = setting(
-        (), "secrets that webhooks are signed with, `whsec_...`, separated by commas; better in a file", "notify"
+        (),
+        "secrets that webhooks are signed with, `whsec_...`, separated by commas; better in a file",
+        "notify",
+        secret=True,
     )
     webhook_secret_file: str = setting("", "file with such secrets, one per line; empty: none", "notify")
     webhook_try_seconds: float = setting(10, "how long a try to send a webhook may take", "notify", gt=0, le=300)
@@ -764,9 +776,31 @@ class Settings(BaseModel):
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return all settings as JSON has them; what is secret is masked."""
-    kafka = {name: masked_option(name, value) for name, value in settings.kafka.items()}
-    shown = {name: masked_text(value) for name, value in settings.model_dump(mode="json").items()}
-    return {**shown, "kafka": kafka, "webhook_secret": [MASK for _ in settings.webhook_secret]}
+    return {name: _described(name, value) for name, value in settings.model_dump(mode="json").items()}
+
+
+def _described(name: str, value: Any) -> object:
+    if name == _OPTIONS:
+        return {option: masked_option(option, given) for option, given in value.items()}
+    if not is_secret(name):
+        return masked_text(value)
+    return [MASK for _ in value] if isinstance(value, list) else MASK if value else value
+
+
+def is_secret(name: str) -> bool:
+    """Say whether the value of a setting is secret as a whole. Of the setting `kafka`, some options are."""
+    extra = Settings.model_fields[name].json_schema_extra
+    assert isinstance(extra, dict)
+    return bool(extra["secret"])
+
+
+def secrets_in(settings: Settings) -> list[str]:
+    """Return the secrets that settings hold themselves; those in files are not among them."""
+    found = secrets_of_options(settings.kafka)
+    for name in filter(is_secret, Settings.model_fields):
+        value = getattr(settings, name)
+        found += [str(one) for one in (value if isinstance(value, tuple) else (value,)) if one]
+    return found
 
 
 def setting_parts(name: str) -> list[str]:
@@ -806,25 +840,44 @@ def load_settings(
     for source, origin in sources:
         values.update(source)
         origins.update(dict.fromkeys(source, origin))
+    _add_kafka_file(values, origins)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError("\n".join(_describe(fault, origins) for fault in error.errors())) from None
 
 
-def _read_file(path: Path) -> dict[str, object]:
+def _add_kafka_file(values: dict[str, object], origins: dict[str, str]) -> None:
+    """Put the options of `kafka_file`, if there is one, on top of those in `kafka`.
+
+    Raises:
+        SettingsError: the file can't be read.
+    """
+    if not (name := values.get(_OPTIONS_FILE)):
+        return
+    try:
+        options = _parse_map(values.get(_OPTIONS, {}))
+    except ValueError:
+        return  # the model tells what is wrong with it
+    if isinstance(options, dict):
+        values[_OPTIONS] = {**options, **_read_file(Path(str(name)), f"{_OPTIONS_FILE} ")}
+        given = f"{origins[_OPTIONS]} and " if _OPTIONS in origins else ""
+        origins[_OPTIONS] = f"{given}in {name}"
+
+
+def _read_file(path: Path, what: str = "config file ") -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"config file {path}: {error.strerror}") from None
+        raise SettingsError(f"{what}{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"config file {path}: not YAML: it is not UTF-8") from None
+        raise SettingsError(f"{what}{path}: not YAML: it is not UTF-8") from None
     except yaml.YAMLError as error:
-        raise SettingsError(f"config file {path}{_place(error)}: not YAML: {_problem(error)}") from None
+        raise SettingsError(f"{what}{path}{_place(error)}: not YAML: {_problem(error)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise SettingsError(f"config file {path}: expected a map of settings")
+        raise SettingsError(f"{what}{path}: expected a map of settings")
     return {str(name): value for name, value in content.items()}
 
 
@@ -865,9 +918,9 @@ def _describe(fault: Mapping[str, Any], origins: Mapping[str, str]) -> str:
         return f"{_place_in_list(fault['loc'])}{origin}: there is no such setting"
     message = str(fault["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    if name == "webhook_secret":
+    if name in Settings.model_fields and is_secret(name):
         return f"{name}{origin}: {message}"
-    if name == "kafka":
+    if name == _OPTIONS:
         # Its values may be secret.
         return f"{'.'.join(map(str, fault['loc'][:2]))}{origin}: {message}"
     if name == "budgets":

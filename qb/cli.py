@@ -20,8 +20,17 @@ from confluent_kafka import KafkaException
 
 from billing.acl_rules import PARTS
 from billing.errors import OperatorError
+from billing.masking import masker
 from billing.runtime.logs import configure_logging, get_logger
-from billing.settings import Settings, SettingsError, describe_settings, load_settings, setting_parts, unknown_variables
+from billing.settings import (
+    Settings,
+    SettingsError,
+    describe_settings,
+    load_settings,
+    secrets_in,
+    setting_parts,
+    unknown_variables,
+)
 
 logger = get_logger(__name__)
 
@@ -150,16 +159,17 @@ def _run(argv: Sequence[str] | None) -> int:
     if arguments.check_config:
         print(json.dumps(describe_settings(settings), indent=2))
         return 0
-    configure_logging(settings.log_level)
+    mask = masker(secrets_in(settings))
+    configure_logging(settings.log_level, mask)
     for variable, meant in unknown_variables(os.environ).items():
         logger.warning("environment variable names no setting", variable=variable, perhaps=meant)
     run: Callable[[Settings, Arguments], int] = import_module(command.module).run
     try:
         return run(settings, arguments)
     except OperatorError as error:
-        return _complain(str(error), EXIT_FAILED)
+        return _complain(mask(str(error)), EXIT_FAILED)
     except KafkaException as error:
-        return _complain(f"Kafka refuses: {error.args[0].str()}", EXIT_FAILED)
+        return _complain(mask(f"Kafka refuses: {error.args[0].str()}"), EXIT_FAILED)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 

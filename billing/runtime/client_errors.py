@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from billing.client_names import READERS_GROUP
 from billing.errors import OperatorError
+from billing.masking import masker, secrets_of_options
 from billing.runtime.listener_probe import fault_of_listener
 
 # What librdkafka says only when a broker is there, and speaks another protocol than the client or refuses its login.
@@ -36,6 +37,8 @@ _TO_DO = (
     ("alert certificate", "the brokers do not trust this client's certificate, or its time is over: renew it"),
     ("alert unknown ca", "the brokers do not know who signed this client's certificate: check ssl.certificate.*"),
 )  # fmt: skip
+# What the client says before it has asked any broker.
+_NO_TOKEN = "Failed to acquire SASL OAUTHBEARER token"
 _CHECK_ALL = "check security.protocol, sasl.* and ssl.*"
 
 
@@ -66,14 +69,18 @@ class ClientErrors:
             servers: as in the setting `bootstrap_servers`.
             options: the setting `kafka`.
         """
-        if self.refused is not None and "certificate verify failed" not in self.refused:
-            todo = next((todo for said, todo in _TO_DO if said in self.refused), _CHECK_ALL)
-            return _not_let_in(servers, f"{self.refused}; {todo} in the setting kafka")
+        refused = None if self.refused is None else masker(secrets_of_options(options))(self.refused)
+        if refused is not None and _NO_TOKEN in refused:
+            return KafkaRefusesError(
+                f"no token to log in with at {servers}: {refused}; check sasl.oauthbearer.* in the setting kafka, "
+                f"see {_REFUSED_RUNBOOK}"
+            )
+        if refused is not None and "certificate verify failed" not in refused:
+            todo = next((todo for said, todo in _TO_DO if said in refused), _CHECK_ALL)
+            return _not_let_in(servers, f"{refused}; {todo} in the setting kafka")
         if (fault := fault_of_listener(servers, options)) is not None:
             return _not_let_in(servers, fault)
-        if self.refused is not None:
-            return _not_let_in(servers, f"{self.refused}; {_CHECK_ALL} in the setting kafka")
-        return None
+        return None if refused is None else _not_let_in(servers, f"{refused}; {_CHECK_ALL} in the setting kafka")
 
 
 def _not_let_in(servers: str, why: str) -> KafkaRefusesError:
@@ -92,8 +99,8 @@ def forbidden(error: KafkaError, what: str) -> KafkaRefusesError | None:
     if error.code() not in _FORBIDDEN_CODES:
         return None
     return KafkaRefusesError(
-        f"Kafka does not allow this user to {what}: {error.str()}; give it that right (ACL), `qb topics --acls` prints how, "
-        f"see {_REFUSED_RUNBOOK}"
+        f"Kafka does not allow this user to {what}: {error.str()}; give it that right (ACL), `qb topics --acls` prints "
+        f"how, see {_REFUSED_RUNBOOK}"
     )
 
 

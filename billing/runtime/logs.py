@@ -6,6 +6,7 @@ Whatever else logs in this process (Quix Streams, aiohttp, librdkafka) goes thro
 import logging
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,26 +57,37 @@ def silent_client_logger() -> logging.Logger:
     return silent
 
 
-def configure_logging(level: str = "INFO") -> None:
+def configure_logging(level: str = "INFO", mask: Callable[[str], str] = str) -> None:
     """Send the log lines of this process to standard error.
 
     Args:
         level: the least severe level written: DEBUG, INFO, WARNING or ERROR.
+        mask: takes out of each line what must not be shown.
     """
-    _write_to(logging.StreamHandler(sys.stderr))
+    _write_to(logging.StreamHandler(sys.stderr), mask)
     logging.getLogger().setLevel(level)
 
 
-def log_to_file(path: Path) -> None:
-    """Write the log lines of this process to a new file from now on, and nowhere else."""
-    _write_to(logging.FileHandler(path, "w", encoding="utf-8"))
+def log_to_file(path: Path, mask: Callable[[str], str] = str) -> None:
+    """Write the log lines of this process to a new file from now on, and nowhere else.
+
+    Args:
+        path: the file.
+        mask: takes out of each line what must not be shown.
+    """
+    _write_to(logging.FileHandler(path, "w", encoding="utf-8"), mask)
 
 
 class LineFormatter(logging.Formatter):
     """Time in UTC, level, logger, message and facts on one line; an exception on the lines after it."""
 
-    def __init__(self) -> None:
+    def __init__(self, mask: Callable[[str], str] = str) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+        self._mask = mask
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return all lines of a record, without what must not be shown."""
+        return self._mask(super().format(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (its own name)
         """Return the record's time as RFC 3339, to the millisecond."""
@@ -86,8 +98,8 @@ class LineFormatter(logging.Formatter):
         return _CONTROL.sub(lambda found: repr(found.group())[1:-1], super().formatMessage(record))
 
 
-def _write_to(handler: logging.Handler) -> None:
-    handler.setFormatter(LineFormatter())
+def _write_to(handler: logging.Handler, mask: Callable[[str], str] = str) -> None:
+    handler.setFormatter(LineFormatter(mask))
     logging.getLogger().handlers[:] = [handler]
 
 

@@ -10,10 +10,11 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from billing.errors import OperatorError
+from billing.masking import masker
 from billing.runtime.kafka import ensure_topics
 from billing.runtime.logs import log_to_file
 from billing.runtime.signals import interrupted_once_by_signals
-from billing.settings import Settings
+from billing.settings import Settings, secrets_in
 from broker.download_display import show_download
 from broker.kafka_broker import KafkaBroker
 from qb.demo.demo_run import DemoRun
@@ -46,7 +47,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     with interrupted_once_by_signals(), take_folder(arguments.dir, arguments.fresh) as folder:
         memory = folder.recall()
         _check(settings, arguments, own_kafka, memory)
-        _log_to(folder)
+        _log_to(folder, settings)
         try:
             _run_in(folder, memory, settings, arguments, own_kafka, console)
         except KeyboardInterrupt:
@@ -123,6 +124,6 @@ def _kafka(folder: Folder, port: int, own_kafka: bool, console: Console) -> Iter
         broker.stop()
 
 
-def _log_to(folder: Folder) -> None:
+def _log_to(folder: Folder, settings: Settings) -> None:
     """Write this process's own log to a file as well: on the terminal it would tear the table apart."""
-    log_to_file(folder.logs / "demo.log")
+    log_to_file(folder.logs / "demo.log", masker(secrets_in(settings)))

@@ -84,6 +84,7 @@ def write_settings(settings: Settings, file: Path) -> None:
     given = {name: value for name, value in settings.model_dump(mode="json").items() if value != usual[name]}
     # Options of Kafka and webhooks may be secret.
     file.touch(mode=0o600)
+    file.chmod(0o600)
     file.write_text(yaml.safe_dump(given), "utf-8")
 
 

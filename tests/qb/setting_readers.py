@@ -54,7 +54,8 @@ def _holds_settings(value: ast.expr) -> bool:
 def _behind(name: str) -> set[str]:
     """The settings that a field of the model, or one of its properties, stands for."""
     if name in Settings.model_fields:
-        return {name}
+        # What the file of options holds is among the options.
+        return {name, "kafka_file"} if name == "kafka" else {name}
     properties = _module(SETTINGS_MODULE).bodies["Settings"]
     for node in ast.walk(properties):
         if isinstance(node, ast.FunctionDef) and node.name == name:

@@ -31,7 +31,7 @@ def part(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return int(stub.result)
 
     monkeypatch.setattr(cli, "import_module", lambda _: SimpleNamespace(run=run))
-    monkeypatch.setattr(cli, "configure_logging", lambda _: None)
+    monkeypatch.setattr(cli, "configure_logging", lambda *_: None)
     monkeypatch.delenv("QB_CONFIG", raising=False)
     return stub
 
