@@ -12,6 +12,7 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Producer,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import (
@@ -87,6 +88,8 @@ class Attempts:
         }
 
     def _read(self, topic: str) -> None:
+        # Who may not even see a topic is told nothing by a consumer of it.
+        _only(self._admin.describe_topics(TopicCollection([topic])))
         # Its group is its user's alone: only the topic is asked about.
         with closing(Consumer({**self._options, "group.id": "attempts", "auto.offset.reset": "earliest"})) as consumer:
             consumer.assign([TopicPartition(topic, 0, 0)])

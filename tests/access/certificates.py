@@ -38,8 +38,11 @@ class Authority:
         self.cert = folder / f"{name}.crt"
         self.cert.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, name: str, *alternatives: x509.GeneralName, days: int = 30) -> Pair:
-        """Return a certificate for a server or a client, valid until so many days from now."""
+    def sign(self, name: str, *alternatives: x509.GeneralName, days: int = 30, passphrase: str | None = None) -> Pair:
+        """Return a certificate for a server or a client, valid until so many days from now.
+
+        With a passphrase, the key is locked.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         names = alternatives or (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         builder = _builder(_name(name), self._name, key, days)
@@ -48,9 +51,12 @@ class Authority:
         certificate = builder.add_extension(both, critical=False).sign(self._key, hashes.SHA256())
         pair = Pair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         pair.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        locked = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else None
         pair.key.write_bytes(
             key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                locked or serialization.NoEncryption(),
             )
         )
         return pair

@@ -72,7 +72,7 @@ class SecuredKafka:
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": name,
             "sasl.password": password,
-            "ssl.ca.location": str(self.authority.file),
+            "ssl.ca.location": str(self.authority.cert),
         }
 
     def certificate_options(self, name: str) -> dict[str, object]:
@@ -80,8 +80,8 @@ class SecuredKafka:
         identity = self.authority.sign(name)
         return {
             "security.protocol": "SSL",
-            "ssl.ca.location": str(self.authority.file),
-            "ssl.certificate.location": str(identity.certificate),
+            "ssl.ca.location": str(self.authority.cert),
+            "ssl.certificate.location": str(identity.cert),
             "ssl.key.location": str(identity.key),
         }
 
@@ -100,10 +100,14 @@ class SecuredKafka:
 @contextmanager
 def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
     """Start a broker that takes accounts; nobody has one yet."""
-    authority = Authority(folder / "certificates")
-    identity = authority.sign("broker", ["127.0.0.1", "localhost"])
+    certificates = folder / "certificates"
+    certificates.mkdir()
+    authority = Authority(certificates, "authority")
+    identity = authority.sign("broker")
+    identity_file = certificates / "broker.pem"
+    identity_file.write_bytes(identity.key.read_bytes() + identity.cert.read_bytes())
     first = free_port(3)
-    secured = Secured(first + 1, first + 2, identity.both, authority.file)
+    secured = Secured(first + 1, first + 2, identity_file, authority.cert)
     with KafkaBroker(folder / "kafka", first, secured=secured) as broker:
         yield SecuredKafka(broker, secured, authority, AdminClient({"bootstrap.servers": broker.bootstrap_servers}))
 
