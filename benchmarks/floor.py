@@ -1,8 +1,10 @@
 """Writes subtotals by hand, as a commit writes them and with nothing else: what a commit cannot cost less than.
 
-``python -m benchmarks.floor SERVERS FOLDER TOPIC PARTITIONS CUSTOMERS RECORDS SECONDS``; prints the rate as JSON.
-Each transaction holds so many, of customers in random order: each is written to a RocksDB with the options of State,
-and twice to the topic, once for the changelog. With 0 seconds each customer is written to RocksDB alone, once.
+``python -m benchmarks.floor SERVERS FOLDER TOPIC PARTITIONS CUSTOMERS RECORDS SECONDS [INPUT]``; prints the rate as
+JSON. Each transaction holds so many, of customers in random order: each is written to a RocksDB with the options of
+State, and twice to the topic, once for the changelog. With 0 seconds each customer is written to RocksDB alone, once.
+With an input a consumer reads that meanwhile and looks at nothing, for half a second between two transactions, so that
+client and broker have as much to do during a commit as they have with a processor.
 """
 
 import json
@@ -12,7 +14,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from rocksdict import Rdict, WriteBatch
 
 from benchmarks.rate import Rate
@@ -24,6 +26,7 @@ _MOST_IN_A_BATCH = 10_000
 _CLIENT = "bench-floor"
 _ANSWER_SECONDS = 30.0
 _BUFFER_BYTES = 134_217_728
+_READING_SECONDS, _BATCH = 0.5, 10_000
 
 
 class Subtotals:
@@ -75,8 +78,41 @@ def write_once(folder: Path, partitions: int, customers: int) -> Rate:
     return Rate(customers / seconds, cpu * 1e6 / customers)
 
 
+class Input:
+    """What is read between transactions, from the beginning again where it ends.
+
+    Args:
+        servers: where it is.
+        topic: which topic; empty: nothing is read.
+        partitions: how many it has.
+    """
+
+    def __init__(self, servers: str, topic: str, partitions: int) -> None:
+        options = {"bootstrap.servers": servers, "group.id": _CLIENT, "enable.partition.eof": True}
+        self._consumer = Consumer({**options, "enable.auto.commit": False, "fetch.queue.backoff.ms": 10})
+        if topic:
+            places = [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)]
+            self._consumer.assign(places)
+        self._reads = bool(topic)
+
+    def read(self) -> None:
+        """Read for a while."""
+        until = time.monotonic() + _READING_SECONDS * self._reads
+        while time.monotonic() < until:
+            for message in self._consumer.consume(_BATCH, 0.05):
+                if message.error():
+                    self._consumer.seek(TopicPartition(message.topic(), message.partition(), OFFSET_BEGINNING))
+
+
 def commit(
-    servers: str, folder: Path, topic: str, partitions: int, customers: int, records: int, seconds: float
+    servers: str,
+    folder: Path,
+    topic: str,
+    partitions: int,
+    customers: int,
+    records: int,
+    seconds: float,
+    input_topic: str = "",
 ) -> Rate:
     """Return the rate of subtotals that are committed, so many in each transaction."""
     options = {"bootstrap.servers": servers, "transactional.id": topic, "client.id": _CLIENT}
@@ -86,10 +122,11 @@ def commit(
     if bulk is None:
         raise SystemExit("records cannot be handed over in bulk here")
     subtotals, state = Subtotals(customers), State(folder, partitions)
-    share = max(1, records // partitions)
+    share, beside = max(1, records // partitions), Input(servers, input_topic, partitions)
     spent, cpu, written = 0.0, 0.0, 0
     while spent < seconds:
         parts = [subtotals.draw(share) for _ in range(partitions)]
+        beside.read()
         began, began_cpu = time.monotonic(), time.process_time()
         producer.begin_transaction()
         for partition, (keys, values) in enumerate(parts):
@@ -113,7 +150,7 @@ def main(arguments: list[str]) -> Rate:
     Path(folder).mkdir(parents=True, exist_ok=True)
     if not seconds:
         return write_once(Path(folder), partitions, customers)
-    return commit(servers, Path(folder), topic, partitions, customers, records, seconds)
+    return commit(servers, Path(folder), topic, partitions, customers, records, seconds, *numbers[4:])
 
 
 if __name__ == "__main__":

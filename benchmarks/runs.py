@@ -163,13 +163,15 @@ def run_stock(stage: Stage, filled: Filled) -> Rate:
     return _measured(stage, "stock", [filled.topic, str(filled.events), seconds, folder, name])
 
 
-def run_floor(stage: Stage, partitions: int, customers: int, records: int, seconds: float) -> Rate:
-    """Return the rate of subtotals that are written by hand; see :mod:`benchmarks.floor`."""
+def run_floor(
+    stage: Stage, partitions: int, customers: int, records: int, seconds: float, input_topic: str = ""
+) -> Rate:
+    """Return the rate of subtotals that are written by hand, beside a reader or not; see :mod:`benchmarks.floor`."""
     name = stage.new_name("floor")
     environment = stage.environment(name, f"{name}.incoming", partitions)
     folder = stage.directory / name
     arguments = [str(folder), environment["QB_SUBTOTALS_TOPIC"], str(partitions), str(customers), str(records)]
-    rate = _measured(stage, "floor", [*arguments, str(seconds)])
+    rate = _measured(stage, "floor", [*arguments, str(seconds), *([input_topic] if input_topic else [])])
     shutil.rmtree(folder, ignore_errors=True)
     return rate
 

@@ -41,10 +41,10 @@ class Sizes:
 
     events: int = 8_000_000
     customers: int = 1_000_000
-    seconds: float = 10.0
+    seconds: float = 8.0
     stock_seconds: float = 10.0
-    close_customers: int = 100_000
-    ids: int = 8_000_000
+    close_customers: int = 50_000
+    ids: int = 4_000_000
     curve_points: int = 3
     rough: bool = False
 
