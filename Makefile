@@ -28,7 +28,7 @@ demo: $(STAMP) ## Start everything on this machine, Apache Kafka included; flags
 
 .PHONY: test
 test: $(STAMP) ## Run all but the slow tests against a real Apache Kafka; pytest's flags in ARGS
-	@$(PYTEST) -m 'not slow' $(ARGS)
+	@$(PYTEST) -m 'not slow' --hypothesis-profile quick $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## Check style and format of the Python code

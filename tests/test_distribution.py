@@ -23,10 +23,10 @@ def test_a_file_stays_in_one_process_unless_it_is_spread(tmp_path: Path) -> None
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    spread\n")
     for name, mark in (("a", ""), ("b", ""), ("c", "@pytest.mark.spread")):
         (tmp_path / f"test_{name}.py").write_text(TESTS.format(mark=mark))
-    flags = ["-v", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-p", "no:cacheprovider"]
+    flags = ["-v", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-p", "xdist", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *flags],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, capture_output=True, text=True, timeout=120,
         check=False,
     )  # fmt: skip
     assert "36 passed" in done.stdout, done.stdout + done.stderr

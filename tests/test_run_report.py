@@ -17,9 +17,14 @@ def run_of(folder: Path, tests: str, *flags: str, tools_required: str = "") -> t
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow(kind)\n")
     (folder / "test_it.py").write_text(f"import time\nimport pytest\n{tests}")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *flags],
+        [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "pytest_timeout", "-p", "no:cacheprovider", *flags],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "QB_REQUIRE_TOOLS": tools_required},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "QB_REQUIRE_TOOLS": tools_required,
+        },
         capture_output=True,
         text=True,
         timeout=120,

@@ -29,6 +29,7 @@ from tests.access.provider import (
     rsa_signer,
     token,
 )
+from tests.examples import examples
 
 RSA, EC, ED = rsa_signer(), ec_signer(), ed_signer()
 KEYS = parse_jwks(jwks(RSA, EC, ED))
@@ -238,7 +239,7 @@ def test_an_algorithm_that_is_not_listed_is_refused(algorithm: str) -> None:
 GOOD = token(EC)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(at=st.integers(0, len(GOOD) - 1), letter=st.characters(codec="utf-8") | st.sampled_from("AEQaw.-_=+/ \n\0"))
 def test_a_token_with_one_letter_changed_is_refused(at: int, letter: str) -> None:
     """A signature holds for one text alone, to the last bit of its base64."""
@@ -249,7 +250,7 @@ def test_a_token_with_one_letter_changed_is_refused(at: int, letter: str) -> Non
         checked(changed)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(cut=st.tuples(st.integers(0, len(GOOD)), st.integers(0, len(GOOD))), more=st.text(max_size=20))
 def test_a_token_with_a_piece_replaced_is_refused(cut: tuple[int, int], more: str) -> None:
     """Whatever is cut out or put in."""
@@ -269,7 +270,7 @@ json_values = st.recursive(
 names = st.sampled_from(["iss", "aud", "exp", "nbf", "iat", "sub", "groups", "customer_id", "jti"])
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(more=st.dictionaries(names, json_values, max_size=4))
 def test_signed_claims_of_any_kind_are_read_or_refused(more: dict[str, object]) -> None:
     """A provider that writes nonsense causes no other error, and nobody becomes an owner by it."""
@@ -283,7 +284,7 @@ def test_signed_claims_of_any_kind_are_read_or_refused(more: dict[str, object]) 
     assert Scope.ADMIN not in who.scopes
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "jwk", "b64", "zip"]), json_values))
 def test_headers_of_any_kind_are_read_or_refused(header: dict[str, object]) -> None:
     """By an attacker: nothing that they write lets them in."""

@@ -10,6 +10,7 @@ from billing.event import BillableEvent, Reason, Void
 from billing.subtotal import ProgressKey, decode_progress, encode_key
 from qb.audit.findings import Check, Findings
 from tests.audit.once_world import OnceWorld
+from tests.examples import examples
 from tests.once_histories import START_MS, Sent, histories, random_history
 from tests.once_model import DAY_MS, OnceModel, Outcome
 
@@ -40,7 +41,7 @@ def subjects(findings: Findings, check: Check) -> list[str]:
     return [difference.subject for difference in findings.differences if difference.check is check]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(histories(), st.integers(0, 3), st.booleans())
 def test_what_the_rules_say_is_clean(history: list[Sent], window_days: int, keeps_duplicates: bool) -> None:
     """Whatever was sent; duplicates may be among the rejected records or not."""
@@ -60,7 +61,7 @@ def test_its_figures_are_those_of_the_model(world: OnceWorld) -> None:
     assert sum(int(figures[name]) for name in ("accepted", "rejected", "duplicates")) == len(HISTORY)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(histories(max_size=60), st.data())
 def test_an_audit_while_counting_is_clean(history: list[Sent], data: st.DataObject) -> None:
     """Subtotals of commits after the cut are explained by the records between cut and reach, whatever these do."""

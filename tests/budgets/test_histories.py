@@ -12,7 +12,8 @@ from tests.budgets.model import Event, PlainModel
 from tests.budgets.world import FaultyWriter, Killed, Log, Subtotals, open_in_memory
 
 HISTORIES = 1_000
-PER_TEST = 50
+PER_TEST = 200
+SLOW = pytest.mark.slow("histories of budgets")
 PARTITIONS = 3
 CUSTOMERS = ("Ada", "Bob", "acme-1", "acme-2")
 MONTHS = ("2025-12", "2026-01", "2026-02")
@@ -110,7 +111,10 @@ class History:
         self._session = open_in_memory(self.subtotals, self.log, writer, self.budgets, self._claim)
 
 
-@pytest.mark.parametrize("first", range(0, HISTORIES, PER_TEST))
+@pytest.mark.parametrize(
+    "first",
+    [pytest.param(first, marks=SLOW if first else ()) for first in range(0, HISTORIES, PER_TEST)],
+)
 def test_each_notification_is_told_exactly_once(first: int) -> None:
     """The ledger holds what the model says, each once and in the order of its threshold."""
     for seed in range(first, first + PER_TEST):

@@ -21,6 +21,7 @@ from billing.subtotal import (
 from billing.sums import Sums, of_slot
 from exporter.model.read_model import ReadModel
 from exporter.model.view import Sort, View
+from tests.examples import examples
 from tests.exporter.plain_model import PlainModel
 from tests.exporter.world import ManualClock
 
@@ -86,7 +87,7 @@ def numbered(batches: list[list[tuple[bytes, bytes | None]]]) -> list[list[Recor
     return numbered_batches
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(before=commits, live=commits, asks=st.booleans())
 def test_it_says_what_the_plain_model_says(
     before: list[list[tuple[bytes, bytes | None]]], live: list[list[tuple[bytes, bytes | None]]], asks: bool

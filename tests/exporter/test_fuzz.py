@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.application import ROUTES
 from exporter.datasource.targets import TARGETS
+from tests.examples import examples
 from tests.exporter.client import Client
 from tests.exporter.world import two_months
 
@@ -51,7 +52,7 @@ BODIES = st.fixed_dictionaries(
         "annotation": VALUES,
     },
 )
-FUZZ = settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=examples(250), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module", name="client")

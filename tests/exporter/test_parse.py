@@ -16,6 +16,7 @@ from exporter.model.decoding import decode
 from exporter.model.packing import sums_at
 from exporter.model.parsing import Parser
 from exporter.model.received import JoinedRecords
+from tests.examples import examples
 
 TYPES = ("CALL", "DATA", "CA", "Größe", "MISC")
 printable = st.text(max_size=30).filter(lambda name: name.isprintable())
@@ -51,7 +52,7 @@ def _decoded(record: Record, types: TypeTable) -> object:
     return key, value[: 2 * len(TYPES)] if isinstance(value, tuple) else value
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(records=st.lists(st.tuples(keys, sums), max_size=30))
 def test_what_the_processor_writes_is_read(records: list[tuple[CustomerMonthKey, dict[str, tuple[int, int]]]]) -> None:
     """All of it, but for a customer without a name, and it says what the exact decoding says."""
@@ -59,7 +60,7 @@ def test_what_the_processor_writes_is_read(records: list[tuple[CustomerMonthKey,
         assert said == decoded or (said == REST and isinstance(decoded, tuple) and not decoded[0].customer)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(key=keys, value=sums, seed=st.integers(0, 2**32))
 def test_what_is_nearly_so_is_read_alike_or_left(
     key: CustomerMonthKey, value: dict[str, tuple[int, int]], seed: int
@@ -88,7 +89,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(count=st.integers(1, 4_000), seed=st.integers(0, 99))
 def test_names_have_their_codes_however_many_there_are(count: int, seed: int) -> None:
     """The same name has the same code, also after all tables have grown."""

@@ -14,6 +14,7 @@ from exporter.model.intake import Intake
 from exporter.model.invoices import IssuedInvoices
 from exporter.model.ordered import BehindError
 from exporter.model.view import MAX_RANKINGS, Sort, View
+from tests.examples import examples
 
 NAMES = [f"c{number}" for number in range(12)]
 Changes = list[tuple[int, str, tuple[int, ...] | None, bool]]
@@ -28,7 +29,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(changes=CHANGES)
 def test_rankings_keep_up(changes: Changes) -> None:
     """Read in between or not, every ranking is the sorted list, from every place on."""
@@ -85,7 +86,7 @@ class Interleaving:
         self._others()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(before=CHANGES, meanwhile=st.lists(CHANGES, max_size=8))
 def test_orders_are_brought_up_while_others_change_them(before: Changes, meanwhile: list[Changes]) -> None:
     """Sorted without the lock, with changes in between: they end in the same order as if nothing had happened."""

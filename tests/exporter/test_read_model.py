@@ -12,6 +12,7 @@ from billing.runtime.topic_reader import Record
 from billing.subtotal import CustomerMonthKey, SumsKey, encode_changed, encode_key
 from exporter.model.read_model import ReadModel
 from exporter.model.state import NotKnownError, State
+from tests.examples import examples
 from tests.exporter.world import CHARLIE_MS, FEBRUARY_MS, HOUR_MS, CommittedSums, ManualClock, World
 
 TYPES = ("CALL", "DATA", "MISC")
@@ -45,7 +46,7 @@ def record(key: SumsKey, offset: int, **sums: tuple[int, int]) -> Record:
     return Record(0, offset, name, value, 0)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(events=EVENTS, commits=st.integers(1, 5), live=st.booleans(), seed=st.integers(0, 999))
 def test_totals_are_those_of_the_events(events: Events, commits: int, live: bool, seed: int) -> None:
     """Whatever the partitions, the commits and the order of a commit's records, each sum is that of its events."""
@@ -77,7 +78,7 @@ def test_totals_are_those_of_the_events(events: Events, commits: int, live: bool
         assert not view.imbalance()
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(events=EVENTS, seed=st.integers(0, 999))
 def test_reading_again_changes_nothing(events: Events, seed: int) -> None:
     """Records of different keys in any order, each any number of times, give the same state: they are absolute."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from exporter.model.name_order import by_name
 from exporter.model.names import Names
 from exporter.model.run import Run
+from tests.examples import examples
 
 letters = st.sampled_from(["a", "b", "é", "\x00", "日", "\x7f", "same-beginning-"])
 name_sets = st.sets(st.lists(letters, max_size=8).map("".join), max_size=300) | st.integers(65, 400).map(
@@ -26,7 +27,7 @@ def everybody(codes: NDArray[Any]) -> NDArray[np.bool_]:
     return np.ones(len(codes), np.bool_)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(texts=name_sets, rng=st.randoms(use_true_random=False), kinds=st.integers(1, 4))
 def test_a_run_is_sorted(texts: set[str], rng: Any, kinds: int) -> None:
     """And is read on from behind any place, there or not."""
@@ -42,7 +43,7 @@ def test_a_run_is_sorted(texts: set[str], rng: Any, kinds: int) -> None:
         assert list(run.entries(place, everybody)) == [entry for entry in entries if entry > place]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(texts=name_sets)
 def test_names_are_sorted(texts: set[str]) -> None:
     """By code points, which is how Python sorts them."""

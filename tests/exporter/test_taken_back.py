@@ -15,6 +15,7 @@ from billing.runtime.topic_reader import Record
 from exporter.metrics.endpoint import Exposition
 from exporter.model.read_model import ReadModel
 from exporter.model.view import Sort, View
+from tests.examples import examples
 from tests.exporter.client import Client
 from tests.exporter.world import DAY_MS, FEBRUARY_MS, HOUR_MS, World, two_months
 
@@ -46,7 +47,7 @@ sales = st.builds(
 steps = st.one_of(sales, sales, st.integers(0, 50), st.none())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(steps, max_size=40), st.integers(0, 40))
 def test_sums_fall_as_they_rose(history: Sequence[Sale | int | None], ready_at: int) -> None:
     """After any events, voids (a number) and commits (None): what is shown is the events that are left.

@@ -14,6 +14,7 @@ from billing.settings import EVENT_FORMATS, load_settings
 from generator.clock import SteppingClock
 from generator.events import EventMix, GeneratedEvent, generate_events
 from generator.expected import ExpectedTotals
+from tests.examples import examples
 from tests.once_model import DAY_MS, OnceModel, Outcome
 
 START_MS = 1_483_228_800_000  # 2017-01-01
@@ -42,7 +43,7 @@ def mixes(draw: st.DrawFn) -> EventMix:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(mix=mixes(), seed=st.integers(0, 2**32), step_ms=st.sampled_from([1, 60_000, 10_000_000]))
 def test_the_truth_is_what_the_rules_say(mix: EventMix, seed: int, step_ms: int) -> None:
     """Each record is accepted, rejected or a duplicate as told, and the totals are the events that are left."""

@@ -13,6 +13,7 @@ from billing.subtotal import CustomerMonthKey, Progress, ProgressKey, encode_key
 from invoicer.closer import Closer, Outcome
 from invoicer.months import next_month
 from invoicer.taken_back import TotalsLostError
+from tests.examples import examples
 from tests.invoicer.world import KilledError, Killer, MemoryWriter, World
 
 MONTHS = ("2026-08", "2026-09", "2026-10", "2026-11")
@@ -74,7 +75,7 @@ def close_with_deaths(world: World, steps: int | None) -> None:
         world.restart()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.lists(st.one_of(events, events, events, closes, restarts, voids, replaces), max_size=60),
     st.sampled_from(["JPY", "EUR", "KWD", "CLF"]),

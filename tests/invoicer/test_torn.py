@@ -9,6 +9,7 @@ from billing.ledger import BilledKey, CarriedKey, InvoiceKey, MonthCloseKey
 from billing.subtotal import decode_sums
 from invoicer.issued import LedgerDamagedError
 from invoicer.months import next_month
+from tests.examples import examples
 from tests.invoicer.test_closer import check, check_minor, events
 from tests.invoicer.world import World
 
@@ -42,7 +43,7 @@ def check_ledger(world: World) -> None:
     assert carried == {key: micros for key, micros in left.items() if micros}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(st.one_of(events, events, events, tears), max_size=40), st.integers(1, 4))
 def test_wherever_a_transaction_is_cut(history: list[tuple[object, ...]], chunk_invoices: int) -> None:
     """Again and again, at any record, with any chunk: each number once, each amount once, and the records say so."""

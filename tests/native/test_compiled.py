@@ -110,13 +110,21 @@ assert began.wait(60)
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.timeout(300)
-def test_what_was_compiled_once_is_loaded_by_the_next_start(tmp_path: Path) -> None:
-    """The second run of the command adds nothing and changes nothing."""
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import qb.explain.matching as kernels; kernels.compile_kernels()",
+        pytest.param("import qb.warm as kernels; kernels.main()", marks=pytest.mark.slow("all kernels compiled")),
+    ],
+    ids=["some", "all"],
+)
+def test_what_was_compiled_once_is_loaded_by_the_next_start(tmp_path: Path, program: str) -> None:
+    """The second start adds nothing and changes nothing."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
 
     def warm() -> dict[Path, int]:
-        subprocess.run([sys.executable, "-m", "qb.warm"], env=environment, check=True, timeout=250, capture_output=True)
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=250, capture_output=True)
         return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")}
 
     compiled_once = warm()

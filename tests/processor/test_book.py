@@ -31,6 +31,7 @@ from processor.book import PartitionBook, read_progress
 from processor.fold import FoldRules
 from processor.once import Once
 from processor.reading import EventReader
+from tests.examples import examples
 from tests.memory_store import MemoryStore
 
 NOW_MS = 1_490_000_000_000
@@ -88,7 +89,7 @@ EVENT = st.builds(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.lists(st.tuples(EVENT, st.sampled_from(["", "", "commit", "takeover"])), max_size=60),
     st.integers(0, 20),

@@ -10,7 +10,7 @@ from broker.ports import free_port
 from tests.pipeline import Pipeline, wait_until
 from tests.processor.test_exactly_once import Feeder, Recount, wait_for_more
 
-pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600), pytest.mark.slow("brokers that fail")]
 
 
 def test_a_broker_that_is_killed_and_comes_back(tmp_path: Path, unique_name: str) -> None:
@@ -59,7 +59,6 @@ def coordinator_of(pipeline: Pipeline) -> int:
     return node
 
 
-@pytest.mark.slow("brokers that fail")
 @pytest.mark.parametrize("coordinates", [True, False])
 def test_one_broker_of_three_is_lost(tmp_path: Path, unique_name: str, coordinates: bool) -> None:
     """With three nodes the loss of one stops nothing for long, whether it coordinated the group or not.
@@ -83,7 +82,6 @@ def test_one_broker_of_three_is_lost(tmp_path: Path, unique_name: str, coordinat
         assert processor.starts <= (2 if coordinates else 1)
 
 
-@pytest.mark.slow("brokers that fail")
 def test_a_stop_is_not_held_up_by_a_broker_that_is_gone(tmp_path: Path, unique_name: str) -> None:
     """Told to stop while no broker answers, the processor leaves by itself; started again, it has lost nothing."""
     with (

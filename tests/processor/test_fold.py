@@ -13,6 +13,7 @@ from billing.sums import NO_SUMS, TypeTable, plus, total_micros
 from processor.fold import FoldRules
 from processor.kernel.rows import MS, SLOT
 from tests.billing.test_events_page import ACCEPTED, REJECTED, payload_of
+from tests.examples import examples
 from tests.processor import fuzz, mutations
 from tests.processor.counting import Counted, count, count_batches, read
 
@@ -242,14 +243,14 @@ RECORD = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(RECORD, max_size=12), st.sampled_from([-1, 1_489_000_000_000]))
 def test_any_batch_means_the_same_on_both_paths(payloads: list[bytes | None], watermark_ms: int) -> None:
     """Whatever arrives, a fold equals counting one by one with the rules."""
     assert_same(payloads, watermark_ms)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(RECORD, min_size=2, max_size=20), st.data())
 def test_cutting_a_batch_changes_nothing(payloads: list[bytes | None], data: st.DataObject) -> None:
     """Late events, watermark and sums do not depend on where a batch ends."""

@@ -31,6 +31,7 @@ from processor.kernel.ids import (
 )
 from processor.once import Once, OnceRules
 from processor.reading import EventReader
+from tests.examples import examples
 from tests.memory_store import MemoryStore
 from tests.once_model import Outcome, PartitionModel, Record
 
@@ -158,7 +159,7 @@ def check(outcomes: Sequence[Outcome], fold: Fold, first: int) -> None:
             assert said.detail.endswith(f"offset {outcome.first_offset}")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     histories(),
     st.sampled_from([0, 1, 3, 35]),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from billing.period import month_calendar
 from qb.replay.issued import Issued
 from qb.replay.months import concerned_by
+from tests.examples import examples
 from tests.replay.world import AROUND, CUSTOMERS, HOUR_MS, MONTHS, TYPES, ZONES, Event, World, micros
 
 
@@ -35,7 +36,7 @@ def replays() -> st.SearchStrategy[list[tuple[str, int, int]]]:
     return st.lists(st.tuples(st.sampled_from(MONTHS), st.integers(0, 5), st.integers(0, 2)), max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(events(st.just(True)), st.sampled_from(ZONES), st.sampled_from(ZONES), replays())
 def test_another_zone_moves_money_and_makes_none(
     made: list[Event], live_zone: str, zone: str, history: list[tuple[str, int, int]]
@@ -48,7 +49,7 @@ def test_another_zone_moves_money_and_makes_none(
         assert micros(world.live(one) for one in AROUND) == before
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(events(st.booleans()), st.sampled_from(ZONES), st.sampled_from(ZONES), replays())
 def test_a_replay_to_its_end_makes_the_month_what_it_is_by_the_rules(
     made: list[Event], live_zone: str, zone: str, history: list[tuple[str, int, int]]
@@ -65,7 +66,7 @@ def test_a_replay_to_its_end_makes_the_month_what_it_is_by_the_rules(
             assert not [row for row in world.differences(month, pending).rows() if row.differs]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(events(st.booleans()), st.sampled_from(ZONES), st.sampled_from(ZONES), st.permutations(MONTHS))
 def test_neighbours_may_be_replayed_in_any_order(
     made: list[Event], live_zone: str, zone: str, order: list[str]
@@ -80,7 +81,7 @@ def test_neighbours_may_be_replayed_in_any_order(
         assert micros([world.live(month)]) == micros([world.recounted(start_ms, end_ms)])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(events(st.just(True)), st.sampled_from(ZONES), st.sampled_from(ZONES))
 def test_a_replay_by_the_rules_of_before_takes_all_back(made: list[Event], live_zone: str, zone: str) -> None:
     """Of its month and of the neighbours."""

@@ -21,6 +21,7 @@ from qb.replay.months import Concerned, concerned_by
 from qb.replay.recount import Recount
 from qb.replay.rejected import BY_CLOCK, FOR_THEMSELVES, RejectedPlaces
 from qb.replay.scratch_store import scratch_store
+from tests.examples import examples
 from tests.explain.made_up import MadeUpBlock, payload
 from tests.memory_store import MemoryStore
 from tests.once_histories import START_MS, Sent, histories, payload_of
@@ -84,7 +85,7 @@ def often_written() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(histories(WINDOW_DAYS), st.lists(st.integers(0, 50), max_size=4))
 def test_what_counts_is_what_the_model_says(history: list[Sent], cuts: list[int]) -> None:
     """To the micro and to the event, in the month and at both of its edges, however cut into blocks."""
