@@ -14,7 +14,7 @@ def topics_of(settings: Settings) -> list[str]:
     """Return all topics of a deployment that are there, State's changelogs too."""
     named = {spec.name for spec in topic_specs(settings).values()}
     changelogs = f"changelog__{settings.consumer_group}--{settings.counted_topic}--"
-    known = admin_client(settings).list_topics(timeout=10).topics
+    known = admin_client(settings).list_topics(timeout=30).topics
     return [topic for topic in known if topic in named or topic.startswith(changelogs)]
 
 

@@ -26,9 +26,13 @@ def test_a_file_stays_in_one_process_unless_it_is_spread(tmp_path: Path) -> None
     flags = ["-v", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-p", "xdist", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *flags],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
         check=False,
-    )  # fmt: skip
+    )
     assert "36 passed" in done.stdout, done.stdout + done.stderr
     ran = re.findall(r"\[(gw\d)\].* PASSED (test_\w)\.py", done.stdout)
     processes = defaultdict(set)

@@ -14,12 +14,12 @@ def test_a_delayed_message_ends_the_transaction_that_is_open(kafka: Kafka, uniqu
     servers = kafka.bootstrap_servers
     client = AdminClient({"bootstrap.servers": servers})
     for future in client.create_topics([NewTopic(unique_name, 1, 1)]).values():
-        future.result(30)
+        future.result(60)
     producer = Producer({"bootstrap.servers": servers, "transactional.id": unique_name, "log_level": 0})
-    producer.init_transactions(30)
+    producer.init_transactions(60)
     producer.begin_transaction()
     producer.produce(unique_name, b"before")
-    producer.flush(30)
+    producer.flush(60)
     torn = describe_transaction(servers, unique_name)
     assert torn.is_open
     assert set(torn.partitions) == {(unique_name, 0)}
@@ -28,5 +28,5 @@ def test_a_delayed_message_ends_the_transaction_that_is_open(kafka: Kafka, uniqu
     assert not describe_transaction(servers, unique_name).is_open
     producer.produce(unique_name, b"after")
     with pytest.raises(KafkaException):
-        producer.commit_transaction(30)
+        producer.commit_transaction(60)
     assert hanging_partitions(servers, [unique_name]) == {}

@@ -125,11 +125,11 @@ def end_transaction(bootstrap_servers: str, transactional_id: str, commit: bool,
 def hanging_partitions(bootstrap_servers: str, topics: list[str]) -> dict[str, tuple[int, int]]:
     """Return each partition whose last stable offset is not its end, as name[partition] -> both offsets."""
     client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    known = client.list_topics(timeout=10).topics
+    known = client.list_topics(timeout=30).topics
     partitions = [TopicPartition(topic, number) for topic in topics for number in known[topic].partitions]
     stable, end = (
         {
-            (partition.topic, partition.partition): future.result(30).offset
+            (partition.topic, partition.partition): future.result(60).offset
             for partition, future in client.list_offsets(
                 dict.fromkeys(partitions, OffsetSpec.latest()), isolation_level=level
             ).items()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from billing.runtime.topic_reader import Record, TopicReader
 from billing.settings import Settings
 
-READING_SECONDS = 60.0
+READING_SECONDS = 120.0
 
 
 def read_whole(

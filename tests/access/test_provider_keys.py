@@ -69,7 +69,7 @@ class World:
         reading = self.keys.ask()
         if reading is None:
             return False
-        reading.result(30)
+        reading.result(60)
         return True
 
     def names(self) -> list[str | None]:
@@ -97,7 +97,7 @@ def test_all_who_ask_at_the_same_time_wait_for_one_reading() -> None:
     assert first is not None
     assert all(one is first for one in others)
     world.source.may.set()
-    first.result(30)
+    first.result(60)
     assert world.source.reads == 1
 
 

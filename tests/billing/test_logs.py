@@ -95,7 +95,7 @@ def test_lines_of_the_kafka_client_have_the_same_form(log_file: Path) -> None:
     client = AdminClient({"bootstrap.servers": "localhost:1", "log_level": 3, "logger": client_logger()})
     with pytest.raises(KafkaException):
         client.list_topics(timeout=0.5)
-    wait_until(lambda: client.poll(0.05) >= 0 and "librdkafka" in log_file.read_text(encoding="utf-8"), 20.0)
+    wait_until(lambda: client.poll(0.05) >= 0 and "librdkafka" in log_file.read_text(encoding="utf-8"), 120.0)
     assert re.match(rf"{TIME} ERROR librdkafka FAIL .*Connection refused", log_file.read_text(encoding="utf-8"))
 
 

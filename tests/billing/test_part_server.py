@@ -138,7 +138,7 @@ def test_a_request_that_does_not_end_is_closed(monkeypatch: pytest.MonkeyPatch) 
                     return True
                 return _is_closed(connection)
 
-            wait_until(closed, 10.0, "closed")
+            wait_until(closed, 120.0, "closed")
 
 
 def test_it_leaves_no_thread_and_frees_its_port() -> None:

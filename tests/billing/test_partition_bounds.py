@@ -7,7 +7,7 @@ from billing.runtime.partition_bounds import Bounds, PartitionBounds, find_recor
 from billing.settings import Settings
 from tests.conftest import Kafka
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 90.0
 
 
 def transactional(kafka: Kafka, name: str) -> Producer:

@@ -5,7 +5,7 @@ import time
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120.0
 
 
 def create_topic(servers: str, topic: str, replicas: int = 1) -> None:

@@ -45,7 +45,7 @@ def test_command_says_where_it_is_and_stops_cleanly(tmp_path: Path, stop_signal:
             f"Apache Kafka 4.3.1 ready on localhost:{port} (data in {tmp_path}); Ctrl-C stops it\n"
         )
         process.send_signal(stop_signal)
-        _, complaints = process.communicate(timeout=30)
+        _, complaints = process.communicate(timeout=120)
 
     assert (process.returncode, complaints) == (0, "")
     assert is_free(port)
@@ -58,7 +58,7 @@ def test_command_ends_when_kafka_does(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         os.kill(int((tmp_path / "node-0" / "pid").read_text()), signal.SIGKILL)
-        _, complaints = process.communicate(timeout=30)
+        _, complaints = process.communicate(timeout=120)
 
     assert process.returncode == 1
     assert (

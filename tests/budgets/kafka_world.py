@@ -18,7 +18,7 @@ from tests.budgets.world import Subtotals, told_of
 from tests.command import running
 from tests.whole_topic import read_whole
 
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 120.0
 
 
 class KafkaWorld:

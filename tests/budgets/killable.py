@@ -32,7 +32,7 @@ def tear_at(where: str) -> WriteSteps:
 
     def send_and_tear(writer: LedgerWriter, key: bytes, value: bytes) -> None:
         send(writer, key, value)
-        writer._producer.flush(10)
+        writer._producer.flush(60)
         tear_if_reached(RECORD)
 
     setattr(LedgerWriter, "_produce", send_and_tear)  # noqa: B010 - mypy refuses the plain form

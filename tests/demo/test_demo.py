@@ -104,7 +104,7 @@ def wait_for(condition: Any, seconds: float, what: str) -> None:
 def interrupted(demo: RunningDemo) -> int:
     """Send what Ctrl-C sends, and return the exit code."""
     demo.process.send_signal(signal.SIGINT)
-    return demo.process.wait(60)
+    return demo.process.wait(120)
 
 
 @pytest.mark.spread

@@ -61,7 +61,7 @@ class PrometheusServer:
     ) -> None:
         assert self._process is not None
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(120)
 
     def query(self, expression: str) -> Result:
         """Return the value of an expression now.

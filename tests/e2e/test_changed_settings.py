@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.spread, pytest.mark.timeout(600), pytest.mark.slow("th
 
 COUNTED = 100
 MICROS = 1_000_000
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 90.0
 # Half an hour off: none of its hours is an hour of UTC.
 ZONE = "Asia/Kolkata"
 
@@ -109,10 +109,10 @@ def test_a_changed_time_zone_is_counted_again(
     process = pipeline.start("process")
     wait_until(lambda: pipeline.consumed() == COUNTED + 1, what="the last one counted")
     process.terminate()
-    assert process.wait(60) == 0
+    assert process.wait(120) == 0
     old = pipeline.totals()
     wait_until(lambda: members(pipeline) == 0, what="the group has no members")
-    assert pipeline.start("process", "changed", time_zone=ZONE).wait(60) == 1
+    assert pipeline.start("process", "changed", time_zone=ZONE).wait(120) == 1
     assert "docs/runbook.md#time-zone-changed" in pipeline.log_of("process", "changed")
     changed = Viewer(pipeline, "changed", time_zone=ZONE)
     wait_until(lambda: changed.refuses_with("other_time_zone"), what="nothing is shown by the months of the other")

@@ -43,7 +43,7 @@ def test_ready_is_so_with_the_broker_and_not_without(tmp_path: Path, unique_name
         assert ready(ports["invoice"])[1] == {"kafka": True, "closing": True}
         broker.kill()
         for port in ports.values():
-            wait_until(lambda port=port: ready(port)[1].get("kafka") is False, 60.0, "not ready")  # type: ignore[misc]
+            wait_until(lambda port=port: ready(port)[1].get("kafka") is False, 120.0, "not ready")  # type: ignore[misc]
             assert urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).status == 200
         broker.restart_node()
         for port in ports.values():

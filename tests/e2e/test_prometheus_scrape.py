@@ -199,7 +199,7 @@ def test_prometheus_rest_and_json_agree(watched: Watched) -> None:
     """Once no more events come, all three show the same revenue of each type and the same number of events."""
     deployment, prometheus = watched.deployment, watched.prometheus
     watched.sender.terminate()
-    assert watched.sender.wait(30) == 0
+    assert watched.sender.wait(120) == 0
     wait_until(lambda: {lag["value"][1] for lag in prometheus.query("billing_lag_records")} == {"0"}, what="no lag")
     prometheus.wait_for_scrapes(3)
     rest = {one["type"]: (float(one["total"]), one["count"]) for one in deployment.get("/types")["types"]}

@@ -153,7 +153,7 @@ def test_a_year_ends_with_a_clean_audit(kafka: Kafka, unique_name: str, tmp_path
         wait_until_closed(pipeline, MONTHS)
         wait_until(lambda: (tmp_path / "invoices" / MONTHS[-1]).is_dir(), what="all files written")
         invoicer.terminate()
-        assert invoicer.wait(30) == 0
+        assert invoicer.wait(120) == 0
         assert pipeline.consumed() == year.expected.records + year.garbage
         code, found = audit(pipeline)
         assert code == 0, found

@@ -84,13 +84,13 @@ def counted(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for number, value in enumerate(values):
             pipeline.produce(value, partition=number % INPUT_PARTITIONS)
         pipeline.flush()
-        wait_until(lambda: pipeline.consumed() == len(values), 60, "all counted")
+        wait_until(lambda: pipeline.consumed() == len(values), what="all counted")
         close(pipeline, MONTHS[0])
         late = made_up(2, (LATE_MONTH,), 100)
         for number, value in enumerate(late):
             pipeline.produce(value, partition=number % INPUT_PARTITIONS)
         pipeline.flush()
-        wait_until(lambda: pipeline.consumed() == len(values) + len(late), 60, "the late ones counted")
+        wait_until(lambda: pipeline.consumed() == len(values) + len(late), what="the late ones counted")
         close(pipeline, MONTHS[1])
         pipeline.start("export")
         yield pipeline
@@ -98,7 +98,7 @@ def counted(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def close(pipeline: Pipeline, month: str) -> None:
     done = pipeline.start("invoice", month, "--month", month, "--now")
-    assert done.wait(60) == 0, pipeline.log_of("invoice", month)
+    assert done.wait(120) == 0, pipeline.log_of("invoice", month)
 
 
 def answered(pipeline: Pipeline, customer: str, month: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def answered(pipeline: Pipeline, customer: str, month: str) -> dict[str, Any]:
             return False
         return True
 
-    wait_until(ask, 60, "the exporter answers")
+    wait_until(ask, what="the exporter answers")
     return found[-1]
 
 
@@ -211,7 +211,7 @@ def test_a_planted_difference_is_told(kafka: Kafka, counted: Pipeline) -> None:
     for key, value in counted.latest_subtotals().items():
         if key.startswith(b"progress|"):
             producer.produce(planted, value, key, 0)
-    assert (producer.flush(30), changed) == (0, 1)
+    assert (producer.flush(60), changed) == (0, 1)
     document = explained(counted, "Zoe", LATE_MONTH, subtotals_topic=planted)
     assert document["conclusion"] == "is_not_it"
     assert [one["type"] for one in document["figures"] if not one["is_it"]] == ["DATA"]
@@ -227,7 +227,7 @@ def test_a_future_event_that_was_rejected_stays_rejected(kafka: Kafka, tmp_path:
         for value in (b"%d,Zoe,1" % (now - 1), b"%d,Zoe,2" % (now + 3_000)):
             pipeline.produce(value, partition=0)
         pipeline.flush()
-        wait_until(lambda: pipeline.consumed() == 2, 60, "both counted")
+        wait_until(lambda: pipeline.consumed() == 2, what="both counted")
         document = explained(pipeline, "Zoe", month, max_future_seconds="86400")
     assert document["conclusion"] == "is_it"
     assert [one["reason"] for one in document["events"]] == [None, "future_timestamp"]
@@ -259,7 +259,7 @@ def test_ids_are_told_as_they_were_decided(kafka: Kafka, tmp_path: Path, unique_
         for value, _ in WITH_IDS:
             pipeline.produce(value, partition=0)
         pipeline.flush()
-        wait_until(lambda: pipeline.consumed() == len(WITH_IDS), 60, "all counted")
+        wait_until(lambda: pipeline.consumed() == len(WITH_IDS), what="all counted")
         document = explained(pipeline, "Zoe", "2026-03")
         findings = audit(pipeline.settings)
     assert document["conclusion"] == "is_it", document["sentence"]
@@ -311,14 +311,14 @@ def test_ctrl_c_is_a_line(kafka: Kafka, tmp_path: Path, unique_name: str) -> Non
         pipeline.flush()
         # Told as counted, but its transaction is open: reading waits.
         producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "transactional.id": unique_name})
-        producer.init_transactions(30)
+        producer.init_transactions(60)
         producer.begin_transaction()
         producer.produce(pipeline.settings.input_topic, b"1775000000,Zoe,1", partition=0)
-        assert producer.flush(30) == 0
+        assert producer.flush(60) == 0
         teller = Producer({"bootstrap.servers": kafka.bootstrap_servers})
         told = encode_progress(Progress(next_offset=2))
         teller.produce(pipeline.settings.subtotals_topic, told, encode_key(ProgressKey(0)), 0)
-        assert teller.flush(30) == 0
+        assert teller.flush(60) == 0
         process = start_process(
             "qb", "explain", "Zoe", LATE_MONTH, environment={**os.environ, **pipeline.environment},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -326,8 +326,8 @@ def test_ctrl_c_is_a_line(kafka: Kafka, tmp_path: Path, unique_name: str) -> Non
         assert process.stdout is not None
         assert process.stdout.readline() == f"Zoe {LATE_MONTH}, counted up to 0@2\n"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        producer.abort_transaction(30)
+        out, err = process.communicate(timeout=120)
+        producer.abort_transaction(60)
     assert (process.returncode, "these events" in out) == (130, False)
     assert err.splitlines()[-1].startswith("qb: stopped ")
     assert "Traceback" not in err

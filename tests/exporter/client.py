@@ -86,11 +86,11 @@ def serve(make_app: Callable[[], web.Application]) -> Iterator[Client]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        runner = asyncio.run_coroutine_threadsafe(_start(make_app), loop).result(10)
+        runner = asyncio.run_coroutine_threadsafe(_start(make_app), loop).result(60)
         try:
             yield Client(runner.addresses[0][1])
         finally:
-            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(60)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

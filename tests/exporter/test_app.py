@@ -71,7 +71,7 @@ def test_a_taken_port_is_one_clear_line() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with exporter(port, "--standalone") as process:
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     lines = [line for line in errors.splitlines() if line.startswith("qb: ")]
     assert lines == [f"qb: port {port} is taken: stop what listens at 127.0.0.1:{port}, or set exporter_port"]

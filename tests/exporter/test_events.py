@@ -212,21 +212,21 @@ def test_kafka_gives_the_pages(
     )
     ensure_topics(settings, ("input", "rejected"))
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "transactional.id": topic_prefix})
-    producer.init_transactions(30)
+    producer.init_transactions(60)
     for number, (partition, value) in enumerate(LOG):
         producer.begin_transaction()
         producer.produce(settings.input_topic, value, partition=partition)
         if number == 1:
-            producer.flush(30)
-            producer.abort_transaction(30)
+            producer.flush(60)
+            producer.abort_transaction(60)
         else:
-            producer.commit_transaction(30)
+            producer.commit_transaction(60)
     # The last event that is counted was rejected in its time.
     told = {"reason": "id_conflict", "detail": "", "source-topic": settings.input_topic, "source-partition": "1",
             "source-offset": "6"}  # fmt: skip
     producer.begin_transaction()
     producer.produce(settings.rejected_topic, LOG[5][1], headers=[(name, text.encode()) for name, text in told.items()])
-    producer.commit_transaction(30)
+    producer.commit_transaction(60)
     monkeypatch.setattr(input_pages, "MOST_RECORDS", most_records)
     pages = KafkaInputPages(settings)
     # A marker follows each record.

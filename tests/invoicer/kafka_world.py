@@ -25,7 +25,7 @@ from tests.hanging import assert_nothing_hangs
 from tests.invoicer import killable
 from tests.whole_topic import read_whole
 
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 120.0
 PARTITIONS = 2
 
 Event = tuple[int, int, str, str, str, int]

@@ -36,7 +36,7 @@ def tear_at(where: str) -> Steps:
     def send_and_tear(writer: KafkaLedgerWriter, key: bytes, value: bytes) -> None:
         send(writer, key, value)
         if reached(RECORD):
-            writer._producer.flush(10)
+            writer._producer.flush(60)
             error = end_transaction(servers, transactional_id, commit=end == "commit")
             assert error == 0, f"Kafka refuses the late message: error {error}"
 

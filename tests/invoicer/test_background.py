@@ -53,6 +53,6 @@ def test_leaving_ends_the_writing() -> None:
 
 def keep_for_ever(files: BackgroundFiles) -> None:
     """Start the files again and again until that raises; return if it does not in time."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         files.start_if_due({})

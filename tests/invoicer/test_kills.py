@@ -106,7 +106,7 @@ def test_a_zombie_is_fenced(world: KafkaWorld, step: Step) -> None:
         code, said = world.run(*flags)
         assert code == 0, said
         zombie.send_signal(signal.SIGCONT)
-        said = zombie.communicate(timeout=60)[0]
+        said = zombie.communicate(timeout=120)[0]
         assert "another invoicer has taken over" in said
         assert "Traceback" not in said
         assert zombie.returncode == 1

@@ -115,11 +115,11 @@ def test_the_clock_closes_a_silent_month(kafka: Kafka, topic_prefix: str, tmp_pa
     world = KafkaWorld(kafka.bootstrap_servers, topic_prefix, tmp_path, **clock)
     world.commit([event(0, "2025-01", 9, "Alice", 1_000_000)])
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "transactional.id": f"{topic_prefix}input"})
-    producer.init_transactions(30)
+    producer.init_transactions(60)
     producer.begin_transaction()
     producer.produce(world.settings.input_topic, b"aborted", partition=0)
     producer.flush()
-    producer.abort_transaction(30)
+    producer.abort_transaction(60)
     with world.invoicer() as service:
         world.wait_for(["2025-01"])
         assert world.stop(service)[0] == 0
@@ -132,7 +132,7 @@ def test_unread_input_holds_a_month_up(kafka: Kafka, topic_prefix: str, tmp_path
     world.commit([event(0, "2025-01", 9, "Alice", 1_000_000)])
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
     producer.produce(world.settings.input_topic, b"unread", partition=0)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     with world.invoicer() as service:
         world.read_until(service, "month is held up month=2025-01 input_partitions=0")
         assert not world.ledger().closes
@@ -148,7 +148,7 @@ def test_stopping_in_the_middle(kafka: Kafka, topic_prefix: str, tmp_path: Path)
         world.wait_until_frozen(service)
         service.send_signal(signal.SIGTERM)
         service.send_signal(signal.SIGCONT)
-        said, _ = service.communicate(timeout=30)
+        said, _ = service.communicate(timeout=120)
         assert service.returncode == 1, said
         assert "closing interrupted month=2025-01 issued=3" in said
     assert len(world.check().invoices) == 3

@@ -68,7 +68,7 @@ def tear(tearing: Tearing) -> None:
     def torn_move(writer: MoveWriter, block: Any, positions: Any, targets: Any) -> None:
         half = len(positions) // 2
         move(writer, block, positions[:half], targets)
-        writer._producer._producer.flush(10)
+        writer._producer._producer.flush(60)
         tearing.reached(STEPS[1])
         move(writer, block, positions[half:], targets)
 

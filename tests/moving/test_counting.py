@@ -53,7 +53,7 @@ def test_totals_are_those_of_the_input(kafka: Kafka, tmp_path: Path, unique_name
         assert pipeline.start("audit").wait(120) == 0, pipeline.log_of("audit")
         for process in (first, second):
             process.terminate()
-            assert process.wait(60) == 0
+            assert process.wait(120) == 0
         plant_double(pipeline)
         assert pipeline.start("audit", "again").wait(120) == 1
         assert "moved" in pipeline.log_of("audit", "again")
@@ -65,7 +65,7 @@ def plant_double(pipeline: Pipeline) -> None:
     (double, *_) = read_whole(settings, settings.keyed_topic, KEYED_PARTITIONS)
     producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
     producer.produce(settings.keyed_topic, double.value, double.key, double.partition, headers=list(double.headers))
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 @pytest.mark.parametrize(("counted", "other"), [("topic", "partition"), ("partition", "topic")])
@@ -77,9 +77,9 @@ def test_the_scope_stays_what_it_was(kafka: Kafka, tmp_path: Path, unique_name: 
         process = pipeline.start("process", "a", dedup_scope=counted)
         wait_until(lambda: pipeline.consumed() >= 300, what="all counted")
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
         refused = pipeline.start("process", "b", dedup_scope=other)
-        assert refused.wait(60) == 1
+        assert refused.wait(120) == 1
         said = pipeline.log_of("process", "b").splitlines()[-1]
         assert f"with dedup_scope: {other} it would count from" in said
         assert "docs/runbook.md#scope-changed" in said

@@ -30,7 +30,7 @@ def test_records_of_all_kinds_are_moved(kafka: Kafka, tmp_path: Path, unique_nam
                 headers=[("a", b"1"), ("b", None)] if number % 5 == 0 else [],
                 timestamp=1_000_000 + number,
             )
-        assert producer.flush(30) == 0
+        assert producer.flush(60) == 0
         pipeline.produce_all(events(3_000, seed=1))
         pipeline.start("move", module=MODULE)
         check_moved(pipeline)
@@ -50,7 +50,7 @@ def test_kills_and_rebalances_change_nothing(kafka: Kafka, tmp_path: Path, uniqu
             wait_until(lambda: TAKEN in pipeline.log_of("move", "b"), what="the second has partitions")
             wait_for_more(pipeline, 2_000)
             second.terminate()
-            assert second.wait(60) == 0
+            assert second.wait(120) == 0
             widen_topic(admin_client(pipeline.settings), pipeline.settings.input_topic, INPUT_PARTITIONS + 3)
             third = pipeline.start("move", "c", module=MODULE)
             wait_until(lambda: TAKEN in pipeline.log_of("move", "c"), what="the third has partitions")
@@ -62,7 +62,7 @@ def test_kills_and_rebalances_change_nothing(kafka: Kafka, tmp_path: Path, uniqu
         check_moved(pipeline)
         assert {record.partition for record in moved(pipeline)} == set(range(6))
         first.terminate()
-        assert first.wait(60) == 0
+        assert first.wait(120) == 0
 
 
 def test_what_tells_how_far_records_are_moved_may_not_be_lost(kafka: Kafka, tmp_path: Path, unique_name: str) -> None:
@@ -72,13 +72,13 @@ def test_what_tells_how_far_records_are_moved_may_not_be_lost(kafka: Kafka, tmp_
         process = pipeline.start("move", "a", module=MODULE)
         check_moved(pipeline)
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
         topic = moved_topic(pipeline.settings.keyed_topic)
         admin = admin_client(pipeline.settings)
-        admin.delete_topics([topic])[topic].result(30)
-        wait_until(lambda: topic not in admin.list_topics(timeout=10).topics, what="the topic is gone")
+        admin.delete_topics([topic])[topic].result(60)
+        wait_until(lambda: topic not in admin.list_topics(timeout=30).topics, what="the topic is gone")
         again = pipeline.start("move", "a", module=MODULE)
-        assert again.wait(60) == 1
+        assert again.wait(120) == 1
         said = pipeline.log_of("move").splitlines()[-1]
         assert "does not say so: it was deleted or cut" in said
         assert "docs/runbook.md#moving" in said

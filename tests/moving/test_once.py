@@ -79,4 +79,4 @@ def test_repeats_without_keys_count_once(kafka: Kafka, tmp_path: Path, unique_na
             assert sum(one.accepted for one in found) == accepted
             assert sum(one.duplicates for one in found) == 100 * INPUT_PARTITIONS - accepted
             process.terminate()
-            assert process.wait(60) == 0
+            assert process.wait(120) == 0

@@ -16,7 +16,7 @@ from billing.runtime.topic_reader import TopicReader
 from billing.settings import Settings
 from tests.conftest import Kafka
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 90.0
 PARTITIONS = 3
 Seen = dict[int, list[tuple[int, bytes | None, bytes | None]]]
 both_ways = pytest.mark.parametrize("natively", [True, False])

@@ -17,7 +17,7 @@ from tests.conftest import Kafka
 from tests.native.test_queue import PARTITIONS, produce
 from tests.whole_topic import read_whole
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 90.0
 CLIENT_ID = "qb-mover"
 RECORDS = 3_000
 

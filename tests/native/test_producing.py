@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from billing.runtime.native.producing import BulkProducer
 from tests.conftest import Kafka
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 90.0
 CLIENT_ID = "qb-bulk"
 Seen = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 

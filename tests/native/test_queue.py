@@ -15,7 +15,7 @@ from billing.runtime.native.client import handle_of, native_library
 from billing.runtime.native.queue import RecordQueue
 from tests.conftest import Kafka
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 90.0
 PARTITIONS = 3
 MOST = 500
 CLIENT_ID = "qb-native"

@@ -155,7 +155,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(unwatched_tab: Tab, tmp_path: P
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < deadline, list(path.parent.iterdir())
         time.sleep(0.05)

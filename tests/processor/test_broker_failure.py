@@ -55,7 +55,7 @@ def coordinator_of(pipeline: Pipeline) -> int:
     """Return the node that coordinates the processors' group."""
     client = AdminClient({"bootstrap.servers": pipeline.settings.bootstrap_servers, "log_level": 0})
     (future,) = client.describe_consumer_groups([pipeline.settings.consumer_group]).values()
-    node: int = future.result(30).coordinator.id
+    node: int = future.result(60).coordinator.id
     return node
 
 

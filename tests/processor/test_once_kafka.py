@@ -103,8 +103,8 @@ def widen(pipeline: Pipeline, partitions: int) -> None:
     """Give the input more partitions, and wait until the client that fills them knows."""
     topic, client = pipeline.settings.input_topic, admin_client(pipeline.settings)
     for future in client.create_partitions([NewPartitions(topic, partitions)]).values():
-        future.result(30)
-    wait_until(lambda: len(pipeline.known_partitions()) == partitions, 30, "the added partitions are known")
+        future.result(60)
+    wait_until(lambda: len(pipeline.known_partitions()) == partitions, what="the added partitions are known")
 
 
 def known_ids(pipeline: Pipeline, partitions: int) -> tuple[dict[int, KnownIds], set[bytes]]:

@@ -18,7 +18,7 @@ from quixstreams.state.rocksdb.partition import RocksDBStorePartition
 from processor.quix_recovery import BulkRecovery
 from tests.conftest import Kafka
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 90.0
 PARTITIONS = 2
 CLIENT_ID = "qb-recovery"
 COMMITTED = {"input": 1_000}

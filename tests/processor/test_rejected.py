@@ -106,7 +106,7 @@ def limit_rejected_topic(pipeline: Pipeline, max_message_bytes: int) -> None:
     resource = ConfigResource(ResourceType.TOPIC, pipeline.settings.rejected_topic, incremental_configs=[entry])
     client = AdminClient({"bootstrap.servers": pipeline.settings.bootstrap_servers})
     for future in client.incremental_alter_configs([resource]).values():
-        future.result(30)
+        future.result(60)
 
 
 def test_a_rejected_record_that_does_not_fit_stops_the_processor_until_it_does(

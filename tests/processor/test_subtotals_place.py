@@ -60,7 +60,7 @@ def test_a_topic_widened_while_no_part_ran_stops_the_processor(kafka: Kafka, tmp
         widen_topic(admin, settings.input_topic, INPUT_PARTITIONS + 2)
         wait_until(
             lambda: (
-                len(admin.list_topics(settings.input_topic, timeout=10).topics[settings.input_topic].partitions)
+                len(admin.list_topics(settings.input_topic, timeout=30).topics[settings.input_topic].partitions)
                 == INPUT_PARTITIONS + 2
             ),
             what="more input partitions than the subtotals have",

@@ -115,14 +115,14 @@ def reset_group(pipeline: Pipeline) -> None:
     request = ConsumerGroupTopicPartitions(group, offsets)
     client = admin(pipeline)  # a future dies with the client it comes from
     (future,) = client.alter_consumer_group_offsets([request]).values()
-    for partition in future.result(30).topic_partitions:
+    for partition in future.result(60).topic_partitions:
         assert partition.error is None, partition.error
 
 
 def delete_group(pipeline: Pipeline) -> None:
     client = admin(pipeline)
     (future,) = client.delete_consumer_groups([pipeline.settings.consumer_group]).values()
-    future.result(30)
+    future.result(60)
 
 
 def delete_group_and_state(pipeline: Pipeline) -> None:
@@ -138,8 +138,8 @@ def delete_changelog_and_state(pipeline: Pipeline) -> None:
 def delete_changelog(pipeline: Pipeline) -> None:
     client = admin(pipeline)
     (future,) = client.delete_topics([changelog_of(pipeline)]).values()
-    future.result(30)
-    wait_until(lambda: changelog_of(pipeline) not in client.list_topics(timeout=5).topics, what="deleted")
+    future.result(60)
+    wait_until(lambda: changelog_of(pipeline) not in client.list_topics(timeout=30).topics, what="deleted")
 
 
 def delete_state(pipeline: Pipeline) -> None:
@@ -201,7 +201,7 @@ def delete_unread_input(pipeline: Pipeline) -> None:
     offsets = [TopicPartition(pipeline.settings.input_topic, partition, -1) for partition in range(INPUT_PARTITIONS)]
     client = admin(pipeline)
     for future in client.delete_records(offsets).values():
-        future.result(30)
+        future.result(60)
 
 
 @pytest.mark.parametrize("counted_before", [pytest.param(True, marks=SLOW), False])

@@ -91,7 +91,7 @@ def test_a_first_commit_torn_behind_the_changelog(
     """A changelog without an offset, as of a group that was deleted: it stops, and remedy B of the runbook is right."""
     recount = Recount()
     with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, commit_interval_seconds=0.3) as pipeline:
-        assert torn_first_commit(pipeline, recount, "behind the flush").wait(60) == 1
+        assert torn_first_commit(pipeline, recount, "behind the flush").wait(120) == 1
         said = pipeline.log_of("process").splitlines()[-1]
         assert "the changelog holds subtotals, but the group has no committed offset" in said
         assert "docs/runbook.md#state-and-offsets" in said

@@ -29,7 +29,7 @@ def tear(tearing: Tearing) -> None:
     def torn_produce(producer: quix_commit.DirectProducer, *arguments: Any) -> None:
         produce_each(producer, *arguments)
         # What is rejected is the last that the worker writes, and State's changelog is still to come.
-        producer._producer._producer.flush(10)
+        producer._producer._producer.flush(60)
         tearing.reached(STEPS[1])
 
     def torn_commit(producer: quix_commit.DirectProducer, positions: Any, *options: Any, **more: Any) -> None:

@@ -29,7 +29,7 @@ def pipeline(kafka: Kafka, tmp_path: Path, unique_name: str) -> Iterator[Pipelin
 def produce(kafka: Kafka, topic: str, key: bytes | None, value: bytes, partition: int, timestamp_ms: int = 0) -> None:
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
     producer.produce(topic, value, key, partition, timestamp=timestamp_ms)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 def test_a_deployment_that_counts_is_right(pipeline: Pipeline, kafka: Kafka) -> None:

@@ -56,12 +56,12 @@ class Deployment:
     def count(self) -> None:
         """Start the processor, and wait until all that was sent is counted."""
         self.processor = self.pipeline.start("process")
-        wait_until(lambda: self.pipeline.consumed() == self.sent, 90, f"{self.sent} records counted")
+        wait_until(lambda: self.pipeline.consumed() == self.sent, what=f"{self.sent} records counted")
 
     def stop_counting(self) -> None:
         assert self.processor is not None
         self.processor.terminate()
-        assert self.processor.wait(60) == 0, self.pipeline.log_of("process")
+        assert self.processor.wait(120) == 0, self.pipeline.log_of("process")
 
     def replay(self, *arguments: str, kill_at: str = "", **options: str) -> subprocess.CompletedProcess[str]:
         """Run `qb replay` of the month by Berlin's months, one customer in a transaction."""
@@ -192,7 +192,7 @@ def test_deleted_input_is_refused_unless_told(deployment: Deployment) -> None:
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     partition = next(number for number, one in deployment.pipeline.progress().items() if one.next_offset > 1)
     (done,) = admin.delete_records([TopicPartition(settings.input_topic, partition, 1)]).values()
-    done.result(30)
+    done.result(60)
     refused = deployment.replay()
     assert refused.returncode == 1
     assert f"{settings.input_topic}[{partition}] begins at offset 1" in refused.stderr

@@ -60,11 +60,11 @@ def test_added_partitions_are_counted_without_a_restart(pipeline: Pipeline) -> N
     assert sender.flush(60) == 0
 
     total = INPUT_PARTITIONS + len(everything)
-    wait_until(lambda: pipeline.consumed() == total, timeout_seconds=60, what="the added partitions counted")
+    wait_until(lambda: pipeline.consumed() == total, what="the added partitions counted")
     assert pipeline.totals()[0] == {("2017-02", "Charlie", "MISC"): [total * MICROS, total]}
     assert set(pipeline.progress()) == set(everything)
     changelog = topic_specs(settings)["changelog"].name
-    assert len(admin.list_topics(changelog, timeout=10).topics[changelog].partitions) == len(everything)
+    assert len(admin.list_topics(changelog, timeout=30).topics[changelog].partitions) == len(everything)
     assert process.poll() is None
     assert "Traceback" not in pipeline.log_of("process")
     findings = audit(settings)

@@ -34,7 +34,7 @@ def make(admin: AdminClient, topics: list[NewTopic]) -> None:
     for future in admin.create_topics(topics).values():
         future.result(60)
     wait_until(
-        lambda: {topic.topic for topic in topics} <= set(admin.list_topics(timeout=10).topics), what="topics made"
+        lambda: {topic.topic for topic in topics} <= set(admin.list_topics(timeout=30).topics), what="topics made"
     )
 
 
@@ -100,7 +100,7 @@ def test_the_changelog_follows_the_input(admin: AdminClient, settings: Settings)
 
 
 def _partitions(admin: AdminClient, topic: str) -> int:
-    return len(admin.list_topics(topic, timeout=10).topics[topic].partitions)
+    return len(admin.list_topics(topic, timeout=30).topics[topic].partitions)
 
 
 def _around(settings: Settings, brokers: int) -> Around:

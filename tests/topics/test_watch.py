@@ -28,7 +28,7 @@ def alter(admin: AdminClient, topic: str, setting: str, value: str) -> None:
     entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     (future,) = admin.incremental_alter_configs([resource]).values()
-    future.result(30)
+    future.result(60)
 
 
 def refused(watch: TopicWatch) -> bool:
@@ -84,7 +84,7 @@ def test_the_changelog_is_widened_with_the_input(settings: Settings) -> None:
         widen_topic(admin, settings.input_topic, 6)
         changelog = f"changelog__{settings.consumer_group}--{settings.input_topic}--default"
         wait_until(
-            lambda: len(admin.list_topics(changelog, timeout=10).topics[changelog].partitions) == 6,
+            lambda: len(admin.list_topics(changelog, timeout=30).topics[changelog].partitions) == 6,
             what="the changelog has as many",
         )
         assert not refused(watch)
