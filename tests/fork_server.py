@@ -20,8 +20,8 @@ import exporter.model.warm
 import processor.warm
 import qb.explain.matching
 from qb.cli import COMMANDS
+from tests.forking import MESSAGE_BYTES
 
-MESSAGE_BYTES = 131_072
 # Standard input, output and errors of a process, and where to write how it ended.
 FILES = 4
 

@@ -17,11 +17,10 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
-from tests.fork_server import MESSAGE_BYTES
-
 ROOT = Path(__file__).parents[1]
 
 File = int | IO[Any] | None
+MESSAGE_BYTES = 131_072
 PAUSE_SECONDS = 0.02
 
 
