@@ -9,9 +9,12 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from billing.access.keys import Key, Keys
 from billing.access.principal import Principal
+from billing.access.secret_key import hash_of, new_key
 from billing.budget import Budget
-from billing.runtime.access.gate import Gate
+from billing.runtime.access.gate import Authenticator, Gate
+from billing.runtime.access.keys_file import BearerKeys
 from tests.access.known import KnownPasswords, KnownWords
 from tests.exporter.client import Client
 from tests.exporter.input_log import MadeUpPages
@@ -27,7 +30,6 @@ SECRETS = {
     "admin-key-7f3a": ["admin"],
     "read-key-19bc": ["read"],
     "metrics-key-55d0": ["metrics"],
-    "own-key-c2e8": [f"customer:{HOSTILE}"],
     "several-key-08aa": [f"customer:{name}" for name in OTHERS],
 }
 EVENTS = "/customers/" + quote(HOSTILE, safe="'") + "/events"
@@ -50,7 +52,7 @@ def words() -> KnownWords:
     return Named({word: list(scopes) for word, scopes in SECRETS.items()})
 
 
-def world(*kinds: KnownWords | KnownPasswords) -> World:
+def world(*kinds: Authenticator) -> World:
     """Return a deployment in which hostile names are billed beside one that nobody else may see."""
     budget = Budget(name="cap", customer=HOSTILE, amount="100")
     log = [(0, record(HOSTILE, "7")), (0, record(CANARY, "987.654321"))]
@@ -163,10 +165,12 @@ def wait_for(path: Path) -> None:
 
 def test_a_customers_key_shows_theirs_and_nothing_of_others(unwatched_tab: Tab) -> None:
     """Their months, totals, invoices, draft and budgets, live; no list, no search, nothing that is refused."""
-    tab, made = unwatched_tab, world(words())
+    key = new_key()
+    keys = Keys([Key(hash_of(key), Principal.of("portal", [f"customer:{HOSTILE}"]))])
+    tab, made = unwatched_tab, world(BearerKeys(lambda: keys))
     made.close("2017-01", CHARLIE_MS)
     with made.served() as client:
-        enter(tab, client, "own-key-c2e8", "?customer=Canary+%26+Sons")
+        enter(tab, client, key, "?customer=Canary+%26+Sons")
         tab.until("document.querySelector('#customer-total')?.value === '7.000000'")
         assert tab.js("document.querySelector('#customer-title span').textContent") == HOSTILE
         assert tab.js("location.search") == ""
@@ -192,7 +196,7 @@ def test_a_customers_key_shows_theirs_and_nothing_of_others(unwatched_tab: Tab) 
         tab.until("document.querySelector('#customer-total').value === '1.000000'")
         assert tab.text("#customer-invoice-title").startswith("Invoice 2017-01-")
         assert tab.js("document.title") == f"{HOSTILE} · January 2017 · Queryable Billing"
-        check_own(tab, "own-key-c2e8", EVENTS)
+        check_own(tab, key, EVENTS)
         check_clean(tab, refused=1)
         # As when the browser shows a page again that was left before what it held was forgotten.
         tab.js("sessionStorage.clear(); dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
@@ -246,11 +250,13 @@ def choose(tab: Tab, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("with_keys", [False, True])
+@pytest.mark.parametrize(
+    "with_keys", [True, pytest.param(False, marks=pytest.mark.slow("the form where passwords alone are taken"))]
+)
 def test_a_password_is_asked_for_by_the_page_and_not_by_the_browser(unwatched_tab: Tab, with_keys: bool) -> None:
     """Where passwords are taken; where keys are too, one chooses. A plain fetch would make the browser ask."""
     tab, passwords = unwatched_tab, KnownPasswords(("zoë:pass:wörd",))
-    kinds = [words()] if with_keys else []
+    kinds: list[Authenticator] = [words()] if with_keys else []
     with world(*kinds, passwords).served() as client, tab.passwords_asked("*/whoami", "*/months") as asked:
         tab.open(address(client))
         tab.until(FORM)
