@@ -20,6 +20,7 @@ class InputScan:
         partitions: how many partitions the topic has.
         ends: partition -> offset to read up to, exclusive; others are not read.
         display: told of what is read, and looks whether to stop.
+        starts: partition -> offset to begin at; the others begin with their first record.
         clock: seconds of a monotonic clock.
     """
 
@@ -29,10 +30,11 @@ class InputScan:
         partitions: int,
         ends: Mapping[int, int],
         display: ReadingDisplay,
+        starts: Mapping[int, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings, self._partitions, self._display = settings, partitions, display
-        self._plan = FetchPlan(settings, partitions, {}, ends, clock=clock)
+        self._plan = FetchPlan(settings, partitions, starts or {}, ends, clock=clock)
 
     def blocks(self) -> Iterator[RecordBlock]:
         """Yield all records below the ends, and some beyond them. A block ends with its turn.

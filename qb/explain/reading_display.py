@@ -72,12 +72,14 @@ class ReadingDisplay:
             self._bar.stop()
 
     def begin(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> None:
-        """Show how far the input is read: from offsets up to others, by partition."""
+        """Show how far the input is read: from offsets up to others, by partition. A second time, it begins anew."""
         self._of = ends
         self._start = sum(min(starts.get(partition, 0), end) for partition, end in ends.items())
         self._whole = sum(ends.values()) - self._start
         if self._bar:
             self._bar.start()
+            for former in self._bar.task_ids:
+                self._bar.remove_task(former)
             self._bar.add_task("Reading the input", total=self._whole)
 
     def note(self, topic: str, reached: Mapping[int, int]) -> None:

@@ -2,7 +2,8 @@
 
 1. What is live: the month's subtotals of all customers, with the offsets that they count up to, and the zone.
 2. The input, once, up to these offsets: the processor's kernels read it, decide ids and add. Beyond them only
-   adjustments are looked for, which no processor has counted yet.
+   adjustments are looked for, which no processor has counted yet; with `dedup_scope: topic` also among the records that
+   wait to be moved.
 3. The difference, per customer and type. It is printed and saved; with `--apply` it is issued.
 
 Nothing is touched but a scratch folder, unless the difference is issued: no group, no State, no topic.

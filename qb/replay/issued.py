@@ -1,7 +1,7 @@
 """The adjustments that are in the input already: how many there are of each place, and what they add up to."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qb.replay.adjustment import Adjustment, Place
 from qb.replay.months import Concerned
@@ -9,19 +9,19 @@ from qb.replay.months import Concerned
 
 @dataclass(slots=True)
 class _Entry:
-    last_number: int = 0
+    numbers: set[int] = field(default_factory=set)
     micros: int = 0
 
     def take(self, adjustment: Adjustment, counts: bool) -> bool:
         """Take an adjustment in, and say whether it counts: one that repeats another never does."""
-        counts = counts and adjustment.number > self.last_number
-        self.last_number = max(adjustment.number, self.last_number)
+        counts = counts and adjustment.number not in self.numbers
+        self.numbers.add(adjustment.number)
         self.micros += adjustment.micros if counts else 0
         return counts
 
 
 class Issued:
-    """Adjustments of the months and causes that a replay concerns. Those of a customer come in their order.
+    """Adjustments of the months and causes that a replay concerns, in any order; of one name the first counts.
 
     Args:
         concerned: what is replayed.
@@ -57,7 +57,7 @@ class Issued:
     def last_number(self, place: Place) -> int:
         """Return the number of the newest one, 0 without any."""
         entry = self._entries.get(place)
-        return entry.last_number if entry else 0
+        return max(entry.numbers) if entry else 0
 
     def pending_micros(self, customer: str, type_: str) -> int:
         """Return what those add up to that correct the month and are not in its live sums yet."""

@@ -83,6 +83,14 @@ class Recount:
             if index >= live:
                 self._issued.note(one, is_live=False)
 
+    def note_unmoved(self, records: PartitionRecords) -> None:
+        """Look for adjustments among input records that wait to be moved to where they are counted.
+
+        Call it after all that was counted: what was moved meanwhile is known again, and counts as what it was then.
+        """
+        for one in self._finder.find(records).values():
+            self._issued.note(one, is_live=False)
+
     def found(self) -> Recounted:
         """Return what was counted so far."""
         before, after = self._moved

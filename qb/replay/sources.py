@@ -19,6 +19,7 @@ from qb.replay.months import Concerned, concerned_by
 from qb.replay.recount import Recount
 from qb.replay.rejected import BY_CLOCK, FOR_THEMSELVES, RejectedPlaces
 from qb.replay.scratch_store import scratch_store
+from qb.replay.unmoved import UnmovedInput
 
 ANEW_RUNBOOK = "docs/runbook.md#state-and-offsets"
 DELETED_RUNBOOK = "docs/runbook.md#replay-deleted"
@@ -89,8 +90,9 @@ class Sources:
         deleted = self._deleted(month)
         live = self._live(month)
         concerned = self._concerned(month, live.time_zone())
+        unmoved = UnmovedInput(self._settings, self._topics, self._display)
         ends = self._ends(live)
-        recounted = self._recount(concerned, live, ends)
+        recounted = self._recount(concerned, live, ends, unmoved)
         # Records may have been deleted while it was read.
         deleted |= self._deleted(month)
         return Found(concerned, live, recounted, ends, deleted)
@@ -140,7 +142,9 @@ class Sources:
                 )
         return ends
 
-    def _recount(self, concerned: Concerned, live: LiveSums, ends: dict[int, int]) -> Recounted:
+    def _recount(
+        self, concerned: Concerned, live: LiveSums, ends: dict[int, int], unmoved: UnmovedInput
+    ) -> Recounted:
         rules, rejected = self._rules(), self._rejected()
         self._display.begin(self._topics.starts(self._settings.counted_topic), ends)
         with scratch_store() as store:
@@ -148,6 +152,8 @@ class Sources:
             for block in InputScan(self._settings, self._partitions, ends, self._display).blocks():
                 for records in block.by_partition():
                     recount.count(records)
+            for records in unmoved.records():
+                recount.note_unmoved(records)
             return recount.found()
 
     def _rules(self) -> FoldRules:

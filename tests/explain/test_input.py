@@ -68,7 +68,7 @@ def read(monkeypatch: pytest.MonkeyPatch, steps: list[Step], ends: Mapping[int, 
     readers, clock = Readers(steps), iter([*times, *[1e9] * 100])
     monkeypatch.setattr(explain_input, "BlockReader", readers)
     with ReadingDisplay() as display:
-        for _ in InputScan(Settings(), 3, ends, display, lambda: next(clock)).blocks():
+        for _ in InputScan(Settings(), 3, ends, display, clock=lambda: next(clock)).blocks():
             pass
     return readers
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from qb.replay.adjustment import decode_adjustment
 from tests.conftest import Kafka, new_name
 from tests.explain.made_up import payload
 from tests.forking import run_process
+from tests.moving import mover_process
+from tests.moving.world import moved, moving_pipeline
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.replay import killable
 from tests.whole_topic import read_whole
@@ -105,10 +108,10 @@ class Deployment:
         return {customer: micros for (at, customer, _), (micros, _) in customers.items() if at == month}
 
 
-@pytest.fixture
-def deployment(kafka: Kafka, tmp_path: Path) -> Iterator[Deployment]:
-    """One that has counted all events and closed December and January."""
-    with Pipeline(kafka.bootstrap_servers, tmp_path, new_name(), **STILL) as pipeline:
+@contextmanager
+def counted(pipeline: Pipeline) -> Iterator[Deployment]:
+    """One that has counted all events."""
+    with pipeline:
         made = Deployment(pipeline)
         for number, customer in enumerate(CUSTOMERS):
             for event in events_of(number):
@@ -116,6 +119,13 @@ def deployment(kafka: Kafka, tmp_path: Path) -> Iterator[Deployment]:
                 made.sent += 1
         pipeline.flush()
         made.count()
+        yield made
+
+
+@pytest.fixture
+def deployment(kafka: Kafka, tmp_path: Path) -> Iterator[Deployment]:
+    """One that has counted all events and closed December and January."""
+    with counted(Pipeline(kafka.bootstrap_servers, tmp_path, new_name(), **STILL)) as made:
         made.invoice(MONTH)
         yield made
 
@@ -184,6 +194,40 @@ def check_invoices(deployment: Deployment) -> None:
         assert sum(utc.values()) == sum(billed[customer, month] for month in (BEFORE, MONTH, AFTER))
         assert [adjusted[customer, month] for month in (BEFORE, MONTH)] == [1, 1], "one adjustment line for each"
         assert deployment.live(MONTH)[customer] == berlin[MONTH]
+
+
+def test_what_waits_to_be_moved_is_known_again(kafka: Kafka, tmp_path: Path) -> None:
+    """Killed and applied again before anything is moved, then before it is counted: it is issued once, and counts."""
+    with counted(moving_pipeline(kafka, tmp_path, new_name(), **STILL)) as deployment:
+        deployment.stop_counting()
+        killed = deployment.replay("--apply", kill_at="records_sent:4")
+        assert killed.returncode == -9, killed.stderr
+        whole = deployment.replay("--apply")
+        assert whole.returncode == 0, whole.stderr
+        issued = deployment.adjustments()
+        assert len({decode_adjustment(value) for _, value in issued}) == len(issued) == 4 * len(CUSTOMERS)
+        assert any(b'"id":' not in value for _, value in issued), "by their ids alone they would not be told apart"
+        check_nothing_is_left(deployment, issued)
+
+        deployment.sent += len(issued)
+        mover = deployment.pipeline.start("move", module=mover_process.__name__)
+        wait_until(lambda: len(moved(deployment.pipeline)) == deployment.sent, what="the adjustments are moved")
+        check_nothing_is_left(deployment, issued)
+        mover.kill()
+        mover.wait()
+
+        deployment.count()
+        check_nothing_is_left(deployment, issued)
+        wanted = {customer: months_of(BERLIN, number)[MONTH] for number, customer in enumerate(CUSTOMERS)}
+        assert deployment.live(MONTH) == wanted
+
+
+def check_nothing_is_left(deployment: Deployment, issued: list[tuple[bytes, bytes]]) -> None:
+    """Apply once more: it finds what was issued, and issues nothing."""
+    again = deployment.replay("--apply")
+    assert again.returncode == 0, again.stderr
+    assert "nothing differs" in again.stdout
+    assert deployment.adjustments() == issued
 
 
 def test_deleted_input_is_refused_unless_told(deployment: Deployment) -> None:

@@ -75,8 +75,11 @@ class World:
         """What a replay of a month finds while so many adjustments wait to be counted."""
         concerned = concerned_by(month, month_calendar(self.live_zone), month_calendar(self.zone))
         counted, issued = max(0, len(self.adjustments) - pending), Issued(concerned)
-        for index, one in enumerate(self.adjustments):
-            issued.note(one, is_live=index < counted)
+        for one in self.adjustments[:counted]:
+            issued.note(one, is_live=True)
+        # What waits is looked for from a place of before, and by input partitions: so in another order.
+        for one in reversed(self.adjustments):
+            issued.note(one, is_live=False)
         before, after = (self.recounted(edge.start_ms, edge.end_ms) for edge in concerned.edges)
         found = Recounted(self.recounted(concerned.start_ms, concerned.end_ms), (before, after), issued)
         return Differences(concerned, self.live(month, counted), found)
