@@ -142,9 +142,7 @@ class Sources:
                 )
         return ends
 
-    def _recount(
-        self, concerned: Concerned, live: LiveSums, ends: dict[int, int], unmoved: UnmovedInput
-    ) -> Recounted:
+    def _recount(self, concerned: Concerned, live: LiveSums, ends: dict[int, int], unmoved: UnmovedInput) -> Recounted:
         rules, rejected = self._rules(), self._rejected()
         self._display.begin(self._topics.starts(self._settings.counted_topic), ends)
         with scratch_store() as store:
