@@ -5,16 +5,19 @@ from pathlib import Path
 import pytest
 
 from billing.event import Reason, decode_record
+from billing.moved_record import split_headers
 from tests.conftest import Kafka
 from tests.moving.world import KEYED_PARTITIONS, moved, moving_pipeline
 from tests.once_histories import payload_of, random_history
 from tests.once_model import OnceModel
 from tests.pipeline import INPUT_PARTITIONS, Pipeline, wait_until
 from tests.processor.test_exactly_once import wait_for_more
+from tests.processor.test_once_kafka import widen
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 
 WINDOW_DAYS = 2
+ADDED = 2
 NOW_MS = 1_700_000_000_000
 
 
@@ -44,20 +47,28 @@ def assert_counted(pipeline: Pipeline) -> OnceModel:
 
 
 def test_the_rules_hold_over_all_input_partitions(kafka: Kafka, tmp_path: Path, unique_name: str) -> None:
-    """Repeats, conflicts, voids and replacements, each sent to any partition, without a key, over a kill."""
+    """Repeats, conflicts, voids and replacements, each sent to any partition, without a key, over a kill.
+
+    Partitions are added to the input half-way. `tests/moving/test_histories.py` has the same for random steps.
+    """
     with moving_pipeline(kafka, tmp_path, unique_name, dedup_window_days=WINDOW_DAYS) as pipeline:
         history = random_history(seed=5, records=6_000, window_days=WINDOW_DAYS, partitions=INPUT_PARTITIONS)
         process = pipeline.start("process")
+        partitions = INPUT_PARTITIONS
         for number, sent in enumerate(history):
-            pipeline.produce(payload_of(sent.record, number), partition=number * 7 % INPUT_PARTITIONS)
+            pipeline.produce(payload_of(sent.record, number), partition=number * 7 % partitions)
             if number == len(history) // 2:
                 pipeline.flush()
                 wait_for_more(pipeline)
                 process.kill()
                 process.wait()
+                partitions += ADDED
+                widen(pipeline, partitions)
                 pipeline.start("process")
         pipeline.flush()
         wait_for_all(pipeline, len(history))
+        sources = {place.partition for one in moved(pipeline) if (place := split_headers(one.headers)[1]) is not None}
+        assert sources == set(range(partitions)), "records came from each partition, the added ones too"
         model = assert_counted(pipeline)
         homes = [name for partition in model.partitions.values() for name in partition.known]
         assert len(homes) == len(set(homes)), "an id is known in one partition"
