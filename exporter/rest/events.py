@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
+from billing.listed_marks import marked_among
 from billing.listed_record import Listed
 from billing.money import format_micros
 from billing.sums import event_count, of_slot, total_micros
@@ -95,7 +96,7 @@ def _document(customer: str, place: EventsCursor, listed: Sequence[Listed]) -> E
         "customer": customer,
         "month": place.month,
         "type": place.type or None,
-        "events": [_event(one) for one in listed],
+        "events": [_event(one) for one in marked_among(listed)],
         "next": None if place.is_done else encode(place),
         "read": {"records": place.read, "of": sum(place.ends)},
         "told": _sum(place.told),
@@ -115,6 +116,7 @@ def _event(one: Listed) -> Event:
         "id": one.id or None,
         "fate": one.fate,
         "reason": one.reason or None,
+        "taken_offset": one.taken_offset if one.taken_offset >= 0 else None,
     }
 
 

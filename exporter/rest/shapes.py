@@ -99,6 +99,7 @@ class Event(TypedDict):
     id: str | None
     fate: Fate
     reason: str | None
+    taken_offset: int | None
 
 
 @closed

@@ -2,13 +2,13 @@
 
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from sqlite3 import Connection
 from tempfile import TemporaryFile
 
 from billing.known_id import target_of
 from billing.listed_ids import IdFates
-from billing.listed_record import Fate, Listed, RecordLister, Sent
+from billing.listed_marks import Marks
+from billing.listed_record import Listed, RecordLister, Sent
 from qb.known_ids import KnownIds
 
 
@@ -48,16 +48,13 @@ class FateFinder:
 
 def marked(listed: Iterable[Listed]) -> Iterator[Listed]:
     """Yield records once all are found, with those marked that one of them takes back. Till then they are on disk."""
-    taken: dict[tuple[int, int], Fate] = {}
+    marks = Marks()
     with TemporaryFile(prefix="qb-explain-") as held:
         count = 0
         for one in listed:
             count += 1
-            if one.taken_offset >= 0:
-                taken[one.partition, one.taken_offset] = Fate.VOIDED if one.reason == "void" else Fate.REPLACED
+            marks.note(one)
             pickle.dump(one, held)
         held.seek(0)
         for _ in range(count):
-            one = pickle.load(held)
-            mark = taken.get((one.partition, one.offset)) if one.fate is Fate.COUNTED else None
-            yield one if mark is None else replace(one, fate=mark)
+            yield marks.mark(pickle.load(held))
