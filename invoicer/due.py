@@ -42,20 +42,29 @@ class PartitionState:
         highest_event_ms: the highest event time billed, in milliseconds; -1 before the first.
         read_to_end: whether all that it held at the last look or this one has been counted.
         silent_ms: how long ago, by the wall clock, an event of it was billed for the last time.
+        is_moved: whether its records are not counted where they are but moved first, and read means moved.
     """
 
     partition: int
     highest_event_ms: int
     read_to_end: bool
     silent_ms: int
+    is_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a month can be closed, and which input partitions hold it up if they do."""
+    """Whether a month can be closed, and what holds it up if anything does.
+
+    Args:
+        state: whether it can.
+        held_up_by: the partitions of which not all is counted.
+        unmoved: the input partitions of which not all is moved to where it is counted.
+    """
 
     state: DueState
     held_up_by: tuple[int, ...] = ()
+    unmoved: tuple[int, ...] = ()
 
 
 def decide(month_end_ms: int, partitions: Collection[PartitionState], now_ms: int, rule: ClosingRule) -> Decision:
@@ -73,13 +82,17 @@ def decide(month_end_ms: int, partitions: Collection[PartitionState], now_ms: in
         rule: how long to wait.
     """
     closes_ms = month_end_ms + rule.grace_ms
-    passed = {p.partition for p in partitions if p.highest_event_ms - rule.out_of_orderness_ms >= closes_ms}
-    if not passed and now_ms < closes_ms:
+    left = [p for p in partitions if p.highest_event_ms - rule.out_of_orderness_ms < closes_ms]
+    if len(left) == len(partitions) and now_ms < closes_ms:
         return Decision(DueState.OPEN)
-    held_up_by = [p.partition for p in partitions if p.partition not in passed and not _is_idle(p, rule)]
-    if held_up_by:
-        return Decision(DueState.HELD_UP, tuple(sorted(held_up_by)))
+    busy = [p for p in left if not _is_idle(p, rule)]
+    if busy:
+        return Decision(DueState.HELD_UP, _numbers(busy, is_moved=False), _numbers(busy, is_moved=True))
     return Decision(DueState.DUE)
+
+
+def _numbers(partitions: Collection[PartitionState], is_moved: bool) -> tuple[int, ...]:
+    return tuple(sorted(one.partition for one in partitions if one.is_moved is is_moved))
 
 
 def _is_idle(partition: PartitionState, rule: ClosingRule) -> bool:

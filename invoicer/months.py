@@ -114,8 +114,7 @@ class Months:
     def _tell(self, month: str, decision: Decision) -> None:
         """Log what holds a month up, once."""
         if decision.state is DueState.HELD_UP and self._told != (month, decision):
-            partitions = ",".join(map(str, decision.held_up_by))
-            logger.info("month is held up", month=month, input_partitions=partitions)
+            tell_what_holds_up(month, decision)
         self._told = (month, decision)
 
     def _is_begun(self, month: str) -> bool:
@@ -144,6 +143,15 @@ class Months:
         now = self.closer.accounts.closes.get(month) or self.closer.accounts.half_closed
         self.metrics.invoices_issued.inc((now.invoices if now else 0) - (before.invoices if before else 0))
         return outcome
+
+
+def tell_what_holds_up(month: str, decision: Decision) -> None:
+    """Log what holds a month up: partitions that are counted, and those of the input whose records are to be moved."""
+    counted, unmoved = (",".join(map(str, partitions)) for partitions in (decision.held_up_by, decision.unmoved))
+    if counted:
+        logger.info("month is held up", month=month, input_partitions=counted)
+    if unmoved:
+        logger.info("month is held up by records to be moved", month=month, unmoved_partitions=unmoved)
 
 
 def next_month(accounts: Accounts) -> str | None:

@@ -1,9 +1,14 @@
 """What is known of an input partition from look to look."""
 
+import logging
+
+import pytest
+
 from billing.runtime.partition_bounds import Bounds
 from billing.subtotal import Progress
-from invoicer.due import ClosingRule, DueState, PartitionState, decide
+from invoicer.due import ClosingRule, Decision, DueState, PartitionState, decide
 from invoicer.input_watch import InputWatch
+from invoicer.months import tell_what_holds_up
 from invoicer.moving_watch import MovingWatch
 
 IDLE_AFTER_MS = 900_000
@@ -103,19 +108,33 @@ def test_a_month_waits_for_what_lies_uncounted_in_an_added_partition() -> None:
 def test_what_waits_to_be_moved_holds_up_every_month() -> None:
     """An input partition is idle once it is moved up to where it was, and holds up all months until then."""
     topic, moved, rule = FakeTopic(), dict[int, int](), ClosingRule(0, 0, IDLE_AFTER_MS)
-    moving = MovingWatch(topic, lambda partitions: {p: moved[p] for p in partitions if p in moved})
+    moving = MovingWatch(topic, lambda: moved)
     topic.log, topic.may_be_asked = Bounds(0, 100), True
     passed = PartitionState(0, 10_000, read_to_end=False, silent_ms=0)
 
-    def due() -> DueState:
-        return decide(1_000, [passed, *moving.observe()], 5_000, rule).state
+    def decision() -> Decision:
+        return decide(1_000, [passed, *moving.observe()], 5_000, rule)
 
-    assert due() is DueState.HELD_UP
+    assert decision() == Decision(DueState.HELD_UP, (), unmoved=(0,))
     moved[0] = 100
-    assert due() is DueState.DUE
+    assert decision() == Decision(DueState.DUE)
     topic.log = Bounds(0, 150)
-    assert due() is DueState.DUE, "all that was there a moment ago is moved"
+    assert decision() == Decision(DueState.DUE), "all that was there a moment ago is moved"
     topic.added[1] = Bounds(0, 1)
-    assert due() is DueState.HELD_UP
+    assert decision() == Decision(DueState.HELD_UP, (), unmoved=(1,))
     moved |= {0: 150, 1: 1}
-    assert due() is DueState.DUE
+    assert decision() == Decision(DueState.DUE)
+
+
+def test_the_log_names_what_holds_a_month_up(caplog: pytest.LogCaptureFixture) -> None:
+    """Partitions that are counted and those whose records are moved first have the same numbers, and other names."""
+    states = [PartitionState(0, 0, False, 0), PartitionState(0, 0, False, 0, is_moved=True)]
+    decision = decide(1_000, states, 5_000, ClosingRule(0, 0, 0))
+    assert decision == Decision(DueState.HELD_UP, (0,), (0,))
+    with caplog.at_level(logging.INFO):
+        tell_what_holds_up("2025-01", decision)
+        tell_what_holds_up("2025-02", Decision(DueState.HELD_UP, (1, 3)))
+    assert "month is held up month=2025-01 input_partitions=0" in caplog.text
+    assert "month is held up by records to be moved month=2025-01 unmoved_partitions=0" in caplog.text
+    assert "month is held up month=2025-02 input_partitions=1,3" in caplog.text
+    assert len(caplog.messages) == 3

@@ -1,0 +1,35 @@
+"""Up to where the input is moved by customer, as the moving's consumer group has committed it."""
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from billing.runtime.kafka import KafkaUnavailableError
+from billing.settings import Settings
+from billing.topics import moving_group
+
+
+def moved_offsets(admin: AdminClient, settings: Settings, answer_seconds: float) -> dict[int, int]:
+    """Return the offset up to which each input partition is moved; those that never were are not among them.
+
+    Args:
+        admin: who asks.
+        settings: the topics.
+        answer_seconds: how long to wait for an answer.
+
+    Raises:
+        KafkaUnavailableError: the broker does not answer in time, or refuses.
+    """
+    request = ConsumerGroupTopicPartitions(moving_group(settings.keyed_topic))
+    try:
+        (future,) = admin.list_consumer_group_offsets([request], request_timeout=answer_seconds).values()
+        found = future.result(answer_seconds).topic_partitions or []
+    except (KafkaException, TimeoutError) as error:
+        if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return {}
+        raise KafkaUnavailableError(
+            f"no broker at {settings.bootstrap_servers} tells how far {settings.input_topic} is moved: {error}"
+        ) from error
+    mine = [one for one in found if one.topic == settings.input_topic]
+    if failed := next((one.error for one in mine if one.error is not None), None):
+        raise KafkaUnavailableError(f"how far {settings.input_topic} is moved is not told: {failed}")
+    return {one.partition: one.offset for one in mine if one.offset >= 0}
