@@ -29,21 +29,17 @@ class Summary:
         rows: how many differ.
         customers: of how many customers these are.
         micros: what is left to be issued, by month.
-        events: how many events more the recount has of the month than is live, adjustments among the live ones.
         shown: the first rows that differ.
     """
 
     rows: int = 0
     customers: int = 0
     micros: dict[str, int] = field(default_factory=dict)
-    events: int = 0
     shown: list[Row] = field(default_factory=list)
     _last_customer: str | None = None
 
     def add(self, row: Row) -> None:
         """Take a row in, whether it differs or not."""
-        if row.live is not None and row.recounted is not None:
-            self.events += row.recounted[1] - row.live[1]
         if not row.differs:
             return
         self.rows += 1
