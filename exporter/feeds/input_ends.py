@@ -1,7 +1,8 @@
 """How far the input topic reaches, as the broker last told: lag is measured against it."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -14,9 +15,12 @@ from billing.runtime.logs import get_logger
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.settings import Settings
 from exporter.feeds.input_tails import InputTails
+from exporter.feeds.unmoved import UnmovedInput
 from exporter.model.input_ends import InputEnds
 
 logger = get_logger(__name__)
+
+Topics = Mapping[str, Collection[int]]
 
 INTERVAL_SECONDS = 1.0
 _TIMEOUT_SECONDS = 2.0
@@ -54,33 +58,39 @@ class InputEndsPoller:
         """
         admin = admin_client(self._settings)
         bounds = PartitionBounds(self._settings, _TIMEOUT_SECONDS, admin)
+        unmoved = UnmovedInput(self._settings, admin, bounds)
         while not stop.wait(INTERVAL_SECONDS if self.newest.up else 0.2):
             try:
                 asked_ms = SystemClock().now_ms()
-                ends = self._ask(admin, bounds)
+                topics = self._ask(admin)
+                ends = self._ends(admin, topics, bounds)
                 empty_from = self._tails.empty_from(ends, self._next_offsets())
-                self.newest = InputEnds(True, "a broker answers", ends, empty_from)
+                self.newest = InputEnds(True, "a broker answers", ends, empty_from, unmoved.records(topics))
                 self._saw_ends(asked_ms, {**ends, **empty_from})
             except KafkaRefusesError as error:
                 if self.newest.message != str(error):
                     logger.warning("lag is not known", error=str(error))
-                self.newest = InputEnds(False, str(error), self.newest.offsets, self.newest.empty_from)
+                self.newest = replace(self.newest, up=False, message=str(error))
             except (KafkaException, KafkaUnavailableError) as error:
                 if self.newest.up:
                     logger.warning("broker does not answer", address=self._settings.bootstrap_servers, error=error)
                 message = f"no broker answers at {self._settings.bootstrap_servers}"
-                self.newest = InputEnds(False, message, self.newest.offsets, self.newest.empty_from)
+                self.newest = replace(self.newest, up=False, message=message)
 
-    def _ask(self, admin: AdminClient, bounds: PartitionBounds) -> dict[int, int]:
+    def _ask(self, admin: AdminClient) -> Topics:
+        """Return the partitions of each topic."""
         topics = admin.list_topics(timeout=_TIMEOUT_SECONDS).topics
         if self._settings.subtotals_topic in topics:
             self._check_subtotals(len(topics[self._settings.subtotals_topic].partitions))
+        return {name: topic.partitions for name, topic in topics.items()}
+
+    def _ends(self, admin: AdminClient, topics: Topics, bounds: PartitionBounds) -> dict[int, int]:
         topic = self._settings.counted_topic
         if topic not in topics:
             refuse_unseen(admin, [topic])
             return {}
         # Committed only: what is in an open transaction cannot be counted yet.
-        return bounds.stable_ends(topic, topics[topic].partitions)
+        return bounds.stable_ends(topic, topics[topic])
 
     def _check_subtotals(self, partitions: int) -> None:
         read = self._subtotals_read()

@@ -24,6 +24,8 @@ def ends(known: InputEnds, next_offsets: Mapping[int, int]) -> list[Family]:
               [((str(partition),), end) for partition, end in sorted(known.offsets.items())]),
         gauge("billing_lag_records", "Input records not counted yet", _PARTITION,
               [((str(partition),), lag) for partition, lag in sorted(known.lag(next_offsets).items())]),
+        gauge("billing_unmoved_records", "Input records not moved yet", _PARTITION,
+              [((str(partition),), records) for partition, records in sorted((known.unmoved or {}).items())]),
     ]  # fmt: skip
 
 

@@ -172,11 +172,12 @@ def _events(context: Context, view: View) -> Events:
 
 
 def _freshness(context: Context, view: View) -> Freshness:
-    progress = view.progress()
+    progress, ends = view.progress(), context.input_ends()
     committed_ms = max((one.committed_ms for one in progress.values() if one.committed_ms >= 0), default=None)
     delay = context.delay.newest_seconds
     return {
-        "lag_records": context.input_ends().lag_records(view.next_offsets()),
+        "lag_records": ends.lag_records(view.next_offsets()),
+        "unmoved_records": ends.unmoved_records(),
         "watermark": timestamp(view.as_of_ms),
         "last_commit": timestamp(committed_ms),
         "commit_age_seconds": None if committed_ms is None else (SystemClock().now_ms() - committed_ms) / 1_000,

@@ -89,6 +89,7 @@ class Freshness(TypedDict):
     """How old what is shown is."""
 
     lag_records: int | None
+    unmoved_records: int | None
     watermark: Time | None
     last_commit: Time | None
     commit_age_seconds: float | None

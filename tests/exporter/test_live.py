@@ -56,7 +56,7 @@ def listen(port: int, path: str = "/api/v1/live", **headers: str) -> Iterator[Ev
 def test_the_overview_of_a_month() -> None:
     """Totals, types, top customers, series, events, freshness and health, all of one state."""
     world = two_months()
-    world.ends = InputEnds(True, "a broker answers", {0: 9, 1: 11})
+    world.ends = InputEnds(True, "a broker answers", {0: 9, 1: 11}, unmoved={0: 3, 2: 0})
     with world.served() as client:
         found = client.ok("/api/v1/overview")
     assert (found["ready"], found["month"], found["status"], found["as_of"]) == (
@@ -75,7 +75,8 @@ def test_the_overview_of_a_month() -> None:
         "accepted": 13, "rejected": 3, "duplicates": 0, "voids": 0, "replaces": 0, "late": 0, "per_second": 0.0,
         "reasons": {"malformed": 2, "bad_amount": 1},
     }  # fmt: skip
-    assert found["freshness"]["lag_records"] == 4
+    assert found["freshness"]["lag_records"] == 4 + 3, "those that wait to be moved, too"
+    assert found["freshness"]["unmoved_records"] == 3
     assert [check["name"] for check in found["health"]["checks"]] == ["kafka", "subtotals", "invoices", "conservation"]
     assert found["health"]["ok"] is True
     assert found["links"] == {"prometheus": "http://localhost:9090", "grafana": "http://localhost:3000"}
@@ -115,10 +116,20 @@ def test_no_answer_from_the_broker_is_no_lag() -> None:
     world.ends = InputEnds(False, "no broker answers at localhost:9092", {0: 5})
     with world.served() as client:
         found = client.ok("/api/v1/overview")
-        assert found["freshness"]["lag_records"] is None
+        assert found["freshness"]["lag_records"] is found["freshness"]["unmoved_records"] is None
         assert found["health"]["ok"] is False
         ready = client.ok("/readyz")
         assert (ready["status"], ready["checks"][0]["message"]) == ("degraded", "no broker answers at localhost:9092")
+
+
+def test_no_answer_about_the_moving_is_no_lag() -> None:
+    """How far the input is moved is not told, and all else is: only what it would take is unknown."""
+    world = charlie()
+    world.ends = InputEnds(True, "a broker answers", {0: 5}, unmoved=None)
+    with world.served() as client:
+        found = client.ok("/api/v1/overview")
+        assert found["freshness"]["lag_records"] is found["freshness"]["unmoved_records"] is None
+        assert found["health"]["ok"] is True
 
 
 def test_what_is_missing_is_named() -> None:

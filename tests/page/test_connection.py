@@ -65,8 +65,9 @@ def test_a_failing_check_is_told_in_words(tab: Tab) -> None:
         assert tab.text("[data-banner=health]") == "Something is wrong Kafka: no broker answers."
         assert tab.text("#health-badge") == "degraded"
         assert "unknown" in tab.text("#freshness")
-        world.ends = InputEnds(True, "a broker answers", {})
+        world.ends = InputEnds(True, "a broker answers", {}, unmoved={0: 1_200})
         tab.until("!document.querySelector('[data-banner=health]')")
+        assert "To be moved\n1,200 records" in tab.text("#freshness")
 
 
 def test_simulated_time_is_called_so(tab: Tab) -> None:

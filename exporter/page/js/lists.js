@@ -60,6 +60,7 @@ export function showHealth(doc) {
   setFacts(byId("freshness"), [
     ["As of", time(doc.as_of, doc.time_zone), "The newest event time counted"],
     ["Lag", freshness.lag_records === null ? "unknown" : counted(freshness.lag_records, "record"), "Records in Kafka that are not counted yet"],
+    ...(freshness.unmoved_records ? [["To be moved", counted(freshness.unmoved_records, "record"), "Of the lag: they wait in the input to be moved by customer"]] : []),
     ["Last commit", freshness.commit_age_seconds === null ? "–" : `${age(freshness.commit_age_seconds)} ago`, "When the processor last committed"],
     ["Delay", age(freshness.delay_seconds), "From Kafka to here, for the oldest event of the newest commit"],
     ["Accepted", counted(events.accepted, "record"), "Since the beginning: events, voids and replacements"],

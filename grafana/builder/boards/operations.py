@@ -17,6 +17,7 @@ from grafana.builder.layout import Section, in_line, sized
 from grafana.builder.panels import override, prometheus_target, stat, state_timeline, table, timeseries, yes_no
 from grafana.builder.promql import consumed_rate, duplicate_share, fold, late_share, quantile, rate, select, total
 
+_NOT_MOVED = "records are counted where they are"
 QUANTILES = ((0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"))
 
 
@@ -144,6 +145,26 @@ def _flow() -> list[Json]:
                 )
             ],
             unit="s",
+        ),
+        timeseries(
+            "Waiting to be moved",
+            "With dedup_scope topic: input records not moved to the keyed topic yet, by input partition. They are not "
+            "in the lag. Many of them while none is moved is an alert.",
+            [prometheus_target(fold(select("billing_unmoved_records"), "partition"), "partition {{partition}}")],
+            stacked=True,
+            unit="locale",
+            decimals=0,
+            no_value=_NOT_MOVED,
+            legend_values=["lastNotNull", "max"],
+        ),
+        timeseries(
+            "Moved per second",
+            "With dedup_scope topic: records moved to the keyed topic per second, by processor.",
+            [prometheus_target(rate("billing_processor_moved_records_total", "instance"), "{{instance}}")],
+            stacked=True,
+            unit="rps",
+            no_value=_NOT_MOVED,
+            legend_values=["lastNotNull", "max"],
         ),
     ]
 
