@@ -60,11 +60,15 @@ class Right:
 
 @dataclass(frozen=True)
 class _Row:
-    """A right before the settings have named the thing. `thing` is a topic's role or one of `_OTHERS`."""
+    """A right before the settings have named the thing.
+
+    `thing` is a topic's role or one of `_OTHERS`. `of_moving` is what is needed only where records are moved.
+    """
 
     thing: str
     operations: tuple[Operation, ...]
     why: str
+    of_moving: bool = False
 
 
 _COUNTED = "counted"
@@ -106,6 +110,8 @@ _ROWS: Mapping[str, tuple[_Row, ...]] = {
         _Row(Role.SUBTOTALS, _READ, "serves the sums"),
         _Row(Role.INVOICES, _READ, "serves the invoices"),
         _Row(_COUNTED, _READ, "measures the lag, and lists a customer's events"),
+        _Row(Role.INPUT, _READ, "measures what waits to be moved", of_moving=True),
+        _Row(_MOVING_GROUP, (Operation.DESCRIBE,), "asks how far records are moved"),
         _Row(Role.REJECTED, (Operation.READ,), "lists a customer's rejected records"),
         _READING,
     ),
@@ -113,7 +119,7 @@ _ROWS: Mapping[str, tuple[_Row, ...]] = {
         _Row(Role.SUBTOTALS, _READ, "bills the sums"),
         _Row(Role.INVOICES, _BOTH, "keeps the ledger"),
         _Row(_COUNTED, _READ, "waits until all that was sent is counted"),
-        _Row(Role.INPUT, _READ, "waits until all that was sent is moved"),
+        _Row(Role.INPUT, _READ, "waits until all that was sent is moved", of_moving=True),
         _Row(_MOVING_GROUP, (Operation.DESCRIBE,), "asks how far records are moved"),
         _READING,
         _Row(_LEDGER_GROUP, (Operation.READ,), "confirms how far the ledger reaches"),
@@ -150,6 +156,8 @@ _ROWS: Mapping[str, tuple[_Row, ...]] = {
         _Row(Role.SUBTOTALS, (Operation.READ,), "compares with the sums"),
         _Row(Role.REJECTED, (Operation.READ,), "leaves out what was rejected"),
         _READING,
+        _Row(Role.INPUT, (Operation.READ,), "finds adjustments that wait to be moved", of_moving=True),
+        _Row(Role.MOVED, (Operation.READ,), "asks how far records are moved"),
         _Row(Role.INPUT, (Operation.WRITE,), "with `--apply`: issues adjustments"),
         _Row(_REPLAY_ID, (Operation.WRITE,), "with `--apply`: issues them in transactions"),
     ),
@@ -191,7 +199,7 @@ def rights_of(part: str, settings: Settings) -> tuple[Right, ...]:
 def _rows(part: str, settings: Settings) -> Iterator[_Row]:
     moves = settings.dedup_scope == "topic"
     for row in _ROWS[part]:
-        of_moving = row.thing in _OF_MOVING or (part == "invoice" and row.thing == Role.INPUT)
+        of_moving = row.of_moving or row.thing in _OF_MOVING
         if moves or not of_moving:
             yield row
 

@@ -8,11 +8,12 @@ key                                                                      value
 ``budget|{name}``                                                        from when on: :class:`FirstMonth`
 ``reached``                                                              how far was counted: :class:`Reached`
 ``claim``                                                                who decides: :class:`Claimed`
+``sender``                                                               who sends: :class:`Sender`
 =======================================================================  =====================================
 
 Each value is a JSON object with its version in ``v``. The customer comes last in its key and may hold any character.
 A notification has a key of its own, so compaction keeps each. All but deliveries are written by the part that decides,
-in its transactions; deliveries by the one that sends.
+in its transactions; deliveries and its name by the one that sends.
 """
 
 from collections.abc import Mapping
@@ -51,7 +52,14 @@ class Claimed:
     holder: str
 
 
-LedgerRecord = Notification | Delivery | FirstMonth | Reached | Claimed
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The name of whoever sends."""
+
+    holder: str
+
+
+LedgerRecord = Notification | Delivery | FirstMonth | Reached | Claimed | Sender
 
 
 def encode(record: LedgerRecord) -> KeyValue:
@@ -70,6 +78,8 @@ def encode(record: LedgerRecord) -> KeyValue:
             return b"reached", _value({"next_offsets": offsets})
         case Claimed():
             return b"claim", _value({"holder": record.holder})
+        case Sender():
+            return b"sender", _value({"holder": record.holder})
 
 
 def decode(key: bytes | None, value: bytes | None) -> LedgerRecord:
@@ -97,6 +107,8 @@ def decode(key: bytes | None, value: bytes | None) -> LedgerRecord:
                 return Reached({int(one): int(offset) for one, offset in fields["next_offsets"].items()})
             case "claim":
                 return Claimed(str(fields["holder"]))
+            case "sender":
+                return Sender(str(fields["holder"]))
     except (KeyError, ValueError, TypeError, AttributeError):
         pass
     raise RecordError(f"not a record of the notifications: {key[:80]!r}")

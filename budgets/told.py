@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from billing.claim import UNCLAIMED
 from billing.notification import Delivery, Kind, Notification
-from billing.notification_ledger import Claimed, FirstMonth, LedgerRecord, Reached
+from billing.notification_ledger import Claimed, FirstMonth, LedgerRecord, Reached, Sender
 from budgets.decide import Told
 from budgets.usage import Subject
 
@@ -40,7 +40,7 @@ class ToldLedger:
                 self.next_offsets = dict(next_offsets)
             case Claimed(holder):
                 self.holder = holder
-            case Delivery():
+            case Delivery() | Sender():
                 pass
 
     def told(self, subject: Subject) -> Mapping[int, Told]:

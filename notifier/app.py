@@ -20,6 +20,7 @@ from billing.runtime.signals import Stop, stop_on_signals
 from billing.runtime.topic_watch import TopicWatch
 from billing.settings import Settings
 from billing.subtotal import RecordError
+from notifier.claim import SendingClaim
 from notifier.courier import Courier
 from notifier.log import KafkaDeliveriesLog
 from notifier.metrics import NotifierMetrics
@@ -67,17 +68,18 @@ def serve(settings: Settings, signer: Signer, metrics: NotifierMetrics, again: b
     """Send until asked to stop. Whoever loses the broker reads the ledger anew.
 
     Raises:
+        FencedError: a newer one has taken over.
         KafkaException: the broker refuses at the start; what has worked once may work again.
         OperatorError: something else that a person has to mend.
     """
-    has_run = False
+    has_run, claim = False, SendingClaim(settings.notifications_topic)
     while not stop.requested:
         try:
             partitions = ensure_topics(settings, TOPICS, ANSWER_SECONDS)
             with closing(KafkaDeliveriesLog(settings, partitions["notifications"])) as log:
                 logger.info("notifications are sent", ledger=settings.notifications_topic)
                 is_first, has_run = not has_run, True
-                asyncio.run(_send(settings, signer, metrics, log, again and is_first, stop, pulse))
+                asyncio.run(_send(settings, signer, metrics, log, claim, again and is_first, stop, pulse))
         except (KafkaUnavailableError, KafkaException) as error:
             if isinstance(error, KafkaException) and not has_run:
                 raise
@@ -93,6 +95,7 @@ async def _send(
     signer: Signer,
     metrics: NotifierMetrics,
     log: KafkaDeliveriesLog,
+    claim: SendingClaim,
     again: bool,
     stop: Stop,
     pulse: Pulse,
@@ -105,7 +108,7 @@ async def _send(
     ledger = settings.notifications_topic
     outbox = Outbox(ledger, rule, random.random)
     async with WebhookSender(settings.webhook_url, ledger, signer, settings.webhook_try_seconds) as sender:
-        courier = Courier(log, outbox, sender, metrics, stop, SystemClock().now_ms, pulse.beat)
+        courier = Courier(log, outbox, claim, sender, metrics, stop, SystemClock().now_ms, pulse.beat)
         await courier.run(again)
 
 

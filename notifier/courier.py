@@ -6,9 +6,10 @@ from contextlib import suppress
 from typing import Protocol
 
 from billing.notification import Delivery
-from billing.notification_ledger import KeyValue, decode
+from billing.notification_ledger import KeyValue, Sender, decode
 from billing.runtime.logs import get_logger
 from billing.runtime.signals import StopFlag
+from notifier.claim import SendingClaim
 from notifier.metrics import NotifierMetrics
 from notifier.outbox import Outbox, Pending
 from notifier.retrying import Outcome
@@ -21,6 +22,8 @@ _IDLE_SECONDS = 0.05
 _SHOW_MS = 1_000
 # What is being sent when somebody asks to stop has so long to end; what does not is sent again later.
 _LEAVE_SECONDS = 2.0
+# One that another has taken over from reads so within some tenths of a second, and stops what it is sending.
+HAND_OVER_SECONDS = 1.0
 
 
 class DeliveriesLog(Protocol):
@@ -35,12 +38,12 @@ class DeliveriesLog(Protocol):
         """Return the records that are waiting; none if there are none in time."""
         ...
 
-    def write(self, delivery: Delivery) -> None:
-        """Write what became of a notification, and wait until it is there."""
+    def write(self, record: Delivery | Sender) -> None:
+        """Write what became of a notification, or who sends, and wait until it is there."""
         ...
 
 
-class Sender(Protocol):
+class Messenger(Protocol):
     """Sends one message."""
 
     async def send(self, pending: Pending) -> Outcome:
@@ -54,7 +57,8 @@ class Courier:
     Args:
         log: the ledger.
         outbox: what is to be sent, empty at first.
-        sender: who sends.
+        claim: says whether it may send.
+        messenger: who sends.
         metrics: told of all.
         stop: ends it.
         now_ms: the wall clock, in milliseconds.
@@ -65,13 +69,15 @@ class Courier:
         self,
         log: DeliveriesLog,
         outbox: Outbox,
-        sender: Sender,
+        claim: SendingClaim,
+        messenger: Messenger,
         metrics: NotifierMetrics,
         stop: StopFlag,
         now_ms: Callable[[], int],
         beat: Callable[[], None],
     ) -> None:
-        self._log, self._outbox, self._sender, self._metrics = log, outbox, sender, metrics
+        self._log, self._outbox, self._messenger, self._metrics = log, outbox, messenger, metrics
+        self._claim = claim
         self._stop, self._now_ms, self._beat = stop, now_ms, beat
         self._writing = asyncio.Lock()
 
@@ -84,10 +90,10 @@ class Courier:
         Raises:
             RecordError: a record that this program can't read.
             KafkaException: the broker refuses.
+            FencedError: another one sends.
             OperatorError: something else that a person has to mend.
         """
-        while not self._log.caught_up and not self._stop.requested:
-            await self._read()
+        await self._take_over()
         if again:
             logger.info("given up notifications are sent again", notifications=self._outbox.try_given_up_again())
         tasks = [asyncio.create_task(self._keep_reading())]
@@ -101,6 +107,19 @@ class Courier:
         finally:
             await _end(tasks)
 
+    async def _take_over(self) -> None:
+        """Read all there is and claim the ledger; give another one that sends time to notice and leave."""
+        self._claim.begin()
+        while not self._log.caught_up and not self._stop.requested:
+            await self._read()
+        self._claim.check()
+        if not self._claim.is_held and not self._stop.requested:
+            await asyncio.to_thread(self._log.write, self._claim.record)
+        while not self._claim.is_held and not self._stop.requested:
+            await self._read()
+        if self._claim.had_another and not self._stop.requested:
+            await asyncio.sleep(HAND_OVER_SECONDS)
+
     async def _keep_reading(self) -> None:
         show_at_ms = 0
         while not self._stop.requested:
@@ -112,7 +131,11 @@ class Courier:
 
     async def _read(self) -> None:
         for key, value in await asyncio.to_thread(self._log.poll):
-            self._outbox.read(decode(key, value))
+            record = decode(key, value)
+            if isinstance(record, Sender):
+                self._claim.read(record)
+            else:
+                self._outbox.read(record)
 
     async def _keep_sending(self) -> None:
         while not self._stop.requested:
@@ -120,7 +143,7 @@ class Courier:
             if pending is None:
                 await asyncio.sleep(_IDLE_SECONDS)
                 continue
-            outcome = await self._sender.send(pending)
+            outcome = await self._messenger.send(pending)
             delivery = self._outbox.settle(pending, outcome, self._now_ms())
             self._tell(pending, outcome, delivery)
             async with self._writing:

@@ -7,7 +7,7 @@ reading the ledger.
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from billing.notification import Delivery
-from billing.notification_ledger import KeyValue, encode
+from billing.notification_ledger import KeyValue, Sender, encode
 from billing.runtime.client_errors import raise_if_forbidden
 from billing.runtime.kafka import KafkaUnavailableError, client_config
 from billing.runtime.ledger_writer import LEDGER_PARTITION
@@ -46,8 +46,8 @@ class KafkaDeliveriesLog:
         """
         return [(one.key or b"", one.value or b"") for one in self._reader.poll(timeout_seconds=_POLL_SECONDS)]
 
-    def write(self, delivery: Delivery) -> None:
-        """Write what became of a notification, and wait until it is there.
+    def write(self, record: Delivery | Sender) -> None:
+        """Write what became of a notification, or who sends, and wait until it is there.
 
         Raises:
             KafkaUnavailableError: no broker takes it in time.
@@ -60,7 +60,7 @@ class KafkaDeliveriesLog:
             if error is not None:
                 errors.append(error)
 
-        key, value = encode(delivery)
+        key, value = encode(record)
         self._producer.produce(self._topic, value, key, partition=LEDGER_PARTITION, on_delivery=note)
         if self._producer.flush(_WRITE_SECONDS):
             raise KafkaUnavailableError(f"no broker takes a record for {self._topic} in {_WRITE_SECONDS:.0f} seconds")

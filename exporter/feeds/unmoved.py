@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from confluent_kafka.admin import AdminClient
 
+from billing.runtime.client_errors import KafkaRefusesError
 from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.logs import get_logger
 from billing.runtime.moved_offsets import moved_offsets
@@ -56,7 +57,7 @@ class UnmovedInput:
         """Return how far the input is moved; a refusal hides this alone, for all else is known without it."""
         try:
             found = moved_offsets(self._admin, self._settings, _TIMEOUT_SECONDS)
-        except KafkaUnavailableError as error:
+        except (KafkaUnavailableError, KafkaRefusesError) as error:
             if self._is_told:
                 logger.warning("not told how far the input is moved", error=str(error))
             self._is_told = False

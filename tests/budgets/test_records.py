@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.notification import Delivery, DeliveryState, Kind, Notification, Threshold
-from billing.notification_ledger import Claimed, FirstMonth, LedgerRecord, Reached, decode, encode
+from billing.notification_ledger import Claimed, FirstMonth, LedgerRecord, Reached, Sender, decode, encode
 from billing.subtotal import RecordError, UnknownVersionError
 
 NOTIFICATION = Notification(
@@ -35,6 +35,7 @@ RECORDS = st.one_of(
     st.builds(FirstMonth, st.text("ab-."), st.just("2026-10")),
     st.builds(Reached, st.dictionaries(st.integers(0, 100), NUMBERS)),
     st.builds(Claimed, st.text()),
+    st.builds(Sender, st.text()),
 )
 
 

@@ -15,7 +15,7 @@ import orjson
 from aiohttp import web
 
 from billing.notification import Delivery, Kind, Notification, Threshold
-from billing.notification_ledger import KeyValue, decode, encode
+from billing.notification_ledger import KeyValue, Sender, decode, encode
 
 SECRET = "whsec_" + b64encode(b"a key that nobody else has").decode()
 LEDGER = "billing.notifications"
@@ -156,9 +156,15 @@ class MemoryLog:
             time.sleep(0.01)
         return found
 
-    def write(self, delivery: Delivery) -> None:
+    def write(self, record: Delivery | Sender) -> None:
         with self._lock:
-            self.records.append(encode(delivery))
+            self.records.append(encode(record))
+
+    def beside(self) -> "MemoryLog":
+        """Return the same ledger as another one has it."""
+        other = MemoryLog()
+        other.records, other._lock = self.records, self._lock
+        return other
 
     def deliveries(self) -> list[Delivery]:
         """Return what was written, in its order."""

@@ -2,15 +2,18 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from billing.notification import DeliveryState, Kind, Notification
-from billing.notification_ledger import encode
+from billing.claim import FencedError
+from billing.notification import Delivery, DeliveryState, Kind, Notification
+from billing.notification_ledger import Sender, encode
 from billing.webhook_secret import parse_secret
+from notifier.claim import SendingClaim
 from notifier.courier import Courier
 from notifier.metrics import NotifierMetrics
 from notifier.outbox import Outbox, Pending
@@ -121,7 +124,12 @@ class Stop:
 
 
 async def carry(
-    log: MemoryLog, url: str, is_done: Callable[[], bool], rule: RetryRule = PATIENT, again: bool = False
+    log: MemoryLog,
+    url: str,
+    is_done: Callable[[], bool],
+    rule: RetryRule = PATIENT,
+    again: bool = False,
+    claim: SendingClaim | None = None,
 ) -> CollectorRegistry:
     """Send what is in a ledger until it is done, and return the metrics."""
     registry = CollectorRegistry()
@@ -131,6 +139,7 @@ async def carry(
         courier = Courier(
             log,
             outbox,
+            claim or SendingClaim(LEDGER),
             sender,
             NotifierMetrics(registry),
             Stop(is_done),
@@ -239,8 +248,10 @@ def test_a_ledger_that_fails_ends_it() -> None:
     """What can't be written down is not forgotten in silence."""
 
     class BrokenLog(MemoryLog):
-        def write(self, delivery: object) -> None:
-            raise OSError("the broker is gone")
+        def write(self, record: Delivery | Sender) -> None:
+            if isinstance(record, Delivery):
+                raise OSError("the broker is gone")
+            super().write(record)
 
     log = BrokenLog([encode(notification("Ada"))])
 
@@ -267,3 +278,39 @@ def test_nothing_is_sent_before_all_is_read() -> None:
             return receiver
 
     assert [one.customer for one in asyncio.run(scene()).received] == ["Bob"]
+
+
+def test_the_one_that_was_started_later_sends() -> None:
+    """The other one leaves, whatever it is sending; all arrive, and only what was under way may arrive twice."""
+    log = log_of(*(notification(f"C{number}") for number in range(40)))
+
+    async def scene() -> Receiver:
+        async with receiving(*[hang] * 16) as receiver:
+            first = asyncio.create_task(carry(log, receiver.url, lambda: False))
+            while len(receiver.received) < 16:
+                await asyncio.sleep(0.01)
+            await carry(log.beside(), receiver.url, lambda: ended(log) == 40)
+            with pytest.raises(FencedError, match=r"another qb notify .* docs/runbook\.md#fenced-notify"):
+                await first
+            return receiver
+
+    seen = Counter(one.id for one in asyncio.run(scene()).received)
+    assert len(seen) == 40
+    assert {one.id for one in log.deliveries() if one.state is DeliveryState.DELIVERED} == seen.keys()
+
+
+def test_one_that_begins_anew_goes_on() -> None:
+    """After a lost broker it reads its own claim again; unless another one came meanwhile, it sends."""
+    log, claim = log_of(notification("Ada")), SendingClaim(LEDGER)
+
+    async def scene() -> None:
+        async with receiving() as receiver:
+            await carry(log, receiver.url, lambda: ended(log) == 1, claim=claim)
+            log.records.append(encode(notification("Bob")))
+            await carry(log, receiver.url, lambda: ended(log) == 2, claim=claim)
+            log.write(Sender("another"))
+            with pytest.raises(FencedError):
+                await carry(log, receiver.url, lambda: False, claim=claim)
+
+    asyncio.run(scene())
+    assert sum(key == b"sender" for key, _ in log.records) == 2

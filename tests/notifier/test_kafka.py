@@ -152,6 +152,23 @@ def test_what_is_given_up_stays_given_up(world: NotifierWorld) -> None:
         assert len(receiver.received) == 17
 
 
+def test_the_one_that_was_started_later_sends(world: NotifierWorld) -> None:
+    """The other one leaves with a line that says why, and all arrive."""
+
+    async def hang(_: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    with running_receiver(*[hang] * 3) as receiver, world.notifier(receiver.url) as first:
+        wait_for(lambda: len(receiver.received) >= 3)
+        with world.notifier(receiver.url):
+            said, _ = first.communicate(timeout=TIMEOUT_SECONDS)
+            assert first.returncode == 1, said
+            assert "another qb notify has taken over the ledger" in said
+            assert "docs/runbook.md#fenced-notify" in said
+            wait_for(lambda: len(world.ended()) == 15)
+        check(world, receiver)
+
+
 def test_a_receiver_that_hangs_does_not_hold_up_deciding(world: NotifierWorld) -> None:
     """`qb budgets` tells what is due while nothing can be sent."""
 
