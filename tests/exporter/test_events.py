@@ -102,7 +102,9 @@ def marked_by_hand(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def check_marks_of_pages(pages: list[Any]) -> None:
     """Each page has marked what it knows: all that it takes back itself, and nothing else."""
     for page in pages:
-        counted = [{**one, "fate": "counted"} if one["fate"] in ("voided", "replaced") else one for one in page["events"]]
+        counted = [
+            {**one, "fate": "counted"} if one["fate"] in ("voided", "replaced") else one for one in page["events"]
+        ]
         assert marked_by_hand(counted) == page["events"]
 
 
