@@ -7,14 +7,14 @@ counts dies before a commit, restores, or starts anew.
 from collections import Counter
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from billing.event import EventRules, decode_record
 from billing.moved_record import InputPlace
 from billing.subtotal import ProgressKey, decode_progress, encode_key
 from tests.moving.in_memory import Member, Topics, readers_of
-from tests.once_histories import Sent, histories, payload_of
+from tests.once_histories import Sent, histories, payload_of, random_history
 from tests.once_model import OnceModel
 from tests.processor.test_once import NOW_MS, PARTITION, Counted, sums_of
 
@@ -185,12 +185,17 @@ def check_counted(world: World) -> None:
     assert len(homes) == len(set(homes))
 
 
-@settings(max_examples=300, deadline=None)
-@given(
+HISTORIES = st.one_of(
     histories(partitions=1, max_size=60),
-    st.sampled_from((0, 1, 2, 35)),
-    st.lists(STEPS, max_size=40),
-)  # fmt: skip
+    st.builds(random_history, st.integers(0, 10**6), st.just(60), partitions=st.just(1)),
+)
+# What lies ahead, moved by a torn transaction, is passed over in pieces, and the partition is taken over in between.
+IN_PIECES: list[Step] = [Send(40), Move(0, 4, True, 3), Move(0, 1, True, None), Share(1)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(HISTORIES, st.sampled_from((0, 1, 2, 35)), st.lists(STEPS, max_size=40))
+@example(random_history(1, 60, partitions=1), 2, IN_PIECES)
 def test_the_model_is_agreed_with_wherever_records_are_sent(
     history: list[Sent], window_days: int, steps: list[Step]
 ) -> None:
