@@ -10,7 +10,9 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 6
 # Tests are handed out in the order in which tests/distribution.py puts them.
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
-COMPOSE_FILES := docker-compose.yml docker-compose.noplugin.yml
+# Each set of files that is used together, joined by +.
+COMPOSE_FILES := docker-compose.yml docker-compose.yml+docker-compose.noplugin.yml \
+	docker-compose.yml+docker-compose.secure.yml
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -44,8 +46,9 @@ files: $(STAMP) ## Check YAML, shell, Docker, compose and Prometheus files
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint Dockerfile
-	@$(call with,docker-compose,for file in $(COMPOSE_FILES); do files="$$files -f $$file"; docker-compose $$files config -q || exit 1; done)
+	@$(call with,docker-compose,for files in $(COMPOSE_FILES); do docker-compose -f $$(echo $$files | sed "s/+/ -f /g") config -q || exit 1; done)
 	@$(call with,promtool,promtool check config prometheus/prometheus.yml prometheus/prometheus.local.yml)
+	@$(call with,promtool,promtool check config --syntax-only prometheus/prometheus.secure.yml)
 	@$(call with,promtool,promtool test rules prometheus/tests/*.yml)
 
 .PHONY: check

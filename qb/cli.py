@@ -110,13 +110,19 @@ COMMANDS = (
         "--principal": {"metavar": "WHO", "help": "with --acls PART: who gets them, such as User:alice (User:PART)"},
     }),
     Command("keys", "give keys for the HTTP servers, list them, take them back", "qb.keys.app", {
-        "action": {"choices": ("add", "list", "revoke"), "help": "what to do; a key is shown once, when it is added"},
+        "action": {"choices": ("add", "list", "revoke"), "metavar": "ACTION",
+                   "help": "add, list or revoke; a key is shown once, when it is added"},
         "name": {"metavar": "NAME", "nargs": "?", "help": "what the key is called: letters, digits and . _ @ -"},
         "--scope": {"action": "append", "metavar": "SCOPE",
                     "help": "with add, once for each: admin, read, metrics or customer:NAME"},
         "--expires": {"metavar": "TIME", "help": "with add: a date (midnight in UTC) or an RFC 3339 time"},
         "--days": {"type": float, "help": "with add: how many days it is taken"},
         "--json": {"action": "store_true", "help": "with list: print JSON"},
+    }),
+    Command("secrets", "make certificates, keys and passwords, and hand each service its own", "qb.secrets.app", {
+        "--dir": {"type": Path, "required": True, "help": "folder with one for each service, and the store"},
+        "--watch": {"action": "store_true", "help": "go on: renew certificates in time, hand out keys that are added"},
+        "--ready-file": {"type": Path, "help": "file that is made once all is handed out"},
     }),
     Command("recover", "find out why State and offsets differ, and set offsets right", "qb.recover.app", {
         "--apply": {"action": "store_true", "help": "set the group's offsets, where that is the remedy"},

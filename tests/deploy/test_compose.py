@@ -130,11 +130,16 @@ def test_image_is_not_run_by_root() -> None:
     assert int(users[-1].split(":")[0]) > 0
 
 
-@pytest.mark.parametrize("files", [["docker-compose.yml"], ["docker-compose.yml", "docker-compose.noplugin.yml"]])
-def test_docker_compose_understands_the_files(files: list[str]) -> None:
+@pytest.mark.parametrize("more", [[], ["docker-compose.noplugin.yml"], ["docker-compose.secure.yml"]])
+def test_docker_compose_understands_the_files(more: list[str]) -> None:
     """The tool itself finds no fault."""
     if not shutil.which("docker-compose"):
         pytest.skip("docker-compose is not installed")
-    command = ["docker-compose", *(argument for file in files for argument in ("-f", file)), "config", "-q"]
+    command = [
+        "docker-compose",
+        *(argument for file in ["docker-compose.yml", *more] for argument in ("-f", file)),
+        "config",
+        "-q",
+    ]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr

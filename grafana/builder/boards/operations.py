@@ -80,7 +80,15 @@ def _parts() -> list[Json]:
         unit="none",
         transformations=columns({"job": "Job", "instance": "Instance", "version": "Version"}),
     )
-    return [sized(timeline, 16, 7), sized(versions, 8, 7)]
+    access = state_timeline(
+        "Access",
+        "Whether each process asks who one is, or is reached by its own machine alone. If it is open to the network "
+        "instead, an alert fires.",
+        [prometheus_target(select("billing_access_control"), "{{job}} {{instance}}")],
+        unit="none",
+        mappings=yes_no("controlled", "open"),
+    )
+    return [sized(timeline, 10, 7), sized(access, 7, 7), sized(versions, 7, 7)]
 
 
 def _flow() -> list[Json]:
