@@ -75,7 +75,7 @@ clean: ## Remove .venv and what tools left here; the demo's data and Kafka in th
 .PHONY: pins
 pins: ## Write the newest versions of all dependencies to constraints.txt: for developers
 	@$(PYTHON) -m venv --clear .venv-pins
-	@.venv-pins/bin/pip install --quiet --disable-pip-version-check -e '.[broker,dev]'
+	@.venv-pins/bin/pip install --quiet --disable-pip-version-check -e '.[broker,dev,go]'
 	@sed -n '/^#/p' constraints.txt >.venv-pins/constraints.txt
 	@.venv-pins/bin/pip freeze --exclude-editable >>.venv-pins/constraints.txt
 	@mv .venv-pins/constraints.txt constraints.txt
