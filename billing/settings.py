@@ -19,6 +19,10 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from billing.access.token_rules import TokenRules
+from billing.access.token_scopes import TokenScopes
+from billing.access.token_settings import check_algorithms, check_together, parse_token_scopes
+from billing.access.token_source import check_source
 from billing.budget import Budget, budget_by_name
 from billing.clock import SimulatedClock, SystemClock
 from billing.currency import is_known
@@ -158,6 +162,7 @@ def _parse_budgets(value: object) -> object:
 EventTime = Annotated[str, BeforeValidator(_write_time)]
 TypeNames = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
 Budgets = Annotated[tuple[Budget, ...], BeforeValidator(_parse_budgets)]
+TokenScopeMap = Annotated[dict[str, tuple[str, ...]], BeforeValidator(parse_token_scopes)]
 KafkaOptions = Annotated[dict[str, str | int | float | bool], BeforeValidator(_parse_map)]
 
 
@@ -606,14 +611,58 @@ class Settings(BaseModel):
         "",
         "file that says how the HTTP servers speak TLS and whom they ask for a password, as that of Prometheus' "
         "exporters; see [access](access.md); empty: plain HTTP, and anybody may see everything",
-        "process",
-        "export",
-        "invoice",
-        "budgets",
-        "notify",
+        *SERVING,
+    )
+
+    # Tokens of an identity provider
+    token_jwks: str = setting(
+        "",
+        "address (https) or file of the identity provider's keys (JWKS); empty: no tokens are taken. "
+        "See [access](access.md#tokens-of-an-identity-provider)",
+        *SERVING,
+    )
+    token_issuer: str = setting("", "who must have issued a token: its `iss`, letter by letter", *SERVING)
+    token_audience: str = setting("", "whom a token must be meant for: its `aud`, or one of them", *SERVING)
+    token_scopes_claim: str = setting(
+        "scope",
+        "claim whose values give scopes, as a list or separated by spaces; a path such as `realm_access.roles`",
+        *SERVING,
+        min_length=1,
+    )
+    token_scopes: TokenScopeMap = setting(
+        {},
+        "scopes that a value of `token_scopes_claim` gives, a YAML map; values that are not in it give none",
+        *SERVING,
+    )
+    token_customer_claim: str = setting(
+        "", "claim that names the customer whose numbers may be seen, or a list of them; empty: none does", *SERVING
+    )
+    token_algorithms: TypeNames = setting(
+        ("RS256", "ES256"), "algorithms by which a token may be signed: RS256, ES256, PS256, EdDSA", *SERVING
+    )
+    token_leeway_seconds: float = setting(
+        30, "how far the clock of the identity provider may be off", *SERVING, ge=0, le=600
+    )
+    token_ca_file: str = setting(
+        "", "file of the authorities that sign the certificate at `token_jwks`; empty: those of the system", *SERVING
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "least severe level that is logged")
+
+    @field_validator("token_jwks")
+    @classmethod
+    def _check_token_jwks(cls, source: str) -> str:
+        return check_source(source)
+
+    @field_validator("token_algorithms")
+    @classmethod
+    def _check_token_algorithms(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return check_algorithms(names)
+
+    @model_validator(mode="after")
+    def _check_tokens(self) -> "Settings":
+        check_together(dict(self))
+        return self
 
     @field_validator("types")
     @classmethod
@@ -754,6 +803,18 @@ class Settings(BaseModel):
     def counted_topic(self) -> str:
         """The topic that is counted from, whose partitions and offsets progress records speak of."""
         return self.keyed_topic if self.dedup_scope == "topic" else self.input_topic
+
+    @property
+    def token_rules(self) -> TokenRules:
+        """Which tokens of an identity provider are taken, if `token_jwks` is set."""
+        scopes = TokenScopes(self.token_scopes_claim, self.token_scopes, self.token_customer_claim)
+        return TokenRules(
+            issuer=self.token_issuer,
+            audience=self.token_audience,
+            algorithms=frozenset(self.token_algorithms),
+            leeway_seconds=self.token_leeway_seconds,
+            scopes=scopes,
+        )
 
     @cached_property
     def clock(self) -> SystemClock | SimulatedClock:

@@ -39,9 +39,9 @@ def test_any_kind_that_is_on_lets_in(authorization: str, name: str) -> None:
 
 @pytest.mark.parametrize("authorization", [None, "", "a", "Basic", "Basic b", "Bearer a", "Bearer c", "Digest a"])
 def test_what_is_not_known_is_told_every_kind_that_is_taken(authorization: str | None) -> None:
-    """Not those that are off."""
+    """Not those that are off, and each way of asking once: keys and tokens are shown alike."""
     with pytest.raises(NotAuthenticatedError) as refused:
-        asyncio.run(Gate([BASIC, OFF, BEARER]).principal(authorization))
+        asyncio.run(Gate([BASIC, OFF, BEARER, Known("bearer", "d")]).principal(authorization))
     assert refused.value.challenges == ("Basic", "Bearer")
 
 

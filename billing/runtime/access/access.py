@@ -14,6 +14,7 @@ from billing.runtime.access.basic import BasicAuthenticator
 from billing.runtime.access.gate import Authenticator, Gate
 from billing.runtime.access.keys_file import BearerKeys, KeysFile, show_keys
 from billing.runtime.access.password_checks import PasswordChecks
+from billing.runtime.access.token_access import make_token_access
 from billing.runtime.access.web_config_file import WebConfigFile
 from billing.runtime.logs import get_logger
 from billing.settings import Settings
@@ -80,7 +81,7 @@ def make_access(settings: Settings, registry: CollectorRegistry) -> Access:
     Raises:
         OperatorError: a file that is named cannot be used.
     """
-    kinds = [_web_config(settings, registry), _keys(settings, registry)]
+    kinds = [_web_config(settings, registry), _keys(settings, registry), _tokens(settings, registry)]
     return Access(
         Gate([one for kind in kinds for one in kind.authenticators]),
         kinds[0].tls,
@@ -118,3 +119,8 @@ def _keys(settings: Settings, registry: CollectorRegistry) -> _Kind:
     file = KeysFile(Path(settings.keys_file)) if settings.keys_file else None
     show_keys(registry, file)
     return _Kind((BearerKeys(lambda: file.keys),), (file.refresh,)) if file else _Kind()
+
+
+def _tokens(settings: Settings, registry: CollectorRegistry) -> _Kind:
+    tokens = make_token_access(settings, registry)
+    return _Kind((tokens.authenticator,), (tokens.refresh,)) if tokens else _Kind()

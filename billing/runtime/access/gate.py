@@ -93,4 +93,5 @@ class Gate:
                 if who := await one.authenticate(scheme.lower(), credentials.strip(), address):
                     return who
         message = "these credentials are not known here" if credentials else "show who you are: no credentials came"
-        raise NotAuthenticatedError(message, [one.challenge for one in asked])
+        # Keys and tokens are asked for in the same words.
+        raise NotAuthenticatedError(message, list(dict.fromkeys(one.challenge for one in asked)))

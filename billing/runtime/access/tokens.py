@@ -39,7 +39,7 @@ class TokenAuthenticator:
     """
 
     is_on = True
-    challenge = "Bearer"
+    challenge = 'Bearer realm="billing"'
 
     def __init__(
         self,
