@@ -24,6 +24,7 @@ from exporter.rest.overview import ROUTES as OVERVIEW
 from exporter.rest.page import ROUTES as PAGE
 from exporter.rest.rows import ROUTES as ROWS
 from exporter.rest.runbook import ROUTES as RUNBOOK
+from exporter.rest.sealed import SEAL, Seal
 from exporter.rest.types import ROUTES as TYPES
 from exporter.rest.whoami import ROUTES as WHOAMI
 from exporter.web.access import check_access, vary_by_who_asks
@@ -65,6 +66,7 @@ def create_app(context: Context, resources: Iterable[Resource] = ()) -> web.Appl
     app[READERS] = make_readers()
     app[BROADCAST] = Broadcast(context, app[POOL].soon)
     app[ANSWERS] = Answers()
+    app[SEAL] = Seal()
     app[OPENAPI] = dump(openapi(context, ROUTES))
     install_metrics(app, context)
     add_routes(app, ROUTES)

@@ -90,8 +90,8 @@ class CustomerWatched:
             made: Mapping[str, Any] = ask(
                 context.model, lambda view: customer_overview(Documents(context, view), self.customer, self.month)
             )
-        except NotKnownError as error:
-            made = customer_waiting(context, error)
+        except NotKnownError:
+            made = customer_waiting(context)
         invoice = made.get("invoice")
         figures = {**made, "as_of": None, "invoice": invoice and {**invoice, "as_of": None}}
         return Made(dump(made), dump(figures))

@@ -4,7 +4,6 @@ from aiohttp import web
 
 from billing.invoice import Invoice
 from billing.sums import event_count, total_micros
-from exporter.model.state import NotKnownError
 from exporter.rest.answer import answering, state_headers
 from exporter.rest.budgets import uses_of
 from exporter.rest.customer_overview_shapes import (
@@ -21,7 +20,7 @@ from exporter.rest.shapes import InvoiceDocument
 from exporter.web.context import Context
 from exporter.web.json_body import json_response
 from exporter.web.parameters import MONTH, read_month, read_text
-from exporter.web.problems import bad_parameter
+from exporter.web.problems import NOT_KNOWN, bad_parameter
 from exporter.web.routes import Need, Parameter, Route
 
 CUSTOMER = Parameter("customer", "its name; needed")
@@ -56,11 +55,11 @@ def customer_overview(documents: Documents, customer: str, month: str | None) ->
     }
 
 
-def customer_waiting(context: Context, error: NotKnownError) -> CustomerWaiting:
-    """Return what stands in the document's place while the numbers are not known."""
+def customer_waiting(context: Context) -> CustomerWaiting:
+    """Return what stands in the document's place while the numbers are not known; why that is so is no customer's."""
     return {
         "ready": False,
-        "message": error.message,
+        "message": NOT_KNOWN,
         "read_fraction": context.model.read_fraction,
         **facts(context),
     }

@@ -12,7 +12,9 @@ from exporter.model.input_pages import InputPage, InputPages, InputUnavailableEr
 from exporter.model.view import View
 from exporter.rest.documents import timestamp
 from exporter.rest.events_cursor import EventsCursor, decode, encode, first
+from exporter.rest.sealed import SEAL, Seal
 from exporter.rest.shapes import Event, Events, EventSum
+from exporter.web.access import principal_of
 from exporter.web.context import context_of
 from exporter.web.json_body import json_response
 from exporter.web.parameters import (
@@ -31,6 +33,8 @@ from exporter.web.routes import Need, Route
 from exporter.web.workers import Workers, ask
 
 DEFAULT_LIMIT = 100
+# Of the input, as a customer is told how much of it is read.
+_PARTS = 1_000
 # Each reads the input for some seconds.
 _THREADS = 2
 
@@ -54,6 +58,8 @@ async def customer_events(request: web.Request) -> web.Response:
     )
     page = await request.app[READERS].run(_reading(pages, asked))
     document = _document(customer, place.after(page.listed, page.offsets), page.listed)
+    if not principal_of(request).may_read_all:
+        document = _of_a_customer(document, request.app[SEAL])
     return json_response(document, headers={"Cache-Control": "no-store"})
 
 
@@ -69,7 +75,7 @@ def _reading(pages: InputPages, asked: PageAsked) -> Callable[[], InputPage]:
 
 def _place(request: web.Request, view: View, customer: str) -> EventsCursor:
     """Return where the page begins: where the cursor says, or at the beginning of the input."""
-    text, slot, month = read_text(request, "cursor"), read_slot(request, view.types), read_month(request)
+    text, slot, month = _cursor(request, customer), read_slot(request, view.types), read_month(request)
     type_ = "" if slot is None else view.types.names[slot]
     if text is not None:
         return _same(decode(text), month, type_)
@@ -82,6 +88,13 @@ def _place(request: web.Request, view: View, customer: str) -> EventsCursor:
         raise ProblemError(404, "unknown_customer", f"customer {customer[:200]!r} has no events{when}")
     told = (total_micros(sums), event_count(sums)) if slot is None else of_slot(sums, slot)
     return first(month, type_, view.next_offsets(), told)
+
+
+def _cursor(request: web.Request, customer: str) -> str | None:
+    text = read_text(request, "cursor")
+    if text is None or principal_of(request).may_read_all:
+        return text
+    return request.app[SEAL].open(customer, text)
 
 
 def _same(place: EventsCursor, month: str | None, type_: str) -> EventsCursor:
@@ -102,6 +115,17 @@ def _document(customer: str, place: EventsCursor, listed: Sequence[Listed]) -> E
         "told": _sum(place.told),
         "found": _sum(place.found),
         "is_it": place.told == place.found if place.is_done else None,
+    }
+
+
+def _of_a_customer(document: Events, seal: Seal) -> Events:
+    """Leave out how many records there are, and where among them the customer's are: most are of others."""
+    read, following = document["read"], document["next"]
+    return {
+        **document,
+        "events": [{**one, "partition": None, "offset": None} for one in document["events"]],
+        "next": None if following is None else seal.close(document["customer"], following),
+        "read": {"records": read["records"] * _PARTS // read["of"] if read["of"] else _PARTS, "of": _PARTS},
     }
 
 

@@ -90,8 +90,8 @@ class CustomerBudgets(TypedDict):
 class Event(TypedDict):
     """A record of the input that names the customer, and what became of it."""
 
-    partition: int
-    offset: int
+    partition: int | None
+    offset: int | None
     time: Time | None
     month: MonthName | None
     amount: Money | None
@@ -112,7 +112,7 @@ class EventSum(TypedDict):
 
 @closed
 class InputRead(TypedDict):
-    """How far the input is read: offsets behind, and all up to which the number counts."""
+    """How far the input is read: offsets behind, and all up to which the number counts; for a customer of 1000."""
 
     records: int
     of: int

@@ -31,6 +31,19 @@ def principal_of(request: web.Request) -> Principal:
     return request[PRINCIPAL]
 
 
+async def may_read_all(request: web.Request) -> bool:
+    """Say whether who asks may see what is of more than one customer, on a path that is open too."""
+    try:
+        who = request.get(PRINCIPAL) or await _asking(request)
+    except (NotAuthenticatedError, TooManyAttemptsError):
+        return False
+    return who.may_read_all
+
+
+async def _asking(request: web.Request) -> Principal:
+    return await context_of(request).gate.principal(authorization_of(request), request.remote or "")
+
+
 @web.middleware
 async def check_access(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through if who asks may see what it asks for, else answer 401 or 403."""
@@ -38,7 +51,7 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     if _is_open(request, route):
         return await handler(request)
     try:
-        who = await context_of(request).gate.principal(authorization_of(request), request.remote or "")
+        who = await _asking(request)
     except NotAuthenticatedError as error:
         return _not_known(request, route, error)
     except TooManyAttemptsError as error:
@@ -53,7 +66,7 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
 async def may_still_see(request: web.Request) -> bool:
     """Say whether who asked may go on: an answer without an end outlives the credentials that it began with."""
     try:
-        who = await context_of(request).gate.principal(authorization_of(request), request.remote or "")
+        who = await _asking(request)
     except (NotAuthenticatedError, TooManyAttemptsError):
         return False
     return _may_see(who, request, route_of(request))

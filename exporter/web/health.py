@@ -8,11 +8,15 @@ from typing_extensions import TypedDict
 
 from billing.runtime.part_server import HealthCheck
 from exporter.model.state import State
+from exporter.web.access import may_read_all
 from exporter.web.context import Context, context_of
 from exporter.web.json_body import json_response
 from exporter.web.problems import not_known, problem_response
 from exporter.web.routes import Need, Route
 from exporter.web.shapes import HealthCheckDocument, closed
+
+# Numbers of records and amounts are for those who may see all data.
+_TO_ANYBODY = {True: "it is as it must be", False: "it is not as it must be; who may read all data is told why"}
 
 
 @closed
@@ -75,6 +79,8 @@ async def ready(request: web.Request) -> web.Response:
     """
     context = context_of(request)
     found = checks(context)
+    if not await may_read_all(request):
+        found = [replace(check, message=_TO_ANYBODY[check.ok]) for check in found]
     if context.model.state is not State.READY:
         problem = not_known(context.model.not_known())
         failing = "; ".join(f"{check.name}: {check.message}" for check in found if not check.ok)

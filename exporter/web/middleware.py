@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from billing.access.hosts import is_own_host
 from billing.runtime.logs import get_logger
 from exporter.model.state import NotKnownError
+from exporter.web.access import may_read_all
 from exporter.web.context import Context, context_of
 from exporter.web.problems import ProblemError, not_known, problem_response
 
@@ -45,7 +46,7 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
     except ProblemError as problem:
         return problem_response(problem)
     except NotKnownError as error:
-        return problem_response(not_known(error))
+        return problem_response(not_known(error, says_why=await may_read_all(request)))
     except web.HTTPException as error:
         if error.status < 400:
             return web.Response(status=error.status, headers=error.headers)

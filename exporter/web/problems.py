@@ -9,6 +9,9 @@ from aiohttp import web
 from exporter.model.state import NotKnownError
 from exporter.web.json_body import json_response
 
+# What is told of numbers that are not known to those who may not know why.
+NOT_KNOWN = "the numbers are not known now; ask again later"
+
 
 @dataclass(eq=False)
 class ProblemError(Exception):
@@ -42,10 +45,15 @@ def unprocessable(code: str, message: str, name: str | None = None) -> ProblemEr
     return ProblemError(422, code, message, field=name)
 
 
-def not_known(error: NotKnownError) -> ProblemError:
-    """Return the problem of numbers that are not known."""
+def not_known(error: NotKnownError, says_why: bool = True) -> ProblemError:
+    """Return the problem of numbers that are not known.
+
+    Args:
+        error: what is raised.
+        says_why: to those who may see all data; to others its reason could tell of somebody else.
+    """
     headers = {"Retry-After": str(error.retry_after_seconds)}
-    return ProblemError(503, error.state.value, error.message, headers=headers)
+    return ProblemError(503, error.state.value, error.message if says_why else NOT_KNOWN, headers=headers)
 
 
 def problem_response(problem: ProblemError) -> web.Response:
