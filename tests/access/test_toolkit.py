@@ -40,6 +40,8 @@ pytestmark = [
 PROGRAM = Path(__file__).parent / "toolkit"
 MODULE = "github.com/prometheus/exporter-toolkit"
 SECONDS = 60
+# Without cgo no C compiler is asked for anything: as root one may replace /dev/null, which it is told to write to.
+ENVIRONMENT = {**os.environ, "GOTOOLCHAIN": "auto", "GOFLAGS": "-buildvcs=false", "CGO_ENABLED": "0"}
 # Files that the toolkit takes and we do not, each with what is said of it.
 REFUSED_BY_US = {
     "tls_config_noAuth.requireanyclientcert.good.yml": "RequireAnyClientCert",
@@ -136,18 +138,16 @@ def go() -> str:
 @pytest.fixture(scope="module")
 def examples(go: str) -> Path:
     """The toolkit's module, as Go's client has downloaded it."""
-    environment = {**os.environ, "GOTOOLCHAIN": "auto"}
-    subprocess.run([go, "mod", "download"], cwd=PROGRAM, check=True, timeout=600, env=environment)
+    subprocess.run([go, "mod", "download"], cwd=PROGRAM, check=True, timeout=600, env=ENVIRONMENT)
     asked = [go, "list", "-m", "-f", "{{.Dir}}", MODULE]
-    done = subprocess.run(asked, cwd=PROGRAM, check=True, timeout=60, env=environment, capture_output=True, text=True)
+    done = subprocess.run(asked, cwd=PROGRAM, check=True, timeout=60, env=ENVIRONMENT, capture_output=True, text=True)
     return Path(done.stdout.strip())
 
 
 @pytest.fixture(scope="module")
 def toolkit(go: str, examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("toolkit") / "toolkit"
-    environment = {**os.environ, "GOTOOLCHAIN": "auto", "GOFLAGS": "-buildvcs=false"}
-    subprocess.run([go, "build", "-o", program, "."], cwd=PROGRAM, check=True, timeout=600, env=environment)
+    subprocess.run([go, "build", "-o", program, "."], cwd=PROGRAM, check=True, timeout=600, env=ENVIRONMENT)
     return program
 
 

@@ -16,8 +16,9 @@ from billing.access.basic import network_of
 from billing.access.waiting_line import WaitingLine
 from billing.runtime.access.gate import TooManyAttemptsError
 
-# How many may wait: the last of them for some seconds.
-_ROOM = 64
+# How many may wait: the last of them for some seconds. A quarter of the connections that a part takes, so that those
+# who wait leave room for others.
+_ROOM = 16
 # For a client that asks again after a minute, at some hundred wrong passwords a second: 4 MB at most.
 _REMEMBERED = 20_000
 _RETRY_AFTER_SECONDS = 1
