@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,13 @@ from billing.access.principal import Principal
 from billing.access.secret_key import hash_of, new_key
 from billing.clock import FixedClock
 from billing.errors import OperatorError
+from billing.runtime.access.access import make_access
 from billing.runtime.access.gate import Gate, NotAuthenticatedError
+from billing.runtime.access.keys_editing import KeysEditor
 from billing.runtime.access.keys_file import BearerKeys, KeysFile, read_keys, show_keys
+from billing.runtime.part_server import Listening, part_served
+from billing.settings import Settings
+from tests.exporter.client import Client
 
 NOW_MS = 1_800_000_000_000
 FIRST, SECOND = new_key(), new_key()
@@ -138,6 +144,31 @@ def test_a_file_that_others_write_is_warned_of(
     with caplog.at_level(logging.WARNING):
         read_keys(path)
     assert ("others may write the keys file" in caplog.text) == warned
+
+
+def test_a_part_takes_keys_until_they_are_revoked(tmp_path: Path) -> None:
+    """By the setting alone: who may scrape does, a customer does not, and what is taken back is refused soon."""
+    path, registry = tmp_path / "keys.yml", CollectorRegistry()
+    editor = KeysEditor(path)
+    editor.add(Key(hash_of(FIRST), Principal.of("first", ["metrics"])))
+    editor.add(Key(hash_of(SECOND), Principal.of("second", ["customer:Bob"])))
+    access = make_access(Settings(keys_file=str(path)), registry)
+    assert access.is_controlled
+    with part_served(registry, list, Listening("processor", "127.0.0.1", 0), access) as port:
+
+        def status(key: str | None) -> int:
+            headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+            return Client(port).request("GET", "/metrics", headers=headers).status
+
+        assert [status(FIRST), status(SECOND), status(new_key()), status(None)] == [200, 403, 401, 401]
+        editor.remove("first")
+        deadline = time.monotonic() + 60
+        while status(FIRST) == 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert [status(FIRST), status(SECOND)] == [401, 403]
+    with pytest.raises(OperatorError, match=r"nope.yml \(keys_file\)"):
+        make_access(Settings(keys_file=str(tmp_path / "nope.yml")), CollectorRegistry())
 
 
 def test_the_gate_takes_keys(deployment: Deployment) -> None:
