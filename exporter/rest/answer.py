@@ -1,5 +1,6 @@
 """How an answer with numbers is sent: with its state as ETag, so that asking again in vain is cheap."""
 
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 
@@ -14,8 +15,8 @@ from exporter.web.workers import ask
 
 AS_OF_HEADER = "X-Billing-As-Of"
 
-# Versions start anew with the process, so they are told apart by it.
-_PROCESS = secrets.token_hex(4)
+# Versions start anew with the process, so they are told apart by it; how many there were, they do not tell.
+_PROCESS = secrets.token_bytes(16)
 
 
 async def answering(
@@ -68,7 +69,7 @@ async def answering_again(request: web.Request, make: Callable[[Documents], web.
 
 def etag_of(version: int) -> str:
     """Return the weak ETag of everything that a state tells."""
-    return f'W/"{_PROCESS}-{version}"'
+    return f'W/"{hashlib.blake2b(version.to_bytes(8, signed=True), key=_PROCESS, digest_size=12).hexdigest()}"'
 
 
 def _kept(etag: str) -> dict[str, str]:
