@@ -17,7 +17,7 @@ from billing.claim import UNCLAIMED
 from billing.client_names import ledger_group
 from billing.invoice import MonthClose
 from billing.period import format_timestamp, parse_month
-from billing.runtime.client_errors import raise_if_forbidden
+from billing.runtime.client_errors import raise_if_forbidden, raise_if_group_forbidden
 from billing.runtime.kafka import KafkaUnavailableError, is_passing, reader_config
 from billing.runtime.partition_bounds import Bounds
 from billing.settings import Settings
@@ -84,6 +84,7 @@ def _read_confirmed(consumer: Consumer, settings: Settings) -> Confirmed:
             return Confirmed(int(committed.offset), committed.metadata or UNCLAIMED)
         except KafkaException as error:
             raise_if_forbidden(error, f"use group {ledger_group(settings)}, or see topic {settings.subtotals_topic}")
+            raise_if_group_forbidden(consumer, ledger_group(settings))
             # The first one who asks makes the broker create the topic of all groups' offsets.
             if not is_passing(error.args[0]) or time.monotonic() > deadline:
                 raise KafkaUnavailableError(

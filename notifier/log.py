@@ -61,7 +61,12 @@ class KafkaDeliveriesLog:
                 errors.append(error)
 
         key, value = encode(record)
-        self._producer.produce(self._topic, value, key, partition=LEDGER_PARTITION, on_delivery=note)
+        try:
+            self._producer.produce(self._topic, value, key, partition=LEDGER_PARTITION, on_delivery=note)
+        except KafkaException as error:
+            # Who may write nothing at all is refused before anything is sent.
+            raise_if_forbidden(error, f"write topic {self._topic}")
+            raise
         if self._producer.flush(_WRITE_SECONDS):
             raise KafkaUnavailableError(f"no broker takes a record for {self._topic} in {_WRITE_SECONDS:.0f} seconds")
         if errors:

@@ -11,6 +11,7 @@ from functools import partial
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from billing.runtime.client_errors import raise_if_group_forbidden
 from billing.runtime.kafka import patiently, reader_config
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.topic_check import TopicRefusedError
@@ -20,6 +21,8 @@ from billing.topics import subtotals_partition
 from processor.failures import sort_failure
 
 _ANSWER_SECONDS = 30.0
+# Of one question: a client that may not ask is not told so by the answer.
+_ASK_SECONDS = 10.0
 
 
 def check_subtotals_place(settings: Settings, input_partitions: int, subtotals_partitions: int) -> None:
@@ -71,15 +74,24 @@ def committed_offsets(settings: Settings, partitions: int) -> dict[int, int]:
     options = {**reader_config(settings, settings.consumer_group), "isolation.level": "read_uncommitted"}
     try:
         with closing(Consumer(options)) as consumer:
-            return patiently(partial(_ask, consumer, asked), what, servers, time.monotonic() + _ANSWER_SECONDS)
+            return patiently(
+                partial(_ask, consumer, asked, settings.consumer_group),
+                what,
+                servers,
+                time.monotonic() + _ANSWER_SECONDS,
+            )
     except KafkaException as error:
         if (told := sort_failure(error, settings).told) is not None:
             raise told from error
         raise
 
 
-def _ask(consumer: Consumer, asked: list[TopicPartition]) -> dict[int, int]:
-    answers = consumer.committed(asked, timeout=_ANSWER_SECONDS)
+def _ask(consumer: Consumer, asked: list[TopicPartition], group: str) -> dict[int, int]:
+    try:
+        answers = consumer.committed(asked, timeout=_ASK_SECONDS)
+    except KafkaException:
+        raise_if_group_forbidden(consumer, group)
+        raise
     for answer in answers:
         if answer.error is not None:
             raise KafkaException(answer.error)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NoReturn
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from billing.client_names import READERS_GROUP
 from billing.errors import OperatorError
@@ -135,3 +135,19 @@ def raise_read_error(error: KafkaError, topic: str, group: str = READERS_GROUP) 
     if (told := forbidden(error, what)) is not None:
         raise told
     raise KafkaException(error)
+
+
+def raise_if_group_forbidden(consumer: Consumer, group: str) -> None:
+    """Do nothing unless a consumer has been told that it may not use its group: asking for offsets only takes too long.
+
+    Args:
+        consumer: one that has asked in vain, and reads nothing.
+        group: its group.
+
+    Raises:
+        KafkaRefusesError: it may not.
+    """
+    message = consumer.poll(0)
+    error = None if message is None else message.error()
+    if error is not None and (told := forbidden(error, f"use group {group}")) is not None:
+        raise told
