@@ -163,6 +163,10 @@ def _run(argv: Sequence[str] | None) -> int:
     except SettingsError as error:
         return _complain(str(error), EXIT_USAGE)
     if arguments.check_config:
+        try:
+            _check_files(command, settings)
+        except OperatorError as error:
+            return _complain(str(error), EXIT_USAGE)
         print(json.dumps(describe_settings(settings), indent=2))
         return 0
     mask = masker(secrets_in(settings))
@@ -178,6 +182,14 @@ def _run(argv: Sequence[str] | None) -> int:
         return _complain(mask(f"Kafka refuses: {error.args[0].str()}"), EXIT_FAILED)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+
+
+def _check_files(command: Command, settings: Settings) -> None:
+    """Check what the settings alone do not tell, for a command that lets people in by it."""
+    if is_offered(command.name, "web_config_file"):
+        from billing.runtime.access.access import check_files
+
+        check_files(settings)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ from billing.runtime.access.keys_editing import KeysEditor
 from billing.runtime.access.keys_file import BearerKeys, KeysFile, read_keys, show_keys
 from billing.runtime.part_server import Listening, part_served
 from billing.settings import Settings
+from qb.cli import main
 from tests.exporter.client import Client
 
 NOW_MS = 1_800_000_000_000
@@ -131,6 +132,17 @@ def test_a_start_without_the_file_stops(tmp_path: Path) -> None:
     (tmp_path / "bad.yml").write_bytes(b"keys: {a: \xff}")
     with pytest.raises(OperatorError, match=r"bad.yml \(keys_file\): not UTF-8"):
         KeysFile(tmp_path / "bad.yml")
+
+
+def test_the_check_of_the_settings_reads_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """So that a bad one is told before a part is started again with it."""
+    path = tmp_path / "keys.yml"
+    for text, code in (("keys: {}", 0), ("keys: [", 2)):
+        path.write_text(text, "utf-8")
+        assert main(["process", "--check-config", "--keys-file", str(path)]) == code
+    shown = capsys.readouterr()
+    assert shown.err == f"qb: {path} (keys_file): line 1, column 8: not YAML\n"
+    assert shown.out.count('"keys_file"') == 1
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o644, False), (0o660, True), (0o602, True)])

@@ -20,7 +20,7 @@ DAY_MS = 86_400_000
 def path_fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "keys.yml"
     monkeypatch.setenv("QB_KEYS_FILE", str(path))
-    monkeypatch.setattr("qb.cli.configure_logging", lambda _: None)
+    monkeypatch.setattr("qb.cli.configure_logging", lambda *_: None)
     return path
 
 

@@ -90,6 +90,18 @@ def make_access(settings: Settings, registry: CollectorRegistry) -> Access:
     )
 
 
+def check_files(settings: Settings) -> None:
+    """Go on if the files that say who is let in can be used; each is named by a setting, or there is none.
+
+    Raises:
+        OperatorError: one cannot.
+    """
+    if settings.web_config_file:
+        WebConfigFile(Path(settings.web_config_file))
+    if settings.keys_file:
+        KeysFile(Path(settings.keys_file))
+
+
 @dataclass(frozen=True)
 class _Kind:
     """What one setting turns on: nothing unless it is set."""
