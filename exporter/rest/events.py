@@ -123,7 +123,7 @@ def _of_a_customer(document: Events, seal: Seal) -> Events:
     read, following = document["read"], document["next"]
     return {
         **document,
-        "events": [{**one, "partition": None, "offset": None} for one in document["events"]],
+        "events": [{**one, "partition": None, "offset": None, "taken_offset": None} for one in document["events"]],
         "next": None if following is None else seal.close(document["customer"], following),
         "read": {"records": read["records"] * _PARTS // read["of"] if read["of"] else _PARTS, "of": _PARTS},
     }

@@ -1,5 +1,6 @@
 """A deployment in which one customer's name and numbers must never be told to another."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -26,10 +27,11 @@ def bearer(word: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {KEYS[word]}"}
 
 
-def world() -> World:
-    """Return the deployment: a closed month and an open one, budgets, rejected records, events to list."""
+def world(more: Sequence[bytes] = ()) -> World:
+    """Return the deployment: a closed month and an open one, budgets, rejected records, and events to list."""
     keys = Keys(Key(hash_of(KEYS[word]), Principal.of(word, scopes)) for word, scopes in _SCOPES.items())
     log = [(0, b"1488142855,%s,1.5,CALL" % name.encode()) for name in (OWN, CANARY, CANARY, OWN)]
+    log += [(0, value) for value in more]
     budgets: list[dict[str, Any]] = [
         {"name": "each", "customer": "*", "amount": "1000"},
         {"name": "zebrafink", "customer": CANARY, "amount": "1000"},

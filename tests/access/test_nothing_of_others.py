@@ -97,6 +97,18 @@ def test_a_list_of_events_does_not_tell_how_many_there_are(client: Client) -> No
         assert (answer.status, answer.json["error"]["code"]) == (400, "bad_parameter"), cursor
 
 
+def test_what_is_taken_back_does_not_tell_where_it_lies() -> None:
+    """It is marked, and its place is told to those who may see all data."""
+    event, void = f"1488142855,{OWN},1,CALL,a", json.dumps({"void": "a", "customer": OWN})
+    path, places = f"/customers/{NAME}/events?limit=100", ("partition", "offset", "taken_offset")
+    with world([event.encode(), void.encode()]).served() as served:
+        for word, wanted in (("own", (None, None, None)), ("read", (0, 5, 4))):
+            events = served.get(path, **bearer(word)).json["events"]
+            (taken,) = [one for one in events if one["fate"] == "takes_back"]
+            assert tuple(taken[name] for name in places) == wanted
+            assert [one["fate"] for one in events].count("voided") == 1
+
+
 def test_why_numbers_are_not_known_is_not_a_customers(client: Client) -> None:
     """The reason may name somebody, such as whose invoice cannot be read."""
     stopped = world()
