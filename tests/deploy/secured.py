@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -76,11 +77,13 @@ class Secured:
 @contextmanager
 def secured(folder: Path) -> Iterator[Secured]:
     """Make the secrets; then serve made-up data, and the metrics of the other parts, while the block runs."""
-    make_secrets(folder)
     with ExitStack() as stack:
+        stack.enter_context(making_secrets(folder))
         others = [part.name for part in PARTS if part.name != "exporter"]
         ports = {name: stack.enter_context(part_of(folder, name)) for name in others}
         ports |= {"exporter": free_port(), "prometheus": free_port()}
+        passwords = {"QB_WEB_CONFIG_FILE": str(folder / "prometheus" / "web-config.yml")}
+        ports["by-password"] = stack.enter_context(part_of(folder, "processor", passwords))
         running = Secured(folder, ports)
         stack.enter_context(
             process(exporter_command(running), folder / "exporter.log", environment(folder, "exporter"))
@@ -91,16 +94,15 @@ def secured(folder: Path) -> Iterator[Secured]:
         yield running
 
 
-def make_secrets(folder: Path) -> None:
-    """Run the command of the service that makes secrets, once, into a folder."""
-    words = [word.replace("/secrets", str(folder)) for word in SECURED["secrets"]["command"] if word != "--watch"]
+@contextmanager
+def making_secrets(folder: Path) -> Iterator[None]:
+    """Run the command of the service that makes secrets, which goes on while the block runs."""
+    words = [word.replace("/secrets", str(folder)) for word in SECURED["secrets"]["command"]]
     words[words.index("--ready-file") + 1] = str(folder / "ready")
-    done = subprocess.run(
-        [sys.executable, "-m", "qb", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert (folder / "ready").exists()
+    folder.mkdir(exist_ok=True)
+    with process([sys.executable, "-m", "qb", *words], folder / "secrets.log", dict(os.environ)):
+        wait_until((folder / "ready").exists, 120, "secrets are handed out")
+        yield
 
 
 def environment(folder: Path, service: str) -> dict[str, str]:
@@ -116,9 +118,9 @@ def environment(folder: Path, service: str) -> dict[str, str]:
 
 
 @contextmanager
-def part_of(folder: Path, name: str) -> Iterator[int]:
-    """Serve the metrics of a part with the access that its settings give; yields the port."""
-    settings = load_settings({}, environment(folder, name))
+def part_of(folder: Path, name: str, variables: Mapping[str, str] = MappingProxyType({})) -> Iterator[int]:
+    """Serve the metrics of a part with the access that its settings, or other variables, give; yields the port."""
+    settings = load_settings({}, {**environment(folder, name), **variables})
     registry = CollectorRegistry()
     at = Listening(name, "127.0.0.1", 0, settings.allowed_hosts)
     with part_served(registry, list, at, make_access(settings, registry)) as port:
@@ -154,7 +156,26 @@ def prometheus_config(running: Secured) -> Any:
     for job in config["scrape_configs"]:
         job.pop("dns_sd_configs", None)
         job["static_configs"] = [{"targets": [f"127.0.0.1:{running.ports[job['job_name']]}"]}]
+    config["scrape_configs"] += documented_jobs(running)
     return config
+
+
+def documented_jobs(running: Secured) -> list[Any]:
+    """Return the jobs of docs/access.md, which ask the exporter with a key and a processor with a password."""
+    text = (ROOT / "docs" / "access.md").read_text("utf-8").partition("```yaml\nscrape_configs:")[2].partition("```")[0]
+    handed = running.folder / "prometheus"
+    places = {
+        "/etc/prometheus/billing-key": handed / "key",
+        "/etc/prometheus/billing-password": handed / "prometheus-password",
+        "/etc/prometheus/billing-ca.crt": handed / "ca.crt",
+        "exporter.example:8080": f"localhost:{running.ports['exporter']}",
+        "processor.example:9108": f"localhost:{running.ports['by-password']}",
+    }
+    for documented, here in places.items():
+        assert documented in text
+        text = text.replace(documented, str(here))
+    jobs: list[Any] = yaml.safe_load("jobs:" + text)["jobs"]
+    return [{**job, "job_name": f"documented-{job['job_name']}"} for job in jobs]
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """The variant with access control at work: a real Prometheus scrapes over TLS, and Grafana's sources are let in."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,16 +41,17 @@ def asked(running: Secured, path: str) -> Any:
 
 
 def test_prometheus_scrapes_with_keys_and_a_password(running: Secured) -> None:
-    """All jobs are up: the parts by a key, Prometheus itself by a password; and each part says that it asks."""
+    """All jobs are up, those of the docs too: by a key, and by a password; and each part says that it asks."""
 
     def health() -> dict[str, str]:
         targets = asked(running, "targets")["activeTargets"]
         return {target["labels"]["job"]: target["health"] + target["lastError"] for target in targets}
 
-    expected = dict.fromkeys([*(part.name for part in PARTS), "prometheus"], "up")
+    parts = [*(part.name for part in PARTS), "documented-exporter", "documented-processor"]
+    expected = dict.fromkeys([*parts, "prometheus"], "up")
     wait_until(lambda: health() == expected, 120, "everything is scraped")
     shown = asked(running, "query?query=billing_access_control")["result"]
-    assert {one["metric"]["job"]: one["value"][1] for one in shown} == {part.name: "1" for part in PARTS}
+    assert {one["metric"]["job"]: one["value"][1] for one in shown} == dict.fromkeys(parts, "1")
 
 
 def test_promtool_finds_the_configuration_valid(running: Secured) -> None:
@@ -80,6 +83,24 @@ def test_metrics_need_a_key_that_reaches_them(running: Secured, name: str) -> No
     assert running.ask(name, "/metrics")[0] == 401
     assert running.ask(name, "/metrics", f"Bearer {running.handed('grafana', 'key')}")[0] == 403
     assert running.ask(name, "/metrics", f"Bearer {running.handed('prometheus', 'key')}")[0] == 200
+
+
+def test_a_key_that_is_given_while_it_runs_is_taken(running: Secured) -> None:
+    """As docs/access.md tells an operator; taken back, it is refused. Nobody restarts anything."""
+    variables = {**os.environ, "QB_KEYS_FILE": str(running.folder / "store" / "keys.yml")}
+
+    def keys(*words: str) -> str:
+        command = [sys.executable, "-m", "qb", "keys", *words]
+        return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    key = keys("add", "me", "--scope", "admin").strip()
+
+    def status() -> int:
+        return running.ask("exporter", "/customers", f"Bearer {key}")[0]
+
+    wait_until(lambda: status() == 200, 60, "the key is taken")
+    keys("revoke", "me")
+    wait_until(lambda: status() == 401, 60, "the key is refused")
 
 
 def test_grafanas_data_source_is_let_in(running: Secured) -> None:

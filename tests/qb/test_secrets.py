@@ -6,7 +6,7 @@ import ssl
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from billing.access.keys import parse_keys
 from billing.access.principal import Scope
 from billing.errors import OperatorError
 from billing.runtime.access.keys_editing import KeysEditor
-from qb.cli import main
 from qb.secrets.certificates import AUTHORITY_DAYS, RENEWED_DAYS, SERVER_DAYS, Pair, is_server_due, new_authority, sign
 from qb.secrets.folders import Handing, Store
 from qb.secrets.handout import Handout
@@ -213,7 +212,7 @@ def greet_files(files: Mapping[str, bytes], name: str) -> None:
     certificate(pair.certificate).verify_directly_issued_by(certificate(files["grafana/ca.crt"]))
 
 
-def test_a_kept_file_that_is_damaged_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_file_that_is_damaged_is_named(tmp_path: Path) -> None:
     """In one sentence, with what to do; nothing is made in its place unasked."""
     handed_out(tmp_path)
     (tmp_path / "store" / "authority.pem").write_text("no certificate")
@@ -221,27 +220,34 @@ def test_a_kept_file_that_is_damaged_is_named(tmp_path: Path, monkeypatch: pytes
         handed_out(tmp_path)
 
 
-def test_the_command_says_what_it_did_and_no_secret(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def run(folder: Path, *flags: str, before: Sequence[str] = ()) -> str:
+    """Run the command, which must succeed, and return what it says."""
+    command = [*before, sys.executable, "-m", "qb", "secrets", "--dir", str(folder), *flags]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_the_command_says_what_it_did_and_no_secret(tmp_path: Path) -> None:
     """It returns at once without `--watch`, and tells by a file that all is handed out."""
     ready = tmp_path / "ready"
-    assert main(["secrets", "--dir", str(tmp_path / "all"), "--ready-file", str(ready)]) == 0
+    said = run(tmp_path / "all", "--ready-file", str(ready))
     assert ready.exists()
-    out, err = capfd.readouterr()
-    assert "handed out" in err
+    assert "handed out" in said
     for name, content in files_of(tmp_path / "all").items():
         if Path(name).name in ("key", "admin-password", "prometheus-password"):
-            assert content.decode() not in out + err
+            assert content.decode() not in said
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
 def test_as_root_it_needs_no_right_but_to_give_files_away(tmp_path: Path) -> None:
     """As in its container: what it has handed out it cannot read again, and a second start changes nothing."""
-    privileges = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all,+chown"]
-    command = [*privileges, sys.executable, "-m", "qb", "secrets", "--dir", str(tmp_path)]
+    without_other_rights = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all,+chown"]
     results = []
     for _ in range(2):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
+        run(tmp_path, before=without_other_rights)
         results.append(files_of(tmp_path))
     assert results[0] == results[1]
     assert (tmp_path / "grafana" / "key").stat().st_uid == GRAFANA.user
