@@ -1,5 +1,6 @@
 """The address where a provider of the tests publishes its keys: it rotates them, hangs, and lies."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,20 +25,27 @@ def body(content: bytes | str, status: int = 200, **headers: str) -> Answer:
 
 
 class KeyServer:
-    """What it answers, and how often it was asked."""
+    """What it answers, and how often it was asked.
 
-    def __init__(self) -> None:
+    Args:
+        tls: what connections are taken with; None: plain HTTP.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._scheme = "https" if tls else "http"
         self._answer = body("not yet", 503)
         self.paths: list[str] = []
         self.released = threading.Event()
         self._asked = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
     @property
     def address(self) -> str:
         """Of the keys."""
-        return f"http://127.0.0.1:{self._server.server_port}/keys"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/keys"
 
     def says(self, answer: Answer) -> None:
         """Answer so from now on."""
@@ -100,7 +108,7 @@ class KeyServer:
 
 
 @contextmanager
-def key_server() -> Iterator[KeyServer]:
+def key_server(tls: ssl.SSLContext | None = None) -> Iterator[KeyServer]:
     """A server of keys while the block runs."""
-    with KeyServer().running() as server:
+    with KeyServer(tls).running() as server:
         yield server

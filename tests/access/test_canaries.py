@@ -34,7 +34,9 @@ SECRET_OPTIONS = {
 }
 # What may be in the name of a setting that holds a secret; a file's name is none.
 SOUNDS_SECRET = re.compile(r"secret|passw|token|credential|(^|_)keys?(_|$)|private|auth")
-NO_SECRETS = re.compile(r"_file$|_url$|_issuer$|_audience$|_claim$|_scopes?$|_seconds$|_algorithms?$|^web_config")
+NO_SECRETS = re.compile(
+    r"_file$|_url$|_issuer$|_audience$|_claim$|_scopes?$|_seconds$|_algorithms?$|_jwks$|^web_config"
+)
 # Each says something about what it was given: a value of the wrong form, or one that is refused.
 REFUSED_VALUES = {
     "webhook_secret": [CANARY, f"whsec_{CANARY}!", f"{WEBHOOK_CANARY},{CANARY}"],
@@ -52,7 +54,7 @@ PATIENCE_SECONDS = 240.0
 
 def url_settings() -> list[str]:
     """The settings that are an address of HTTP, which may hold a name and a password."""
-    return [name for name in Settings.model_fields if name.endswith("_url")]
+    return [name for name in Settings.model_fields if name.endswith(("_url", "_jwks"))]
 
 
 @dataclass(frozen=True)

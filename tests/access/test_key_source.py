@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from billing.access.token_keys import MAX_JWKS_BYTES, parse_jwks
 from billing.runtime.access.key_source import AddressSource, FileSource, SourceError, make_source
+from tests.access.certificates import Authority
 from tests.access.key_server import KeyServer, body, key_server
 from tests.access.provider import ec_signer, jwks
 
@@ -75,6 +77,24 @@ def test_nobody_at_the_address() -> None:
         port = taken.getsockname()[1]
     with pytest.raises(SourceError, match=r"(?i)connect"):
         AddressSource(f"http://127.0.0.1:{port}/", ssl.create_default_context()).read()
+
+
+def test_only_a_certificate_that_is_trusted_is_believed(tmp_path: Path) -> None:
+    """By an authority of the system, or of `token_ca_file` alone; for this name, and in its time."""
+    ours, other = Authority(tmp_path, "ours"), Authority(tmp_path, "other")
+    for pair, is_right in (
+        (ours.sign("right"), True),
+        (ours.sign("named", x509.DNSName("login.example.com")), False),
+        (other.sign("strange"), False),
+    ):
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(pair.cert, pair.key)
+        with key_server(tls) as server:
+            server.says(body(KEYS))
+            if is_right:
+                assert make_source(server.address, str(ours.cert)).read() == KEYS
+            with pytest.raises(SourceError, match=r"(?i)certificate"):
+                make_source(server.address, "" if is_right else str(ours.cert)).read()
 
 
 def test_a_file(tmp_path: Path) -> None:
