@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry
 
 from billing.access.token_rules import TokenRules
@@ -13,6 +14,7 @@ from billing.access.token_text import Refusal
 from billing.errors import OperatorError
 from billing.runtime.access.token_access import make_token_access
 from billing.settings import Settings, SettingsError, load_settings
+from qb.cli import main
 from tests.access.provider import ec_signer, jwks
 from tests.promql import documented_metrics
 
@@ -165,6 +167,20 @@ def test_a_file_without_keys_stops_the_start(tmp_path: Path, content: str | None
         made(token_jwks=str(path))
     assert str(refused.value).startswith(f"token_jwks {path}: {why}")
     assert str(refused.value).endswith("; name a file of the identity provider's keys (JWKS), or their address")
+
+
+@pytest.mark.parametrize(("content", "code"), [(None, 2), ("{}", 2), pytest.param(jwks(ec_signer()), 0, id="keys")])
+def test_check_config_reads_the_file(
+    tmp_path: Path, content: str | None, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What would stop the start is told before it."""
+    path = tmp_path / "jwks.json"
+    if content is not None:
+        path.write_text(content)
+    given = {**WHOLE, "token_jwks": str(path)}
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(given))
+    assert main(["process", "--check-config", "--config", str(tmp_path / "settings.yaml")]) == code
+    assert (f"token_jwks {path}: " in capsys.readouterr().err) == (code == 2)
 
 
 def test_a_file_with_keys(tmp_path: Path) -> None:

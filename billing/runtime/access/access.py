@@ -100,6 +100,7 @@ def check_files(settings: Settings) -> None:
         WebConfigFile(Path(settings.web_config_file))
     if settings.keys_file:
         KeysFile(Path(settings.keys_file))
+    make_token_access(settings, CollectorRegistry())
 
 
 @dataclass(frozen=True)
