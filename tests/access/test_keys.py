@@ -95,7 +95,7 @@ def test_a_file_written_by_hand() -> None:
     ("entry", "told"),
     [
         ("hash: x, scopes: [read]", "hash: expected sha256: and 64 digits"),
-        (f"hash: {KEY}, scopes: [read]", "hash: expected sha256: and 64 digits"),
+        pytest.param(f"hash: {KEY}, scopes: [read]", "hash: expected sha256: and 64 digits", id="a key itself"),
         (f"hash: {HASH.upper()}, scopes: [read]", "hash: expected sha256: and 64 digits"),
         ("scopes: [read]", "hash: expected sha256: and 64 digits"),
         (f"hash: {HASH}", "scopes: expected a list of at least one"),

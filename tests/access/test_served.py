@@ -123,7 +123,7 @@ def test_tls_takes_a_new_certificate_and_keeps_the_old_one_from_a_bad_file(
         assert part.get().status == 200
 
 
-@pytest.mark.parametrize("text", ["", ALICE + "junk: 1", "basic_auth_users: {}"])
+@pytest.mark.parametrize("text", ["", ALICE + "junk: 1", "basic_auth_users: {}"], ids=["empty", "junk", "nobody"])
 def test_no_change_opens_the_door(tmp_path: Path, text: str) -> None:
     """A file that asks nobody for a password any more is not taken, nor is one that cannot be read."""
     with served(tmp_path, ALICE) as part:
