@@ -23,7 +23,7 @@ from tests.page.browser import Tab
 from tests.page.page import LIVE, total
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
-OTHERS = ["..", "a/b?c#d&e=f", "Smith, 'Jones' \"&\"", "\N{RIGHT-TO-LEFT OVERRIDE}evil"]
+OTHERS = ["..", "a/b?c#d&e=f", "Smith, 'Jones' \"&\"", "\N{RIGHT-TO-LEFT OVERRIDE}evil", "two\N{LINE SEPARATOR}lines"]
 # What no one but its owner may see: a name and an amount.
 CANARY, CANARY_MICROS = "Canary & Sons", 987_654_321
 SECRETS = {
@@ -224,7 +224,7 @@ def test_several_customers_and_a_key_that_expires(unwatched_tab: Tab) -> None:
     tab, keys = unwatched_tab, words()
     with world(keys).served() as client:
         enter(tab, client, "several-key-08aa")
-        tab.until("document.querySelectorAll('#own option').length === 4")
+        tab.until("document.querySelectorAll('#own option').length === 5")
         for name in OTHERS:
             choose(tab, name)
             tab.until(f"document.querySelector('#customer-total')?.value === '7.00000{OTHERS.index(name) + 1}'")

@@ -23,7 +23,7 @@ export async function* events(body) {
 function parse(block) {
   const event = { name: "message", data: null };
   for (const line of block.split(/\r?\n/)) {
-    const [, field, value] = /^([^:]*):? ?(.*)$/.exec(line);
+    const [, field, value] = /^([^:]*):? ?(.*)$/s.exec(line); // Names may hold what only JavaScript takes for a line's end.
     if (field === "event") event.name = value;
     if (field === "data") event.data = event.data === null ? value : `${event.data}\n${value}`;
   }
