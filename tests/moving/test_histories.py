@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from billing.event import EventRules, decode_record
 from billing.moved_record import InputPlace
 from billing.subtotal import ProgressKey, decode_progress, encode_key
+from tests.examples import examples
 from tests.moving.in_memory import Member, Topics, readers_of
 from tests.once_histories import Sent, histories, payload_of, random_history
 from tests.once_model import OnceModel
@@ -193,7 +194,7 @@ HISTORIES = st.one_of(
 IN_PIECES: list[Step] = [Send(40), Move(0, 4, True, 3), Move(0, 1, True, None), Share(1)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(HISTORIES, st.sampled_from((0, 1, 2, 35)), st.lists(STEPS, max_size=40))
 @example(random_history(1, 60, partitions=1), 2, IN_PIECES)
 def test_the_model_is_agreed_with_wherever_records_are_sent(
