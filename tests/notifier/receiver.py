@@ -103,7 +103,7 @@ def raw(data: bytes) -> Answer:
 
 async def hang(writer: asyncio.StreamWriter) -> None:
     """Answer nothing and keep the connection."""
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 
 
 async def dribble(writer: asyncio.StreamWriter) -> None:

@@ -40,7 +40,7 @@ from tests.notifier.receiver import (
 SIGNER = Signer([parse_secret(SECRET)])
 PATIENT = RetryRule(0.01, 0.02, 60)
 TRY_SECONDS = 0.5
-TIMEOUT_SECONDS = 90.0
+TIMEOUT_SECONDS = 30.0
 
 
 async def try_once(*answers: Answer) -> tuple[Failure | None, str, float, Receiver]:
