@@ -20,6 +20,8 @@ from tests.invoicer.test_kills import NOVEMBER_MS, OCTOBER_MS, usage
 from tests.pipeline import wait_until
 from tests.whole_topic import read_whole
 
+pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
+
 WAIT_SECONDS = 90.0
 STOPPED = "stopped before issuing anything, see docs/runbook.md#ledger-damaged"
 OCTOBER = ("--month", "2026-10", "--now")
