@@ -6,6 +6,15 @@ import pytest
 DEAR_FIXTURES = {"kafka", "browser", "make_broker", "broker"}
 
 
+# A longer text does not name a test.
+LONGEST_NAME = 48
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long text by its argument: each process may draw another one, and all must agree on the tests' names."""
+    return argname if isinstance(val, str) and len(val) > LONGEST_NAME else None
+
+
 # Before pytest-xdist, which takes groups from the markers that it finds.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

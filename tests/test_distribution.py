@@ -9,16 +9,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TESTS = """
+import secrets
 import time
 import pytest
 {mark}
 @pytest.mark.parametrize("number", range(12))
 def test_one(number): time.sleep(0.05)
+@pytest.mark.parametrize("text", [secrets.token_hex(40)])
+def test_two(text): pass
 """
 
 
 def test_a_file_stays_in_one_process_unless_it_is_spread(tmp_path: Path) -> None:
-    """What its tests share is made once; tests that wait for processes of their own come first, in all processes."""
+    """What its tests share is made once; tests that wait for processes of their own come first, in all processes.
+
+    Texts that each process draws for itself are no names of tests, about which all must agree.
+    """
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.distribution"]\n')
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    spread\n")
     for name, mark in (("a", ""), ("b", ""), ("c", "@pytest.mark.spread")):
@@ -33,7 +39,7 @@ def test_a_file_stays_in_one_process_unless_it_is_spread(tmp_path: Path) -> None
         timeout=120,
         check=False,
     )
-    assert "36 passed" in done.stdout, done.stdout + done.stderr
+    assert "39 passed" in done.stdout, done.stdout + done.stderr
     ran = re.findall(r"\[(gw\d)\].* PASSED (test_\w)\.py", done.stdout)
     processes = defaultdict(set)
     for process, file in ran:
