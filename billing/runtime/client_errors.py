@@ -42,6 +42,10 @@ _NO_TOKEN = "Failed to acquire SASL OAUTHBEARER token"
 _CHECK_ALL = "check security.protocol, sasl.* and ssl.*"
 
 
+# What a client has been told waits for it to ask.
+_TOLD_SECONDS = 0.5
+
+
 class KafkaRefusesError(OperatorError):
     """A broker is there and lets this client not in, or not do something: the message says which, and what to set."""
 
@@ -147,7 +151,7 @@ def raise_if_group_forbidden(consumer: Consumer, group: str) -> None:
     Raises:
         KafkaRefusesError: it may not.
     """
-    message = consumer.poll(0)
+    message = consumer.poll(_TOLD_SECONDS)
     error = None if message is None else message.error()
     if error is not None and (told := forbidden(error, f"use group {group}")) is not None:
         raise told
