@@ -57,7 +57,7 @@ def run(settings: Settings, _arguments: argparse.Namespace, steps: WriteSteps = 
             metrics = BudgetMetrics(registry, settings.budgets, settings.currency, lambda: current_month(settings))
             topics = resources.enter_context(TopicWatch(settings, TOPICS, registry))
             pulse = Pulse("deciding", LEAST_SILENT_SECONDS)
-            kafka = resources.enter_context(KafkaProbe(settings))
+            kafka = resources.enter_context(KafkaProbe(settings, settings.subtotals_topic))
 
             def tell(step: WriteStep) -> None:
                 if step is WriteStep.RECORDS_SENT:

@@ -96,7 +96,7 @@ def run(settings: Settings, arguments: argparse.Namespace, steps: Steps = ignore
                 return close_by_hand(settings, request.month, request.now, listeners, stop)
             access = make_access(settings, registry)
             pulse = Pulse("closing", max(LEAST_SILENT_SECONDS, 3 * settings.check_interval_seconds))
-            kafka = resources.enter_context(KafkaProbe(settings))
+            kafka = resources.enter_context(KafkaProbe(settings, settings.subtotals_topic))
             at = Listening("invoicer", settings.invoicer_host, settings.invoicer_port, settings.allowed_hosts)
             with part_served(registry, lambda: [kafka.check(), pulse.check()], at, access):
                 return serve(settings, beating(listeners, pulse), stop, pulse)

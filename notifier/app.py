@@ -54,7 +54,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             metrics = NotifierMetrics(registry)
             resources.enter_context(TopicWatch(settings, TOPICS, registry))
             pulse = Pulse("sending", LEAST_SILENT_SECONDS)
-            kafka = resources.enter_context(KafkaProbe(settings))
+            kafka = resources.enter_context(KafkaProbe(settings, settings.notifications_topic))
             at = Listening("notifier", settings.notifier_host, settings.notifier_port, settings.allowed_hosts)
             with part_served(registry, lambda: [kafka.check(), pulse.check()], at, access):
                 return serve(settings, signer, metrics, arguments.again, stop, pulse)

@@ -74,7 +74,7 @@ def _run(settings: Settings) -> int:
     pulses = [pulse, moving_pulse] if settings.dedup_scope == "topic" else [pulse]
     at = Listening("processor", settings.processor_host, settings.processor_port, settings.allowed_hosts)
     with (
-        KafkaProbe(settings) as kafka,
+        KafkaProbe(settings, settings.input_topic) as kafka,
         part_served(registry, lambda: [kafka.check(), *(one.check() for one in pulses)], at, access),
         TopicWatch(settings, TOPICS, registry) as topics,
         moving_beside(settings, registry, moving_pulse, topics.raise_refusal) as moving_goes_on,
