@@ -84,9 +84,14 @@ class ExpectedTotals:
     def write(self, path: Path) -> None:
         """Write the totals to a JSON file; :func:`read_expected` reads it. A reader never sees half of it.
 
+        A device or a pipe is written as it is.
+
         Raises:
             OSError: the file cannot be written.
         """
+        if path.exists() and not path.is_file():
+            path.write_text(json.dumps(self._as_json(), indent=1), encoding="utf-8")
+            return
         temporary = path.with_name(f".{path.name}.new")
         temporary.write_text(json.dumps(self._as_json(), indent=1), encoding="utf-8")
         temporary.replace(path)

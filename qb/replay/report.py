@@ -129,7 +129,11 @@ def save(differences: Differences, path: Path) -> Summary:
 
 @contextmanager
 def _written(path: Path) -> Iterator[TextIO]:
-    """Give a file to write, which has its name only when it is whole."""
+    """Give a file to write, which has its name only when it is whole; a device or a pipe is written as it is."""
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("w", encoding="utf-8", newline="") as file:

@@ -124,6 +124,11 @@ def test_a_file_that_cannot_be_had_is_told(
     assert "keys: expected a map" in capsys.readouterr().err
     assert keys("add", "a", "--scope", "read", "--keys-file", str(tmp_path / "no" / "keys.yml")) == 1
     assert "its folder must exist and be yours" in capsys.readouterr().err
+    device = tmp_path / "null.yml"
+    device.symlink_to("/dev/null")
+    assert keys("add", "a", "--scope", "read", "--keys-file", str(device)) == 1
+    assert "is no file" in capsys.readouterr().err
+    assert device.is_symlink()
     monkeypatch.delenv("QB_KEYS_FILE")
     assert keys("list") == 1
     assert "--keys-file, QB_KEYS_FILE or keys_file" in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,18 @@ def world() -> World:
         "UTC",
         "Europe/Berlin",
     )
+
+
+def test_a_device_is_written_and_stays_one(tmp_path: Path) -> None:
+    """As somebody who wants no file may name one: nothing takes its place, though whoever runs it may do so."""
+    pipe = tmp_path / "found.csv"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(pipe.read_text)
+        save(world().differences("2026-10"), pipe)
+        assert told.result(30).startswith(",".join(COLUMNS))
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_a_csv_file_names_what_differs(tmp_path: Path) -> None:

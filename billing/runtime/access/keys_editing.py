@@ -66,6 +66,8 @@ class KeysEditor:
 
     def _write(self, text: str) -> None:
         """Put a whole new file in the place of the old one, for the same owner and readers."""
+        if self._path.exists() and not self._path.is_file():
+            raise OperatorError(f"{self._path} (keys_file) is no file; name one that keys can be written to")
         descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
         temporary = Path(name)
         try:
