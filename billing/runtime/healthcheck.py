@@ -1,7 +1,8 @@
-"""Asks a part how it is, from inside its container: `python -m billing.runtime.healthcheck [URL [CA-FILE]]`.
+"""Asks a part how it is: `python -m billing.runtime.healthcheck [URL [CA-FILE [CERTIFICATE-FILE KEY-FILE]]]`.
 
-With a URL, the part is well if that answers 200; over https, CA-FILE has the authority of its certificate. Without one,
-for parts that have no port, it is well if its Kafka answers. The exit code says it, and one line says why not.
+It runs inside the part's container. With a URL, the part is well if that answers 200; over https, CA-FILE has the
+authority of its certificate, and the other two are shown where a web config file asks clients for theirs. Without a
+URL, for parts that have no port, it is well if its Kafka answers. The exit code says it, and one line says why not.
 """
 
 import ssl
@@ -22,15 +23,21 @@ def main(arguments: Sequence[str]) -> int:
     """Return 0 if all is well, and 1 after saying what is not."""
     try:
         if arguments:
-            url, *authority = arguments
-            context = ssl.create_default_context(cafile=authority[0]) if authority else None
-            urlopen(url, timeout=_TIMEOUT_SECONDS, context=context).close()
+            url, *files = arguments
+            urlopen(url, timeout=_TIMEOUT_SECONDS, context=_context(*files) if files else None).close()
         else:
             reached_admin(load_settings({}), _TIMEOUT_SECONDS)
     except (OSError, KafkaException, OperatorError) as error:
         print(f"not well: {error}")
         return 1
     return 0
+
+
+def _context(authority: str, certificate: str | None = None, key: str | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authority)
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 if __name__ == "__main__":
