@@ -12,6 +12,7 @@ from typing import Any
 
 from billing.access.go_text import CIPHER_SUITES, CURVES
 from billing.access.web_config import ClientAuth, TlsConfig
+from billing.runtime.access.openssl import NotAvailableError, keep_to_curves, take_any_certificate
 
 _VERSIONS = {
     "TLS10": ssl.TLSVersion.TLSv1,
@@ -21,10 +22,13 @@ _VERSIONS = {
 }
 _VERIFY = {
     ClientAuth.NONE: ssl.CERT_NONE,
-    ClientAuth.REQUEST: ssl.CERT_NONE,
+    ClientAuth.REQUEST: ssl.CERT_OPTIONAL,
+    ClientAuth.REQUIRE_ANY: ssl.CERT_REQUIRED,
     ClientAuth.VERIFY_IF_GIVEN: ssl.CERT_OPTIONAL,
     ClientAuth.REQUIRE_AND_VERIFY: ssl.CERT_REQUIRED,
 }
+# These take a certificate from whoever has made it.
+_ANY = (ClientAuth.REQUEST, ClientAuth.REQUIRE_ANY)
 # OpenSSL speaks TLS 1.0 and 1.1 at no other level.
 _OLD_VERSIONS = ("TLS10", "TLS11")
 
@@ -73,18 +77,13 @@ def _set_ciphers(context: ssl.SSLContext, config: TlsConfig) -> None:
 
 
 def _set_curves(context: ssl.SSLContext, curves: tuple[str, ...]) -> None:
-    """Keep to the curves that are named.
-
-    Python's `ssl` takes one or leaves OpenSSL's own, which are all of `CURVES` and some as strong.
-    """
-    if not curves or set(curves) == set(CURVES):
+    """Keep to the curves that are named."""
+    if not curves:
         return
-    if len(set(curves)) > 1:
-        raise ValueError(
-            f"curve_preferences: this server can keep to one curve or leave the choice to OpenSSL: name one, "
-            f"all of {', '.join(CURVES)}, or none"
-        )
-    context.set_ecdh_curve(CURVES[curves[0]])
+    try:
+        keep_to_curves(context, tuple(dict.fromkeys(CURVES[one] for one in curves)))
+    except NotAvailableError:
+        raise ValueError("curve_preferences: with this Python name one curve, or none") from None
 
 
 def _load_certificate(context: ssl.SSLContext, config: TlsConfig, folder: Path) -> None:
@@ -102,16 +101,17 @@ def _load_certificate(context: ssl.SSLContext, config: TlsConfig, folder: Path) 
 
 
 def _ask_clients(context: ssl.SSLContext, config: TlsConfig, folder: Path) -> None:
-    if config.client_auth not in _VERIFY:
-        raise ValueError(
-            f"client_auth_type: {config.client_auth} lets in whoever makes a certificate for themselves, and is not "
-            f"taken here: say {ClientAuth.REQUIRE_AND_VERIFY}, with client_ca_file"
-        )
     context.verify_mode = _VERIFY[config.client_auth]
     if context.verify_mode is ssl.CERT_NONE:
-        if config.client_allowed_sans is not None:
-            raise ValueError(f"client_allowed_sans needs client_auth_type: {ClientAuth.REQUIRE_AND_VERIFY}")
         return
+    if config.client_auth in _ANY:
+        try:
+            take_any_certificate(context)
+        except NotAvailableError:
+            raise ValueError(
+                f"client_auth_type: {config.client_auth}: this Python cannot take certificates without verifying them; "
+                f"say {ClientAuth.REQUIRE_AND_VERIFY}, with client_ca_file"
+            ) from None
     # Whoever is named in the file is trusted, be it a CA, one below a CA, or a client.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if not config.client_ca_file and not config.client_ca:
