@@ -1,10 +1,12 @@
 """A part's HTTP server with a web config file: TLS, passwords, headers and limits, and what a change of it does."""
 
 import base64
+import contextlib
 import http.client
+import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from billing.errors import OperatorError
 from billing.runtime.access import openssl
 from billing.runtime.access.access import make_access
 from billing.runtime.healthcheck import main as healthcheck
-from billing.runtime.part_server import Listening, part_served
+from billing.runtime.part_server import MAX_CONNECTIONS, Listening, part_served
 from billing.settings import Settings
 from tests.access.certificates import Authority, Pair
 from tests.pipeline import wait_until
@@ -256,3 +258,15 @@ def test_what_python_cannot_do_is_refused_by_name(
     (tmp_path / "web.yml").write_text(tls(authority.sign("server"), f", {text}"))
     with pytest.raises(OperatorError, match=message):
         make_access(Settings(web_config_file=str(tmp_path / "web.yml")), CollectorRegistry())
+
+
+def test_connections_without_a_handshake_make_room(tmp_path: Path, authority: Authority) -> None:
+    """The oldest are closed when more come than there are places, and whoever does shake hands is answered."""
+    with served(tmp_path, tls(authority.sign("server")), client(authority)) as part, ExitStack() as sockets:
+        address = ("127.0.0.1", part.port)
+        silent = [
+            sockets.enter_context(socket.create_connection(address, timeout=30)) for _ in range(MAX_CONNECTIONS + 4)
+        ]
+        assert part.get().status == 200
+        with contextlib.suppress(ConnectionResetError):
+            assert silent[0].recv(1) == b""
