@@ -194,6 +194,7 @@ SET_ELSEWHERE = {
     "billing/runtime/listener_probe.py": "a TLS context takes its options by them",
     "billing/runtime/logs.py": "the standard library's logger has no other switch",
     "billing/runtime/access/tls.py": "an SSL context has no other switches",
+    "billing/runtime/access/openssl.py": "a number that OpenSSL must repeat, and the types that ctypes is told",
     "billing/runtime/signals.py": "the signal handler's flag",
     "processor/quix_adapter.py": "an assignment takes its offsets by them, as librdkafka wants it",
     "processor/quix_commit.py": "a thread becomes a daemon by it",

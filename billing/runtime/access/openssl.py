@@ -12,6 +12,8 @@ from typing import Any
 
 _RELEASES = ((3, 11), (3, 12), (3, 13), (3, 14))
 _SET_GROUPS_LIST = 92
+# What OpenSSL calls them: a certificate is asked for (1), and who shows none is not let in (2).
+_VERIFY_MODES = {ssl.CERT_NONE: 0, ssl.CERT_OPTIONAL: 1, ssl.CERT_REQUIRED: 3}
 # Any number that no context has unless it is told.
 _TICKETS = 7
 
@@ -40,7 +42,7 @@ def take_any_certificate(context: ssl.SSLContext) -> None:
         NotAvailableError: this Python gives no way to it.
     """
     library, held = _library(), _held(context)
-    library.SSL_CTX_set_verify(held, int(context.verify_mode), _take_any)
+    library.SSL_CTX_set_verify(held, _VERIFY_MODES[context.verify_mode], _take_any)
     found = library.SSL_CTX_get_verify_callback(held)
     if found != ctypes.cast(_take_any, ctypes.c_void_p).value:
         raise NotAvailableError
@@ -107,6 +109,6 @@ def _held(context: ssl.SSLContext) -> ctypes.c_void_p:
     context.num_tickets = _TICKETS
     is_same = library.SSL_CTX_get_num_tickets(held) == _TICKETS
     context.num_tickets = before
-    if not is_same or library.SSL_CTX_get_verify_mode(held) != int(context.verify_mode):
+    if not is_same or library.SSL_CTX_get_verify_mode(held) != _VERIFY_MODES[context.verify_mode]:
         raise NotAvailableError
     return held
