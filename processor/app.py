@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from enum import Enum
 
+from confluent_kafka.admin import AdminClient
 from prometheus_client import CollectorRegistry
 
 from billing.client_names import counting_transactional_ids
@@ -26,7 +27,8 @@ from processor.care import CarefulLongEnoughError, CarefulRun, find_refused_batc
 from processor.failures import is_unpacking_refused, log_failure, sort_failure
 from processor.fold import FoldRules
 from processor.id_table import IdLimits
-from processor.member import member_options
+from processor.joining import wait_for_own_end
+from processor.member import instance_id, member_options
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
 from processor.moving.moving import moving_beside
 from processor.once import OnceRules
@@ -152,6 +154,8 @@ class Processor:
         worker = make_worker(settings, self._subtotals_partitions, self._metrics, may_write)
         try:
             admin = admin_client(settings, log_level=0)
+            if self._is_stopped_before(admin):
+                return Outcome.STOPPED
             # Partitions may have been added to the input just now, and Quix starts on no changelog that is narrower.
             widen_changelog(admin, settings)
             fast = swift(settings, largest_batch_bytes(admin, settings.counted_topic))
@@ -181,6 +185,15 @@ class Processor:
         finally:
             self._running = None
         return Outcome.STOPPED
+
+    def _is_stopped_before(self, admin: AdminClient) -> bool:
+        """Wait until this instance may join the group; return whether SIGINT or SIGTERM came meanwhile."""
+        settings = self._settings
+        with stop_on_signals() as stop:
+            wait_for_own_end(
+                admin, settings.consumer_group, instance_id(settings), settings.counted_topic, lambda: stop.requested
+            )
+        return stop.requested
 
     def _on_poll(self) -> None:
         self._pulse.beat()

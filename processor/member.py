@@ -11,11 +11,16 @@ METADATA_REFRESH_MS = 10_000
 SESSION_TIMEOUT_MS = 10_000
 
 
+def instance_id(settings: Settings) -> str:
+    """Return the name under which an instance is a member of its groups, the same after each restart."""
+    return f"{settings.consumer_group}-{settings.instance}"
+
+
 def member_options(settings: Settings) -> Mapping[str, object]:
     """Return librdkafka options of a consumer that shares a topic with the other instances."""
     return {
         # The instance keeps its partitions over a restart, and a restarted one fences its dead self at once.
-        "group.instance.id": f"{settings.consumer_group}-{settings.instance}",
+        "group.instance.id": instance_id(settings),
         "isolation.level": "read_committed",
         "session.timeout.ms": SESSION_TIMEOUT_MS,
         "topic.metadata.refresh.interval.ms": METADATA_REFRESH_MS,

@@ -18,6 +18,8 @@ from billing.settings import Settings
 from billing.topics import moving_group
 from processor.care import CarefulLongEnoughError, CarefulRun, find_refused_batch
 from processor.failures import is_unpacking_refused, log_failure, sort_failure
+from processor.joining import wait_for_own_end
+from processor.member import instance_id
 from processor.moving.metrics import MovingMetrics
 from processor.moving.mover import Mover, consumer_options
 from processor.moving.takeover import TakeoverReader
@@ -152,6 +154,8 @@ class Moving:
     def _make(self) -> Mover:
         settings = self._settings
         admin = admin_client(settings, log_level=0)
+        group = moving_group(settings.keyed_topic)
+        wait_for_own_end(admin, group, instance_id(settings), settings.input_topic, self._stop.is_set)
         fast = swift(settings, largest_batch_bytes(admin, settings.input_topic))
         return Mover(
             settings,
