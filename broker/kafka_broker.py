@@ -16,10 +16,10 @@ from broker.errors import BrokerError
 from broker.guard import Guard
 from broker.jar_download import ReportDownload
 from broker.java import find_java
-from broker.kafka_config import NodePorts
+from broker.kafka_config import NORMAL_SIZE, NodePorts, NodeSize
 from broker.kafka_jars import ensure_jars
 from broker.kafka_log import telling_lines
-from broker.node import DEFAULT_HEAP_MIB, KafkaNode, Launch
+from broker.node import KafkaNode, Launch
 from broker.ports import HOST, free_port, require_free
 from broker.readiness import wait_until_ready
 from broker.secured import Secured
@@ -35,9 +35,8 @@ class KafkaBroker:
 
     Node 0 listens on `port` of the loopback addresses, and of three nodes the others on the two ports after it. What
     the broker holds stays in `directory`: a later start goes on from it. `java` is the executable to use; by default
-    it is looked for as :func:`broker.java.find_java` says. `heap_mib` is the most memory that a node's Java objects may
-    take; what it keeps for many partitions needs more. `secured` adds listeners that take accounts to the one node;
-    whoever uses `port` itself may still do everything.
+    it is looked for as :func:`broker.java.find_java` says. `size` is what each node is made for. `secured` adds
+    listeners that take accounts to the one node; whoever uses `port` itself may still do everything.
 
     Started by one process and thread, and stopped by it; also a context manager that does both. If the process dies
     without stopping it, the nodes are stopped all the same.
@@ -49,7 +48,7 @@ class KafkaBroker:
         port: int = DEFAULT_PORT,
         nodes: Literal[1, 3] = 1,
         java: Path | None = None,
-        heap_mib: int = DEFAULT_HEAP_MIB,
+        size: NodeSize = NORMAL_SIZE,
         secured: Secured | None = None,
     ) -> None:
         if nodes not in (1, 3):
@@ -59,7 +58,7 @@ class KafkaBroker:
         self.directory = directory.resolve()
         self.port = port
         self._java = java
-        self._heap_mib = heap_mib
+        self._size = size
         self._secured = secured
         self._client_ports = range(port, port + nodes)
         self._ports: list[NodePorts] = []
@@ -100,7 +99,7 @@ class KafkaBroker:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._take_directory()
         cluster_id = self._cluster_id()
-        self._launch = Launch(find_java(self._java), ensure_jars(report), self._heap_mib)
+        self._launch = Launch(find_java(self._java), ensure_jars(report), self._size)
         guard = Guard()
         self._resources.callback(guard.close)
         self._nodes = [

@@ -20,7 +20,30 @@ class NodePorts:
     controller: int
 
 
-def server_properties(index: int, ports: Sequence[NodePorts], data_folder: Path, secured: Secured | None = None) -> str:
+@dataclass(frozen=True)
+class NodeSize:
+    """How much a node is made for.
+
+    Args:
+        heap_mib: the most memory that its Java objects may take; the default is enough for some hundred partitions.
+        session_timeout_ms: so long after a node was heard last its partitions get other leaders, and it may come back
+            itself. Kafka's own default is 9 s. A node that never dies, on a machine that is very busy, needs more.
+    """
+
+    heap_mib: int = 256
+    session_timeout_ms: int = 3_000
+
+
+NORMAL_SIZE = NodeSize()
+
+
+def server_properties(
+    index: int,
+    ports: Sequence[NodePorts],
+    data_folder: Path,
+    secured: Secured | None = None,
+    size: NodeSize = NORMAL_SIZE,
+) -> str:
     """Return the `server.properties` of node `index` of a cluster whose nodes listen on `ports`.
 
     With `secured`, the node also listens where clients need accounts, and each needs rights.
@@ -73,8 +96,7 @@ def server_properties(index: int, ports: Sequence[NodePorts], data_folder: Path,
         "group.initial.rebalance.delay.ms": 0,
         "group.min.session.timeout.ms": 1_000,
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
-        # So long after a node died its partitions get other leaders, and it may come back itself; the default is 9 s.
-        "broker.session.timeout.ms": 3_000,
+        "broker.session.timeout.ms": size.session_timeout_ms,
         "broker.heartbeat.interval.ms": 300,
         # The default, 128 MB, is half of the heap that the broker gets; 16 MB still compact 600,000 keys in one pass.
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,

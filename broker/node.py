@@ -19,13 +19,11 @@ from billing.runtime.logs import get_logger
 from broker.errors import BrokerError
 from broker.guard import Guard, is_running, stop_processes
 from broker.java import Java
-from broker.kafka_config import NodePorts, log4j_properties, server_properties
+from broker.kafka_config import NORMAL_SIZE, NodePorts, NodeSize, log4j_properties, server_properties
 from broker.secured import Secured
 
 logger = get_logger(__name__)
 
-# Enough for a demo: some hundred partitions.
-DEFAULT_HEAP_MIB = 256
 _FORMAT_TIMEOUT_SECONDS = 60
 # From this version on Java prints a warning for each library that loads native code, unless told that it may.
 _NATIVE_ACCESS_VERSION = 22
@@ -37,14 +35,14 @@ class Launch:
 
     java: Java
     class_path: Sequence[Path]
-    heap_mib: int = DEFAULT_HEAP_MIB
+    size: NodeSize = NORMAL_SIZE
 
     def command(self, main_class: str, *arguments: object, options: Sequence[str] = ()) -> list[str]:
         """Return the command line that runs `main_class`."""
         native = ["--enable-native-access=ALL-UNNAMED"] if self.java.version >= _NATIVE_ACCESS_VERSION else []
         return [
             str(self.java.executable),
-            *[f"-Xmx{self.heap_mib}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"],
+            *[f"-Xmx{self.size.heap_mib}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"],
             *[*native, *options],
             *["-cp", os.pathsep.join(map(str, self.class_path))],
             *[main_class, *map(str, arguments)],
@@ -76,7 +74,8 @@ class KafkaNode:
         """
         data_folder = self._folder / "data"
         data_folder.mkdir(parents=True, exist_ok=True)
-        self._properties_file.write_text(server_properties(self.index, ports, data_folder, self._secured), "utf-8")
+        properties = server_properties(self.index, ports, data_folder, self._secured, launch.size)
+        self._properties_file.write_text(properties, "utf-8")
         self._log4j_file.write_text(log4j_properties(self.log_file), "utf-8")
         # Kafka writes this file last, so a folder whose formatting was cut short is formatted again.
         if not (data_folder / "meta.properties").exists():

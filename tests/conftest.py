@@ -18,6 +18,7 @@ import hypothesis
 import pytest
 
 from broker.kafka_broker import KafkaBroker
+from broker.kafka_config import NodeSize
 from broker.ports import free_port
 
 pytest_plugins = ["tests.run_report", "tests.distribution", "tests.forking"]
@@ -35,7 +36,8 @@ hypothesis.settings.load_profile("tests")
 _SERVERS = "bootstrap_servers"
 
 # All tests share a broker, and each makes topics of its own there: thousands of partitions at the end of a run.
-_HEAP_MIB = 1_024
+# None stops it, and a disk that others keep busy may hold its controller up for long.
+_SIZE = NodeSize(heap_mib=1_024, session_timeout_ms=60_000)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if servers := os.environ.get("QB_BOOTSTRAP_SERVERS") or told.get(_SERVERS):
         yield Kafka(servers)
         return
-    with KafkaBroker(tmp_path_factory.mktemp("kafka"), free_port(), heap_mib=_HEAP_MIB) as broker:
+    with KafkaBroker(tmp_path_factory.mktemp("kafka"), free_port(), size=_SIZE) as broker:
         yield Kafka(broker.bootstrap_servers)
 
 
@@ -87,7 +89,7 @@ class _SharedKafka:
         if not self._servers:
             folder = self._resources.enter_context(TemporaryDirectory(prefix="qb-tests-kafka-"))
             self._servers = self._resources.enter_context(
-                KafkaBroker(Path(folder), free_port(), heap_mib=_HEAP_MIB)
+                KafkaBroker(Path(folder), free_port(), size=_SIZE)
             ).bootstrap_servers
         node.workerinput[_SERVERS] = self._servers
 
