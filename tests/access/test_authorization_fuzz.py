@@ -23,7 +23,8 @@ from tests.exporter.client import Client
 from tests.exporter.world import two_months
 
 EC = ec_signer()
-GOOD = token(EC, claims(time.time(), groups=["owners"]))
+# Longer than any run of the tests takes.
+GOOD = token(EC, claims(time.time(), exp=int(time.time()) + 86_400, groups=["owners"]))
 PATHS = ("/customers", "/customers/Charlie", "/metrics", "/whoami", "/nowhere", "/query")
 
 

@@ -90,7 +90,13 @@ def commands_with(setting: str) -> list[str]:
 
 
 def needed(command: str) -> list[str]:
-    return {"explain": ["Charlie", "2017-02"], "replay": ["--month", "2017-02"]}.get(command, [])
+    more = {
+        "explain": ["Charlie", "2017-02"],
+        "replay": ["--month", "2017-02"],
+        "keys": ["list"],
+        "secrets": ["--dir", "unused"],
+    }
+    return more.get(command, [])
 
 
 def test_a_setting_that_sounds_secret_is_one() -> None:
