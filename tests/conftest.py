@@ -24,8 +24,10 @@ from broker.ports import free_port
 pytest_plugins = ["tests.run_report", "tests.distribution", "tests.forking"]
 
 # Brokers under test live for seconds or minutes: a quick compiler costs less than it saves. Java reads this itself, so
-# that the brokers of a demo or a command under test have it too.
-os.environ["JDK_JAVA_OPTIONS"] = f"{os.environ.get('JDK_JAVA_OPTIONS', '')} -XX:TieredStopAtLevel=1".strip()
+# that the brokers of a demo or a command under test have it too. The one that all tests share lives on.
+_JAVA_OPTIONS = "JDK_JAVA_OPTIONS"
+_WITHOUT = os.environ.get(_JAVA_OPTIONS, "")
+os.environ[_JAVA_OPTIONS] = f"{_WITHOUT} -XX:TieredStopAtLevel=1".strip()
 
 # How long an example takes depends on what else the machine does.
 hypothesis.settings.register_profile("tests", deadline=None)
@@ -88,9 +90,10 @@ class _SharedKafka:
     def pytest_configure_node(self, node: Any) -> None:
         if not self._servers:
             folder = self._resources.enter_context(TemporaryDirectory(prefix="qb-tests-kafka-"))
-            self._servers = self._resources.enter_context(
-                KafkaBroker(Path(folder), free_port(), size=_SIZE)
-            ).bootstrap_servers
+            broker = KafkaBroker(Path(folder), free_port(), size=_SIZE)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(_JAVA_OPTIONS, _WITHOUT)
+                self._servers = self._resources.enter_context(broker).bootstrap_servers
         node.workerinput[_SERVERS] = self._servers
 
     def pytest_unconfigure(self) -> None:
