@@ -52,7 +52,7 @@ files: $(STAMP) ## Check YAML, shell, Docker, compose and Prometheus files
 	@$(call with,promtool,promtool test rules prometheus/tests/*.yml)
 
 .PHONY: check
-check: lint types files ## Everything that CI checks, slow tests too; with QB_REQUIRE_TOOLS=1 a missing tool is an error
+check: lint types files ## Everything, slow tests too; with QB_REQUIRE_TOOLS=1 a missing tool is an error
 	@$(PYTEST) $(ARGS)
 
 .PHONY: bench

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from billing.clock import SystemClock
 from billing.errors import OperatorError
 from billing.runtime.access.access import make_access
+from billing.runtime.client_errors import raise_if_forbidden
 from billing.runtime.kafka import KafkaUnavailableError, ensure_topics
 from billing.runtime.logs import get_logger
 from billing.runtime.part_server import Listening, part_served
@@ -69,6 +70,7 @@ def serve(settings: Settings, signer: Signer, metrics: NotifierMetrics, again: b
 
     Raises:
         FencedError: a newer one has taken over.
+        KafkaRefusesError: the broker does not allow it.
         KafkaException: the broker refuses at the start; what has worked once may work again.
         OperatorError: something else that a person has to mend.
     """
@@ -81,8 +83,10 @@ def serve(settings: Settings, signer: Signer, metrics: NotifierMetrics, again: b
                 is_first, has_run = not has_run, True
                 asyncio.run(_send(settings, signer, metrics, log, claim, again and is_first, stop, pulse))
         except (KafkaUnavailableError, KafkaException) as error:
-            if isinstance(error, KafkaException) and not has_run:
-                raise
+            if isinstance(error, KafkaException):
+                raise_if_forbidden(error, f"write topic {settings.notifications_topic}")
+                if not has_run:
+                    raise
             logger.warning("broker lost, starting anew", error=error)
             pulse.fail(str(error))
             _wait(PAUSE_AFTER_LOSS_SECONDS, stop)

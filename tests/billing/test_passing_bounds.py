@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from billing.runtime import partition_bounds
+from billing.runtime.client_errors import KafkaRefusesError
 from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.settings import Settings
@@ -72,9 +73,9 @@ def test_a_partition_that_stays_without_a_leader_is_told(monkeypatch: pytest.Mon
 
 
 def test_what_time_does_not_mend_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refusal for good is not asked for again."""
+    """A refusal for good is not asked for again, and says which right is missing."""
     admin = RefusingAdmin(1, KafkaError.TOPIC_AUTHORIZATION_FAILED)
-    with pytest.raises(KafkaUnavailableError):
+    with pytest.raises(KafkaRefusesError, match="see topic t"):
         bounds_of(admin, monkeypatch).log_ends("t", [0])
     assert admin.asked == 1
 
