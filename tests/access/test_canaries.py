@@ -221,6 +221,8 @@ FAILING: dict[str, dict[str, object]] = {
     "unknown": {"sasl.pasword": CANARY},
 }  # fmt: skip
 ARGUMENTS = {**{one.name: needed(one.name) for one in COMMANDS}, "notify": ["--webhook-url", "http://127.0.0.1:1/"]}
+# It asks no broker, and would make a folder: it only says what it needs.
+ARGUMENTS["secrets"] = []
 PARTS = [one.name for one in COMMANDS if one.name not in ("demo", "broker")]
 # These go on asking for a broker.
 PATIENT = {"invoice", "budgets", "notify"}
