@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from billing.event import BillableEvent, Reason
 from billing.period import MonthCalendar
+from billing.runtime.whole_file import whole_text
 from generator.events import GeneratedEvent
 
 VERSION = 3
@@ -89,12 +90,8 @@ class ExpectedTotals:
         Raises:
             OSError: the file cannot be written.
         """
-        if path.exists() and not path.is_file():
-            path.write_text(json.dumps(self._as_json(), indent=1), encoding="utf-8")
-            return
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(json.dumps(self._as_json(), indent=1), encoding="utf-8")
-        temporary.replace(path)
+        with whole_text(path) as file:
+            file.write(json.dumps(self._as_json(), indent=1))
 
     def _as_json(self) -> Mapping[str, Any]:
         return {

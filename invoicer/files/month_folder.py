@@ -10,6 +10,7 @@ from pathlib import Path
 from billing.errors import OperatorError
 from billing.invoice import Closing, Invoice, MonthClose, invoice_ordinal
 from billing.money import format_minor
+from billing.runtime.whole_file import sync_folder
 from invoicer.files.checksummed import ChecksummedFile
 from invoicer.files.manifest import MANIFEST, PAGES, FileSum, encode_manifest
 from invoicer.files.page import render_page
@@ -135,7 +136,7 @@ class MonthFolder:
         if final.exists():
             final.rename(former)
         self._partial.rename(final)
-        _sync_folder(self._output)
+        sync_folder(self._output)
         _remove(former)
 
 
@@ -155,11 +156,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,15 +2,14 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TextIO
 
 from billing.errors import OperatorError
 from billing.money import format_micros
+from billing.runtime.whole_file import whole_text
 from qb.replay.difference import Amount, Differences, Row
 
 COLUMNS = (
@@ -115,7 +114,7 @@ def save(differences: Differences, path: Path) -> Summary:
     """
     summary = Summary()
     try:
-        with _written(path) as file:
+        with whole_text(path) as file:
             table: _Table = _JsonTable(file) if path.suffix == ".json" else _CsvTable(file)
             for row in differences.rows():
                 summary.add(row)
@@ -125,22 +124,6 @@ def save(differences: Differences, path: Path) -> Summary:
     except OSError as error:
         raise OperatorError(f"{path} cannot be written: {error.strerror}; name another one with --file") from error
     return summary
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[TextIO]:
-    """Give a file to write, which has its name only when it is whole; a device or a pipe is written as it is."""
-    if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        return
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def lines(summary: Summary, month: str, path: Path) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """Files that hold secrets: whole or not there, and never readable by anybody else."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from billing.errors import OperatorError
+from billing.runtime.whole_file import write_whole
 
 _KEPT_MODE = 0o600
 _HANDED_MODE = 0o400
@@ -83,20 +83,12 @@ class Handing:
 
 
 def _write(path: Path, content: bytes, mode: int, user: int | None) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-            os.fchmod(descriptor, mode)
-            if user is not None:
-                os.fchown(descriptor, user, user)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    def give(descriptor: int) -> None:
+        os.fchmod(descriptor, mode)
+        if user is not None:
+            os.fchown(descriptor, user, user)
+
+    write_whole(path, content, give)
 
 
 def _cannot_write(path: Path, error: OSError) -> OperatorError:

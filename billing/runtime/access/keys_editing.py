@@ -2,7 +2,6 @@
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from billing.access.keys import Key, Keys, format_keys
 from billing.errors import OperatorError
 from billing.runtime.access.keys_file import read_keys
 from billing.runtime.file_lock import file_lock
+from billing.runtime.whole_file import is_device, sync_folder, write_whole
 
 _NEW_MODE = 0o600
 
@@ -66,21 +66,10 @@ class KeysEditor:
 
     def _write(self, text: str) -> None:
         """Put a whole new file in the place of the old one, for the same owner and readers."""
-        if self._path.exists() and not self._path.is_file():
+        if is_device(self._path):
             raise OperatorError(f"{self._path} (keys_file) is no file; name one that keys can be written to")
-        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                self._keep_owner(descriptor)
-                file.write(text.encode())
-                file.flush()
-                os.fsync(descriptor)
-            temporary.replace(self._path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(self._path.parent)
+        write_whole(self._path, text.encode(), self._keep_owner)
+        sync_folder(self._path.parent)
 
     def _keep_owner(self, descriptor: int) -> None:
         """Let who could read the file before go on reading it, and nobody but its owner write it."""
@@ -91,11 +80,3 @@ class KeysEditor:
         if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
             os.fchown(descriptor, before.st_uid, before.st_gid)
         os.fchmod(descriptor, stat.S_IMODE(before.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
