@@ -21,7 +21,7 @@ from confluent_kafka import KafkaError
 
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import PartitionRecords
-from billing.runtime.native.producing import BulkProducer
+from billing.runtime.native.producing import BulkProducer, HeaderColumn
 from processor.store import Store
 from processor.takeover import Takeover
 
@@ -57,7 +57,7 @@ class Output(Protocol):
         topic: str,
         keys: Sequence[bytes | None],
         values: Sequence[bytes | None],
-        headers: Sequence[tuple[str, Sequence[bytes | None]]],
+        headers: Sequence[HeaderColumn],
     ) -> None:
         """Produce records to the partitions of their keys; `headers` holds, by name, one for each record."""
         ...
@@ -199,7 +199,7 @@ class DirectProducer(InternalProducer):
         topic: str,
         keys: Sequence[bytes | None],
         values: Sequence[bytes | None],
-        headers: Sequence[tuple[str, Sequence[bytes | None]]],
+        headers: Sequence[HeaderColumn],
     ) -> None:
         """Produce records of the worker that never seal: by name, `headers` holds one for each record."""
         self._raise_for_error()  # type: ignore[no-untyped-call]

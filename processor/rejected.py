@@ -7,11 +7,9 @@ from typing import NamedTuple
 from billing.moved_record import KEYED_OFFSET, KEYED_PARTITION, InputPlace, split_headers
 from billing.rejected_record import Carried, carry
 from billing.runtime.native.block import PartitionRecords
+from billing.runtime.native.producing import HeaderColumn
 from processor.quix_commit import Output
 from processor.reading import Rejection
-
-# A header of many records: its name, and the value of each.
-Column = tuple[str, Sequence[bytes | None]]
 
 REJECTED_RUNBOOK = "docs/runbook.md#rejected-too-large"
 
@@ -75,12 +73,12 @@ def _names(record: RejectedRecord) -> tuple[bool, list[str]]:
     return record.source is None, [name for name, _ in record.carried.headers]
 
 
-def _carried(alike: Sequence[RejectedRecord]) -> Iterator[Column]:
+def _carried(alike: Sequence[RejectedRecord]) -> Iterator[HeaderColumn]:
     for index, (name, _) in enumerate(alike[0].carried.headers):
         yield name, [record.carried.headers[index][1] for record in alike]
 
 
-def _places(alike: Sequence[RejectedRecord], input_topic: str) -> Iterator[Column]:
+def _places(alike: Sequence[RejectedRecord], input_topic: str) -> Iterator[HeaderColumn]:
     # By column: a list for each record would be thousands of objects for Python to look through.
     topics = [record.topic.encode() for record in alike]
     partitions, offsets = [b"%d" % record.partition for record in alike], [b"%d" % record.offset for record in alike]

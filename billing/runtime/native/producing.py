@@ -24,6 +24,9 @@ _ADDRESS, _HEADER_ADDRESS = 1, 2
 # The client chooses the partition, by the key.
 _ANY_PARTITION = -1
 
+# A header of many records: its name, and the value of each.
+HeaderColumn = tuple[str, Sequence[bytes | None]]
+
 
 class BulkProducer:
     """Hands records to the library of a producer. Their delivery is not reported one by one.
@@ -70,7 +73,7 @@ class BulkProducer:
         topic: str,
         keys: Sequence[bytes | None],
         values: Sequence[bytes | None],
-        headers: Sequence[tuple[str, Sequence[bytes | None]]],
+        headers: Sequence[HeaderColumn],
     ) -> None:
         """Produce records, in their order, to the partitions of their keys, each with headers of its own.
 
