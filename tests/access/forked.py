@@ -44,6 +44,15 @@ class Started:
             time.sleep(0.02)
         return code
 
+    def exporter_url(self, timeout_seconds: float) -> str:
+        """Wait until this, which is an exporter, is ready, and return its address."""
+        deadline = time.monotonic() + timeout_seconds
+        while "exporter ready" not in self.text:
+            assert self.exit_code is None, self.text
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.05)
+        return self.text.partition("url=")[2].split()[0]
+
     def end(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send it a signal if it still runs."""
         if self.exit_code is None:

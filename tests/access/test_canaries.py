@@ -270,12 +270,7 @@ def test_no_page_shows_a_secret(forked_qb: ForkedQb) -> None:
         "QB_WEBHOOK_SECRET": WEBHOOK_CANARY,
     }
     started = forked_qb.start(["export", "--standalone"], environment)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while "exporter ready" not in started.text:
-        assert started.exit_code is None, started.text
-        assert time.monotonic() < deadline, started.text
-        time.sleep(0.05)
-    url = started.text.partition("url=")[2].split()[0]
+    url = started.exporter_url(PATIENCE_SECONDS)
     answers = [fetched(f"{url}{path}") for path in ("/", "/metrics", "/openapi.json", "/readyz", "/healthz", "/none")]
     answers += [fetched(f"{url}/{file}") for file in set(re.findall(r'(?:src|href)="/?([^"#:]+)"', answers[0]))]
     started.end()
