@@ -4,7 +4,7 @@ The kernel takes only what it reads exactly as :func:`billing.event.decode_recor
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,8 +23,8 @@ class Records(Protocol):
     values: Integers
     value_lengths: Integers
 
-    def value(self, index: int) -> bytes | None:
-        """Return a record's value, copied."""
+    def values_at(self, indices: Sequence[int]) -> Iterable[bytes | None]:
+        """Return the values of some records, copied."""
         ...
 
     def __len__(self) -> int: ...
@@ -102,9 +102,9 @@ class EventReader:
         events: list[BillableEvent] = []
         rejections: list[Rejection] = []
         special: dict[int, BillableEvent | Void] = {}
-        for index in positions:
+        for index, value in zip(positions, records.values_at(positions), strict=True):
             try:
-                event = decode_record(records.value(index), self._rules, now_ms)
+                event = decode_record(value, self._rules, now_ms)
             except EventRejectedError as error:
                 rejections.append(Rejection(index, error.reason, error.detail))
                 continue

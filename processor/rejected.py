@@ -34,21 +34,25 @@ class RejectedRecord(NamedTuple):
     source: InputPlace | None = None
 
 
-def rejected_record(
-    records: PartitionRecords, topic: str, rejection: Rejection, is_moved: bool = False
-) -> RejectedRecord:
-    """Return what is kept of one of the records of a topic, which cannot be billed.
+def rejected_records(
+    records: PartitionRecords, topic: str, rejections: Sequence[Rejection], is_moved: bool = False
+) -> Iterator[RejectedRecord]:
+    """Yield what is kept of those records of a topic that cannot be billed.
 
     Args:
         records: those of a partition.
         topic: where they are.
-        rejection: which one, and why.
+        rejections: which ones, and why.
         is_moved: whether they were moved there and tell where they lay before.
     """
-    index = rejection.index
-    headers, source = split_headers(records.headers(index)) if is_moved else (records.headers(index), None)
-    carried = carry(records.key(index), records.value(index), headers)
-    return RejectedRecord(carried, topic, records.partition, int(records.offsets[index]), rejection, source)
+    if not rejections:
+        return
+    indices = [rejection.index for rejection in rejections]
+    offsets, headers_at = records.offsets[indices].tolist(), records.headers_at(indices)
+    found = zip(rejections, offsets, records.keys_at(indices), records.values_at(indices), headers_at, strict=True)
+    for rejection, offset, key, value, sent in found:
+        headers, source = split_headers(sent) if is_moved else (sent, None)
+        yield RejectedRecord(carry(key, value, headers), topic, records.partition, offset, rejection, source)
 
 
 def produce_rejected(output: Output, topic: str, records: Sequence[RejectedRecord], input_topic: str = "") -> None:

@@ -18,7 +18,7 @@ from processor.metrics import ProcessorMetrics, Uncommitted
 from processor.once import Once
 from processor.quix_commit import Output
 from processor.reading import EventReader
-from processor.rejected import RejectedRecord, produce_rejected, rejected_record
+from processor.rejected import RejectedRecord, produce_rejected, rejected_records
 from processor.store import Store
 from processor.takeover import Takeover, check_takeover, check_zone
 
@@ -105,8 +105,8 @@ class BillingWorker:
             np.count_nonzero(has_id & (records.key_lengths <= 0) & (not self._is_moved))
         )
         fold = book.count(reading, records.offsets, min(times_ms), max(times_ms))
-        for rejection in fold.rejections:
-            self._rejected.append(rejected_record(records, self._settings.counted_topic, rejection, self._is_moved))
+        topic = self._settings.counted_topic
+        self._rejected.extend(rejected_records(records, topic, fold.rejections, self._is_moved))
         self._uncommitted.add(fold)
         self._metrics.observe_fold(len(records), time.perf_counter() - start)
 

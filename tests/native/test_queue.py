@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from billing.runtime.native.block import JoinedBlock, RecordBlock
+from billing.runtime.native.block import JoinedBlock, PartitionRecords, RecordBlock
 from billing.runtime.native.client import handle_of, native_library
 from billing.runtime.native.queue import RecordQueue
 from tests.conftest import Kafka
@@ -76,11 +76,20 @@ def queue_of(consumer: Consumer, topic: str) -> RecordQueue:
 
 
 def contents(block: RecordBlock) -> list[Seen]:
-    """What a block says of each record, by partition."""
+    """What a block says of each record, by partition: one by one, and of many at once."""
+    return [seen for part in block.by_partition() for seen in contents_of(part)]
+
+
+def contents_of(part: PartitionRecords) -> list[Seen]:
+    indices = range(len(part))
+    values, keys = [part.value(i) for i in indices], [part.key(i) for i in indices]
+    headers = [part.headers(i) for i in indices]
+    for some in (list(indices), list(indices)[::-2]):
+        assert [*part.values_at(some)] == [values[i] for i in some]
+        assert [*part.keys_at(some)] == [keys[i] for i in some]
+        assert part.headers_at(some) == [headers[i] for i in some]
     return [
-        (part.partition, int(part.offsets[i]), part.value(i), part.key(i), part.headers(i), part.timestamp_ms(i))
-        for part in block.by_partition()
-        for i in range(len(part))
+        (part.partition, int(part.offsets[i]), values[i], keys[i], headers[i], part.timestamp_ms(i)) for i in indices
     ]
 
 

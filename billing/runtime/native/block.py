@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from billing.runtime.native.client import Library
 from billing.runtime.native.compiled import compiled
 from billing.runtime.native.copying import copies, first_bytes
-from billing.runtime.native.headers import header_functions, header_starts, last_values
+from billing.runtime.native.headers import have_headers, header_functions, header_starts, last_values
 from billing.runtime.native.memory import load32, load64
 
 Integers = NDArray[np.int64]
 Headers = list[tuple[str, bytes | None]]
+
+# How many texts are copied at once, and how long each may be.
+_MOST_AT_ONCE, _SMALL_BYTES = 1_000, 16_384
 
 
 class RecordBlock:
@@ -47,9 +50,21 @@ class RecordBlock:
         """Return a record's key, copied."""
         return _copied(self.keys[index], self.key_lengths[index])
 
+    def values_at(self, positions: Sequence[int] | Integers) -> Iterator[bytes | None]:
+        """Yield the values of the records at some positions, copied."""
+        return _copied_all(self.values[positions], self.value_lengths[positions])
+
+    def keys_at(self, positions: Sequence[int] | Integers) -> Iterator[bytes | None]:
+        """Yield the keys of the records at some positions, copied."""
+        return _copied_all(self.keys[positions], self.key_lengths[positions])
+
     def headers(self, index: int) -> Headers:
         """Return a record's headers."""
         raise NotImplementedError
+
+    def headers_at(self, positions: Integers) -> list[Headers]:
+        """Return the headers of the records at some positions."""
+        return [self.headers(position) for position in positions.tolist()]
 
     def header_starts(self, positions: Integers) -> Integers:
         """Return where, among the records at some positions, headers differ from those of the one before.
@@ -115,6 +130,18 @@ class PartitionRecords:
         """Return a record's headers."""
         return self._block.headers(self._position(index))
 
+    def values_at(self, indices: Sequence[int]) -> Iterator[bytes | None]:
+        """Yield the values of some records, copied."""
+        return self._block.values_at(self._positions(indices))
+
+    def keys_at(self, indices: Sequence[int]) -> Iterator[bytes | None]:
+        """Yield the keys of some records, copied."""
+        return self._block.keys_at(self._positions(indices))
+
+    def headers_at(self, indices: Sequence[int]) -> list[Headers]:
+        """Return the headers of some records."""
+        return self._block.headers_at(self._positions(indices))
+
     def header_starts(self) -> Integers:
         """Return which records have other headers than the one before; see :meth:`RecordBlock.header_starts`."""
         return self._block.header_starts(np.arange(len(self._block))[self._selection])
@@ -139,6 +166,20 @@ class PartitionRecords:
         if isinstance(self._selection, slice):
             return int(self._selection.start) + index
         return int(self._selection[index])
+
+    def _positions(self, indices: Sequence[int]) -> Integers:
+        chosen = np.array(indices, np.int64)
+        return chosen + self._selection.start if isinstance(self._selection, slice) else self._selection[chosen]
+
+
+def _copied_all(addresses: Integers, lengths: Integers) -> Iterator[bytes | None]:
+    """Yield texts, copied: many at once, as long as they are small."""
+    for start in range(0, len(addresses), _MOST_AT_ONCE):
+        some = slice(start, start + _MOST_AT_ONCE)
+        if lengths[some].max() <= _SMALL_BYTES:
+            yield from copies(addresses[some], lengths[some])
+        else:
+            yield from map(_copied, addresses[some].tolist(), lengths[some].tolist())
 
 
 def _copied(address: int, length: int) -> bytes | None:
@@ -200,9 +241,9 @@ class JoinedValues:
     def __len__(self) -> int:
         return len(self._originals)
 
-    def value(self, index: int) -> bytes | None:
-        """Return a record's value."""
-        return self._originals[index]
+    def values_at(self, indices: Sequence[int]) -> list[bytes | None]:
+        """Return the values of some records."""
+        return [self._originals[index] for index in indices]
 
 
 def joined(texts: Sequence[bytes]) -> tuple[bytes, Integers, Integers]:
@@ -256,6 +297,11 @@ class NativeBlock(RecordBlock):
             content = None if value.value is None else ctypes.string_at(value, size.value)
             found.append(((name.value or b"").decode("utf-8", "replace"), content))
         return found
+
+    def headers_at(self, positions: Integers) -> list[Headers]:
+        """Return the headers of the records at some positions. Those that have none cost next to nothing."""
+        some = have_headers(self._pointers[positions], header_functions(self._library)).tolist()
+        return [self.headers(at) if has else [] for at, has in zip(positions.tolist(), some, strict=True)]
 
     def header_starts(self, positions: Integers) -> Integers:
         """Return where, among the records at some positions, headers differ from those of the one before."""

@@ -29,6 +29,13 @@ def header_functions(library: Library) -> tuple[Any, Any]:
     return find, get
 
 
+def have_headers(pointers: Integers, functions: tuple[Any, Any]) -> Bits:
+    """Return which messages have headers."""
+    found = np.empty(len(pointers), np.bool_)
+    find_any(pointers, functions[0], np.zeros(1, np.int64), found)
+    return found
+
+
 def header_starts(pointers: Integers, functions: tuple[Any, Any]) -> Integers:
     """Return which messages have other headers than the one before; the first one is always among them."""
     is_start = np.empty(len(pointers), np.bool_)
@@ -46,6 +53,21 @@ def last_values(pointers: Integers, name: str, length: int, library: Library) ->
     text = ctypes.c_char_p(name.encode())
     find_last(pointers, ctypes.cast(text, ctypes.c_void_p).value or 0, find, get, np.zeros(3, np.int64), values, there)
     return values, there
+
+
+@compiled
+def find_any(pointers: Integers, find: Any, words: Integers, found: Bits) -> None:
+    """Note which messages have headers.
+
+    Args:
+        pointers: the messages.
+        find: rd_kafka_message_headers.
+        words: room for what the library writes.
+        found: what is filled in.
+    """
+    place = words.ctypes.data
+    for index in range(pointers.shape[0]):
+        found[index] = find(pointers[index], place) == 0
 
 
 @compiled

@@ -1,0 +1,29 @@
+"""Blocks of records: values and keys that are copied many at once are those that are copied one by one."""
+
+import random
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.runtime.native.block import PartitionRecords, RecordBlock, joined_if_any
+
+# From none to more than are copied at once, of every size around the one that is still small.
+TEXTS = st.none() | st.binary(max_size=20) | st.integers(16_380, 16_390).map(lambda size: b"x" * size)
+
+
+SOME, TIMES = st.lists(TEXTS, min_size=1, max_size=30), st.integers(1, 80)
+
+
+@given(SOME, TIMES, st.randoms(use_true_random=False))
+def test_values_and_keys_of_many_records(some: list[bytes | None], times: int, draw: random.Random) -> None:
+    """Whatever is chosen, in whatever order and however often."""
+    texts = some * times
+    keys = texts[::-1]
+    buffers = joined_if_any(texts), joined_if_any(keys)
+    columns = [*(numbers for _, *both in buffers for numbers in both)]
+    numbers = np.arange(len(texts), dtype=np.int64)
+    part = PartitionRecords(RecordBlock(np.stack([0 * numbers, numbers, *columns])), slice(0, len(texts)))
+    chosen = draw.choices(range(len(texts)), k=len(texts))
+    assert [*part.values_at(chosen)] == [part.value(i) for i in chosen] == [texts[i] for i in chosen]
+    assert [*part.keys_at(chosen)] == [part.key(i) for i in chosen] == [keys[i] for i in chosen]
