@@ -12,7 +12,7 @@ from billing.subtotal import HourBlockKey, Progress, ProgressKey
 from billing.sums import Sums
 from exporter.kernel.arrays import Integers
 from exporter.model.cube import Cube
-from exporter.model.decoding import Subtotal
+from exporter.model.decoding import Hours, Subtotal
 from exporter.model.intake import Intake, by_month
 from exporter.model.received import Received
 
@@ -48,8 +48,7 @@ def _load_told(intake: Intake, subtotal: Subtotal, now_seconds: float) -> None:
     if isinstance(key, ProgressKey):
         intake.stage_progress(cast("Progress | None", value), now_seconds)
     elif isinstance(key, HourBlockKey):
-        for hour in intake.block_hours(key):
-            intake.load(hour, None)
+        intake.load_hours(key, cast("Hours | None", value))
     else:
         intake.load(key, cast("Sums | None", value))
 
@@ -114,10 +113,10 @@ class Staging:
         key, value = subtotal
         if isinstance(key, ProgressKey):
             intake.stage_progress(cast("Progress | None", value), self._now_seconds)
-            self._show_if_whole(intake)
-            return
-        for one in intake.block_hours(key) if isinstance(key, HourBlockKey) else [key]:
-            intake.stage(one, cast("Sums | None", value), self._now_seconds)
+        elif isinstance(key, HourBlockKey):
+            intake.stage_hours(key, cast("Hours | None", value), self._now_seconds)
+        else:
+            intake.stage(key, cast("Sums | None", value), self._now_seconds)
         self._show_if_whole(intake)
 
     def _show_if_whole(self, intake: Intake) -> None:

@@ -2,9 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from billing.subtotal import hour_block
 from billing.sums import NO_SUMS, Sums, minus, plus
+
+
+_NONE: Mapping[int, Sums] = MappingProxyType({})
 
 
 class HourSums:
@@ -21,13 +25,9 @@ class HourSums:
         """Return the sums as they are now; they do not change any more. Partials are left out."""
         return HourSums(self.now)
 
-    def partial(self, partition: int, start_ms: int) -> Sums | None:
-        """Return what an input partition has for an hour."""
-        return self._partials[partition, hour_block(start_ms)[0]].get(start_ms)
-
-    def of_block(self, partition: int, block_start_ms: int) -> list[int]:
-        """Return the starts of the hours of a block that an input partition has anything for."""
-        return list(self._partials[partition, block_start_ms])
+    def of_block(self, partition: int, block_start_ms: int) -> Mapping[int, Sums]:
+        """Return what an input partition has for the hours of a block, by their starts. Read it, do not change it."""
+        return self._partials.get((partition, block_start_ms), _NONE)
 
     def put(self, partition: int, start_ms: int, sums: Sums | None) -> Sums | None:
         """Replace what an input partition has for an hour; None takes it away. Return what it had."""

@@ -9,16 +9,17 @@ keys follow. What is missing then may add up to nothing, such as an event and a 
 bring it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
 
-from billing.subtotal import CustomerMonthKey, HourBlockKey, HourKey, Progress, SumsKey, hour_block
+from billing.subtotal import CustomerMonthKey, HourBlockKey, Progress, hour_block
 from billing.sums import NO_SUMS, Sums, event_count, minus, plus, total_micros
 from exporter.kernel.arrays import Integers, ParsedArrays
 from exporter.model.cube import Cube
+from exporter.model.decoding import Hours
 from exporter.model.staged_sums import StagedSums
 
 
@@ -60,10 +61,8 @@ class Account:
 
     def replace(self, old: Sums | None, new: Sums | None) -> None:
         """Enter that sums have taken the place of others."""
-        if old:
-            self.add(minus(NO_SUMS, old))
-        if new:
-            self.add(new)
+        if old != new:
+            self.add(minus(new or NO_SUMS, old or NO_SUMS))
 
 
 @dataclass(slots=True)
@@ -127,19 +126,31 @@ class Intake:
         """Whether what is kept back is whole commits. Sums alone never are: each commit has its progress record."""
         return self.staged_progress is not None and self.books.agree
 
-    def load(self, key: SumsKey, sums: Sums | None) -> None:
+    def load(self, key: CustomerMonthKey, sums: Sums | None) -> None:
         """Let sums into the cube at once: nobody looks yet, so half a commit does no harm."""
-        self._account(key).replace(self._put(key, sums), sums)
+        before = self.cube.set_customer(self.partition, key.month, key.customer, sums)
+        self.books.customers.replace(before, sums)
 
-    def stage(self, key: SumsKey, sums: Sums | None, now_seconds: float) -> None:
+    def load_hours(self, key: HourBlockKey, hours: Hours | None) -> None:
+        """Do the same with the sums of hours of a block; None takes all away that are known."""
+        for at, sums in self._told_of(key, hours).items():
+            self.books.hours.replace(self.cube.hours.put(self.partition, at, sums), sums)
+
+    def stage(self, key: CustomerMonthKey, sums: Sums | None, now_seconds: float) -> None:
         """Keep the newest sums of a key back, and enter them in the books."""
-        if isinstance(key, CustomerMonthKey):
-            code, number = self.cube.all_names.add(key.customer), self.cube.numbers.of(key.month)
-            self.books.customers.add(self.customers.put(code, number, sums, self.cube.shown(number)))
-        else:
-            at = key.hour_start_ms
-            self.books.hours.replace(self.hours[at] if at in self.hours else self._shown_hour(at), sums)
-            self.hours[at] = sums
+        code, number = self.cube.all_names.add(key.customer), self.cube.numbers.of(key.month)
+        self.books.customers.add(self.customers.put(code, number, sums, self.cube.shown(number)))
+        self._wait(now_seconds)
+
+    def stage_hours(self, key: HourBlockKey, hours: Hours | None, now_seconds: float) -> None:
+        """Do the same with the sums of hours of a block. Those that are what they were are not touched."""
+        shown, staged, change = self.cube.hours.of_block(self.partition, key.block_start_ms), self.hours, NO_SUMS
+        for at, sums in self._told_of(key, hours).items():
+            before = staged[at] if at in staged else shown.get(at)
+            if sums != before:
+                change = plus(change, minus(sums or NO_SUMS, before or NO_SUMS))
+                staged[at] = sums
+        self.books.hours.add(change)
         self._wait(now_seconds)
 
     def stage_parsed(self, positions: Integers, parsed: ParsedArrays, now_seconds: float) -> None:
@@ -147,12 +158,6 @@ class Intake:
         for number, chosen in by_month(positions, parsed):
             self.books.customers.add(self.customers.put_parsed(chosen, parsed, number, self.cube.shown(number)))
         self._wait(now_seconds)
-
-    def block_hours(self, key: HourBlockKey) -> list[HourKey]:
-        """Return the hours of a block that anything is known of, shown or not."""
-        staged = {at for at in self.hours if hour_block(at)[0] == key.block_start_ms}
-        known = [*staged, *self.cube.hours.of_block(self.partition, key.block_start_ms)]
-        return [HourKey(self.partition, at) for at in known]
 
     def stage_progress(self, progress: Progress | None, now_seconds: float) -> None:
         """Keep the newest progress record back, and enter it in the books. A tombstone starts it anew."""
@@ -179,16 +184,12 @@ class Intake:
         if self.waiting_since is None:
             self.waiting_since = now_seconds
 
-    def _account(self, key: SumsKey) -> Account:
-        return self.books.customers if isinstance(key, CustomerMonthKey) else self.books.hours
-
-    def _put(self, key: SumsKey, sums: Sums | None) -> Sums | None:
-        if isinstance(key, CustomerMonthKey):
-            return self.cube.set_customer(self.partition, key.month, key.customer, sums)
-        return self.cube.hours.put(self.partition, key.hour_start_ms, sums)
-
-    def _shown_hour(self, at_ms: int) -> Sums | None:
-        return self.cube.hours.partial(self.partition, at_ms)
+    def _told_of(self, key: HourBlockKey, hours: Hours | None) -> Mapping[int, Sums | None]:
+        """Return what is told of a block: nothing of each of its hours that anything is known of, if it is gone."""
+        if hours is not None:
+            return hours
+        staged = [at for at in self.hours if hour_block(at)[0] == key.block_start_ms]
+        return dict.fromkeys([*staged, *self.cube.hours.of_block(self.partition, key.block_start_ms)])
 
 
 def by_month(positions: Integers, parsed: ParsedArrays) -> Iterator[tuple[int, Integers]]:

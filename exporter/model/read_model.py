@@ -165,7 +165,7 @@ class ReadModel:
         block = records if isinstance(records, RecordBlock) else JoinedRecords(records)
         parsed = self._parser.parse(block)
         rest = np.flatnonzero(parsed.kinds == REST).tolist()
-        told = [(at, subtotal) for at in rest for subtotal in self._decode(block, at)]
+        told = [(at, subtotal) for at in rest if (subtotal := self._decode(block, at)) is not None]
         plain = np.flatnonzero(parsed.kinds == PLAIN)
         with self._lock:
             self.records_read["subtotals"] += int(np.count_nonzero(parsed.kinds != OLD))
@@ -234,14 +234,14 @@ class ReadModel:
         except RecordError as error:
             self._refuse("invoices", record, error)
 
-    def _decode(self, block: RecordBlock, at: int) -> list[Subtotal]:
+    def _decode(self, block: RecordBlock, at: int) -> Subtotal | None:
         record = Record(int(block.partitions[at]), int(block.offsets[at]), block.key(at), block.value(at), -1)
         try:
             return decode(record, self.types)
         except RecordError as error:
             with self._lock:
                 self._refuse("subtotals", record, error)
-            return []
+            return None
 
     def _refuse(self, topic: str, record: Record, error: RecordError) -> None:
         self.records_unreadable[topic] += 1

@@ -16,6 +16,7 @@ from billing.subtotal import (
     Progress,
     ProgressKey,
     RecordError,
+    SubtotalKey,
     SumsKey,
     hour_block,
 )
@@ -63,13 +64,12 @@ class PlainModel:
             self.next_offsets[record.partition] = record.offset + 1
             self.read += 1
             try:
-                subtotals = decode(record, self.types)
+                key, value = decode(record, self.types)
             except RecordError:
                 self.unreadable += 1
                 continue
-            for key, value in subtotals:
-                touched.add(key.partition)
-                self._receive(self.intakes[key.partition], key, value)
+            touched.add(key.partition)
+            self._receive(self.intakes[key.partition], key, value)
         for partition in () if self.is_ready else touched:
             self.show(self.intakes[partition])
 
@@ -97,11 +97,14 @@ class PlainModel:
             total = plus(total, sums)
         return total
 
-    def _receive(self, intake: PlainIntake, key: SumsKey | HourBlockKey | ProgressKey, value: object) -> None:
+    def _receive(self, intake: PlainIntake, key: SubtotalKey, value: object) -> None:
         if isinstance(key, ProgressKey):
             progress = value if isinstance(value, Progress) else Progress()
             intake.staged_progress = progress
             intake.books.progress = Account(progress.accepted_micros, progress.events)
+        elif isinstance(key, HourBlockKey) and isinstance(value, dict):
+            for at, sums in value.items():
+                self._enter(intake, HourKey(key.partition, at), sums)
         elif isinstance(key, HourBlockKey):
             for hour in self._hours_of(intake, key):
                 self._enter(intake, hour, None)

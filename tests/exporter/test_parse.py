@@ -45,10 +45,9 @@ def parsed_and_decoded(pairs: Sequence[tuple[bytes, bytes | None]]) -> list[tupl
 
 def _decoded(record: Record, types: TypeTable) -> object:
     try:
-        subtotals = decode(record, types)
+        key, value = decode(record, types)
     except RecordError:
         return None
-    key, value = subtotals[0] if len(subtotals) == 1 else (None, None)
     return key, value[: 2 * len(TYPES)] if isinstance(value, tuple) else value
 
 
