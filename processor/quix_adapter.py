@@ -64,7 +64,7 @@ __all__ = [
 
 logger = get_logger(__name__)
 
-# How long one call waits for more records when few are coming: latency at low rates, idle wake-ups at none.
+# How long one call waits for the first record: a commit that is due meanwhile waits too.
 BATCH_WAIT_SECONDS = 0.05
 
 # How long a stop may take: shorter than the patience of most service managers, longer than a commit.

@@ -23,7 +23,7 @@ TOPICS = ("subtotals", "invoices")
 START_TIMEOUT_SECONDS = 30.0
 
 _BATCH_RECORDS = 10_000
-# A batch is returned when it is full or this time is over, so a commit shows that much later at most.
+# How long one call waits for the first record; records of the other topic wait as long.
 _WAIT_SECONDS = 0.02
 _PAUSE_SECONDS = 0.5
 

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from confluent_kafka import KafkaError
 
-from billing.runtime.native.block import NativeBlock, read_error, read_messages
+from billing.runtime.native.block import Integers, NativeBlock, read_error, read_messages
 from billing.runtime.native.client import handle_of, native_library
+
+# How long records that follow another are waited for: each batch costs something, whatever it holds.
+GATHER_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,23 @@ class RecordQueue:
                 self._library.rd_kafka_queue_destroy(queue)
 
     def drain(self, wait_seconds: float) -> tuple[NativeBlock, list[PartitionError]]:
-        """Return the records that are waiting, and the errors among them; both empty if there are none in time."""
+        """Return the records that are waiting, and the errors among them; both empty if there are none in time.
+
+        Those that follow the first one within :data:`GATHER_SECONDS` come with it.
+        """
         pointers = np.empty(self._most, np.int64)
-        wait_ms = int(wait_seconds * 1_000)
-        count = self._library.rd_kafka_consume_batch_queue(self._own, wait_ms, pointers.ctypes.data, self._most)
-        columns = np.empty((6, max(0, count)), np.int64)
-        records, failed = read_messages(pointers, max(0, count), columns, self._errors)
+        count = self._take(pointers[:1], wait_seconds)
+        if count and self._most > 1:
+            count += self._take(pointers[1:], GATHER_SECONDS)
+        columns = np.empty((6, count), np.int64)
+        records, failed = read_messages(pointers, count, columns, self._errors)
         errors = [PartitionError(*read_error(self._library, int(self._errors[index]))) for index in range(failed)]
         return NativeBlock(self._library, pointers[:records], columns[:, :records]), errors
+
+    def _take(self, pointers: Integers, wait_seconds: float) -> int:
+        """Take messages until there are so many, or that time is over; return how many came."""
+        place, wait_ms = pointers.ctypes.data, int(wait_seconds * 1_000)
+        return max(0, int(self._library.rd_kafka_consume_batch_queue(self._own, wait_ms, place, len(pointers))))
 
     def close(self) -> None:
         """Let go of everything. Closing twice is allowed."""

@@ -7,7 +7,7 @@ from confluent_kafka import Message
 
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import JoinedBlock, RecordBlock
-from billing.runtime.native.queue import PartitionError, RecordQueue
+from billing.runtime.native.queue import GATHER_SECONDS, PartitionError, RecordQueue
 
 logger = get_logger(__name__)
 
@@ -133,7 +133,9 @@ class JoinedSource:
 
     def take(self, wait_seconds: float) -> tuple[RecordBlock, list[PartitionError]]:
         """Serve the client; return the records that are waiting and the errors among them, after so long at most."""
-        messages = self._polled.consume(self._most, wait_seconds)
+        messages = self._polled.consume(1, wait_seconds)
+        if messages:
+            messages += self._polled.consume(self._most - 1, GATHER_SECONDS)
         records = [message for message in messages if message.error() is None]
         errors = [_error_of(message) for message in messages if message.error() is not None]
         return JoinedBlock(records), errors
