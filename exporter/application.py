@@ -31,7 +31,7 @@ from exporter.web.access import check_access, vary_by_who_asks
 from exporter.web.context import CONTEXT, Context
 from exporter.web.health import ROUTES as HEALTH
 from exporter.web.json_body import dump
-from exporter.web.middleware import add_headers, check_host, measure, shape_errors
+from exporter.web.middleware import COMMON_HEADERS, add_headers, check_host, common_headers, measure, shape_errors
 from exporter.web.openapi import endpoint_of, openapi
 from exporter.web.routes import Need, Route, add_routes
 from exporter.web.workers import POOL, Pool
@@ -62,6 +62,7 @@ def create_app(context: Context, resources: Iterable[Resource] = ()) -> web.Appl
         middlewares=[watched, measure, add_headers, shape_errors, check_access, check_host],
     )
     app[CONTEXT] = context
+    app[COMMON_HEADERS] = common_headers(context)
     app[POOL] = Pool()
     app[READERS] = make_readers()
     app[BROADCAST] = Broadcast(context, app[POOL].soon)

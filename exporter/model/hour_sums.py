@@ -7,7 +7,6 @@ from types import MappingProxyType
 from billing.subtotal import hour_block
 from billing.sums import NO_SUMS, Sums, minus, plus
 
-
 _NONE: Mapping[int, Sums] = MappingProxyType({})
 
 

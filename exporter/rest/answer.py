@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -67,6 +68,7 @@ async def answering_again(request: web.Request, make: Callable[[Documents], web.
     return response
 
 
+@lru_cache(maxsize=8)
 def etag_of(version: int) -> str:
     """Return the weak ETag of everything that a state tells."""
     return f'W/"{hashlib.blake2b(version.to_bytes(8, signed=True), key=_PROCESS, digest_size=12).hexdigest()}"'

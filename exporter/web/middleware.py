@@ -19,6 +19,7 @@ logger = get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STANDALONE_HEADER = "X-Billing-Standalone"
+COMMON_HEADERS = web.AppKey("common_headers", dict[str, str])
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 
@@ -32,7 +33,7 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     method = request.method if request.method in _METHODS else "other"
     seconds = time.perf_counter() - started
     # A stream lasts as long as somebody watches: that is no time to answer.
-    if response.content_type != "text/event-stream":
+    if isinstance(response, web.Response) or response.content_type != "text/event-stream":
         context_of(request).own.observe_request(route, method, response.status, seconds)
     logger.debug("request", method=request.method, path=request.path, status=response.status, seconds=round(seconds, 4))
     return response
@@ -90,7 +91,6 @@ def is_allowed_host(host: str, allowed: tuple[str, ...], listening: str) -> bool
 @web.middleware
 async def add_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Mark made-up data, and answer browsers of the one origin that is allowed to call from elsewhere."""
-    context = context_of(request)
     preflight = request.method == hdrs.METH_OPTIONS and request.match_info.http_exception is not None
     if preflight and getattr(request.match_info.http_exception, "status", 0) == 405:
         response: web.StreamResponse = _options(request)
@@ -98,12 +98,12 @@ async def add_headers(request: web.Request, handler: Handler) -> web.StreamRespo
         response = await handler(request)
     if response.prepared:
         return response
-    response.headers.update(common_headers(context))
+    response.headers.update(request.app[COMMON_HEADERS])
     return response
 
 
 def common_headers(context: Context) -> dict[str, str]:
-    """Return the headers that every answer has."""
+    """Return the headers that every answer has: nothing of them changes while the exporter runs."""
     headers = {"X-Content-Type-Options": "nosniff", "Server": "queryable-billing"}
     if context.standalone:
         headers[STANDALONE_HEADER] = "true"

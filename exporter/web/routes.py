@@ -119,7 +119,7 @@ def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
 
 def route_of(request: web.Request) -> Route | None:
     """Return the route that answers a request, None if there is none."""
-    return request.config_dict[SERVED].get(request.match_info.route)
+    return request.app[SERVED].get(request.match_info.route)
 
 
 def _methods(route: Route) -> tuple[str, ...]:
