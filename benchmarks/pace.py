@@ -1,17 +1,24 @@
-"""Sends events at a steady rate: ``python -m benchmarks.pace SERVERS TOPIC RATE SECONDS``; the plain shape.
+"""Sends events at a steady rate: ``python -m benchmarks.pace SERVERS TOPIC RATE SECONDS``.
 
-It starts when it can, sends what is due every few milliseconds, and ends by itself. Its events are those that
-:func:`ticks` makes in the same order elsewhere.
+They are of the plain shape, but come in the order of their times, as live events do. It starts when it can, sends what
+is due every few milliseconds, and ends by itself. Its events are those that :func:`ticks` makes in the same order
+elsewhere.
 """
 
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from benchmarks.bulk_producer import BulkProducer
-from benchmarks.shapes import PLAIN, Chunk, EventMaker
+from benchmarks.shapes import PLAIN, Chunk, EventMaker, Shape
 
 TICK_SECONDS = 0.01
+
+
+def live_shape(rate: int, seconds: float) -> Shape:
+    """Return the shape of so many events per second: all months go by in that time."""
+    return replace(PLAIN, name="live", in_order_over=max(1, round(rate * seconds)))
 
 
 def ticks(maker: EventMaker, rate: int, seconds: float) -> Iterator[Chunk]:
@@ -27,7 +34,7 @@ def send(servers: str, topic: str, rate: int, seconds: float) -> None:
     """Send them, each tick when it is due."""
     with BulkProducer(servers, topic, {"linger.ms": 5}) as producer:
         began = time.monotonic()
-        for number, chunk in enumerate(ticks(EventMaker(PLAIN), rate, seconds), 1):
+        for number, chunk in enumerate(ticks(EventMaker(live_shape(rate, seconds)), rate, seconds), 1):
             time.sleep(max(0.0, began + number * TICK_SECONDS - time.monotonic()))
             if len(chunk.payloads):
                 producer.send(chunk.payloads, chunk.keys, chunk.partitions)

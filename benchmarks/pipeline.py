@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.child import Child, Part
-from benchmarks.pace import ticks
+from benchmarks.pace import live_shape, ticks
 from benchmarks.runs import wait_for
 from benchmarks.shapes import PLAIN, EventMaker
 from benchmarks.stage import Stage, as_variables
@@ -62,7 +62,7 @@ def pipeline(stage: Stage, rate: int, seconds: float, **settings: object) -> Ite
             running = Pipeline(environment, exporter, feeder)
             yield running
             wait_for(lambda: feeder.ended, "all events are sent", [processor, exporter])
-        maker = EventMaker(PLAIN)
+        maker = EventMaker(live_shape(rate, seconds))
         for _ in ticks(maker, rate, seconds):
             pass
         truth = with_probes(maker.truth, len(running.probes))

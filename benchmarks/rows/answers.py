@@ -6,6 +6,7 @@ import json
 import random
 import sys
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 
 from confluent_kafka import Producer
@@ -51,9 +52,10 @@ def visible(stage: Stage) -> Outcome:
 
 
 def _delays_ms(stage: Stage, rate: int) -> list[float]:
-    with pipeline(stage, rate, stage.sizes.seconds + 2, commit_interval_seconds=COMMIT_SECONDS) as running:
-        time.sleep(1.0)
-        return Probes(stage, running).measure(stage.sizes.seconds)
+    warming, seconds = stage.sizes.seconds / 2, stage.sizes.seconds
+    with pipeline(stage, rate, warming + seconds + 1, commit_interval_seconds=COMMIT_SECONDS) as running:
+        time.sleep(warming)
+        return Probes(stage, running).measure(seconds)
 
 
 class Probes:
@@ -110,33 +112,39 @@ def answers(stage: Stage) -> Outcome:
     seconds, port = stage.sizes.seconds, free_port()
     names = EventMaker(PLAIN).truth.names
     command = [sys.executable, "-m", "benchmarks.constant_server", str(port)]
+
+    def customer_path(draw: random.Random) -> str:
+        return f"/customers/{draw.choice(names)}"
+
     log = stage.log(stage.new_name("constant"))
     with (
-        pipeline(stage, LOAD_RATE, 2 * seconds + 4) as running,
+        pipeline(stage, LOAD_RATE, 2.5 * seconds + 4) as running,
         Child(command, stage.cores, log) as constant,
     ):
         wait_for(lambda: _answers(port), "the constant is served", [constant])
         wait_for(lambda: _answers(running.exporter.port, names[0]), "a customer is shown", [running.exporter])
         taken = {
-            "constant": _asked(port, names, seconds),
-            "customer": _asked(running.exporter.port, names, seconds),
+            "constant": _asked(port, customer_path, seconds),
+            "customer": _asked(running.exporter.port, customer_path, seconds),
+            "healthz": _asked(running.exporter.port, lambda _: "/healthz", seconds / 2),
         }
         # Who asks longer than events come in has measured something else.
         compare(False, running.feeder.ended, "the answers while events came in")
-    ours, theirs = taken["customer"], taken["constant"]
+    ours, theirs, idle = taken["customer"], taken["constant"], taken["healthz"]
     details = "; ".join(
         f"{name}: {one.per_second:,.0f} answers/s, p99 {one.p99_ms:.1f} ms" for name, one in taken.items()
     )
     figures = [
         Figure("GET /customers/{c}, answers/s", "a constant", ours.per_second / theirs.per_second, at_least(0.8)),
+        Figure("GET /healthz, which looks nothing up", "a constant", idle.per_second / theirs.per_second),
         Figure("GET /customers/{c}, p99", "a constant", ours.p99_ms / theirs.p99_ms, at_most(2.0)),
     ]
     plot = bars("answers/s", {name: one.per_second for name, one in taken.items()})
     return Outcome(figures, f"{details}; {CONNECTIONS} connections.", plot)
 
 
-def _asked(port: int, names: list[str], seconds: float) -> Answers:
-    return asyncio.run(ask(port, lambda draw: f"/customers/{draw.choice(names)}", CONNECTIONS, seconds))
+def _asked(port: int, path: Callable[[random.Random], str], seconds: float) -> Answers:
+    return asyncio.run(ask(port, path, CONNECTIONS, seconds))
 
 
 def _answers(port: int, customer: str = "somebody") -> bool:
