@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -28,8 +29,9 @@ class Run:
 
     Args:
         rate: of its events.
-        commit_micros: time of all commits, by its own metrics, per subtotal that they published.
-        subtotals_per_commit: how many a commit published.
+        commit_micros: time of all commits but the first, by its own metrics, per subtotal that they published. In the
+            first one client, broker and State get to know each other.
+        subtotals_per_commit: how many each of these published.
         peak_mib: the most memory that it held.
         state_mib: size of its State when it had ended.
         ids: how many ids it knew in the end.
@@ -47,6 +49,26 @@ class Run:
     environment: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Commits:
+    """How many commits a processor has made, how long they took, and how many subtotals they published."""
+
+    number: float = 0.0
+    seconds: float = 0.0
+    published: float = 0.0
+
+    @classmethod
+    def of(cls, part: Part) -> Self:
+        """Return what a processor's metrics say of that."""
+        duration = "billing_processor_commit_duration_seconds"
+        names = f"{duration}_count", f"{duration}_sum", "billing_processor_subtotals_published_total"
+        return cls(*(part.metric(name) or 0.0 for name in names))
+
+    def since(self, before: "Commits") -> "Commits":
+        """Return what has come since."""
+        return Commits(self.number - before.number, self.seconds - before.seconds, self.published - before.published)
+
+
 def run_processor(stage: Stage, filled: Filled, warm_events: int = 0, **settings: object) -> Run:
     """Let ``qb process`` count a topic on the worker's core, check its totals, delete its State; return what that took.
 
@@ -57,7 +79,11 @@ def run_processor(stage: Stage, filled: Filled, warm_events: int = 0, **settings
         InexactError: its totals are not those of the events.
         ChildError: it ended.
     """
-    return _run(stage, filled, settings, lambda name, part: watch(stage, filled, name, [part]), warm_events)
+
+    def watched(name: str, part: Part, on_first: Callable[[], None]) -> Samples:
+        return watch(stage, filled, name, [part], on_first)
+
+    return _run(stage, filled, settings, watched, warm_events)
 
 
 def run_moving(stage: Stage, filled: Filled, keyed_partitions: int) -> Run:
@@ -74,25 +100,29 @@ def run_moving(stage: Stage, filled: Filled, keyed_partitions: int) -> Run:
         "keyed_topic": stage.new_name("keyed"),
         "keyed_partitions": keyed_partitions,
     }
-    return _run(stage, filled, settings, lambda _, part: watch_counted(stage, filled, part))
+    return _run(stage, filled, settings, lambda _, part, __: watch_counted(stage, filled, part))
 
 
 def _run(
     stage: Stage,
     filled: Filled,
     settings: Mapping[str, object],
-    watched: Callable[[str, Part], Samples],
+    watched: Callable[[str, Part, Callable[[], None]], Samples],
     warm_events: int = 0,
 ) -> Run:
     name = stage.new_name("run")
     environment = stage.environment(name, filled.topic, filled.shape.partitions)
     environment |= as_variables(settings)
     with Part("process", stage.worker_cores, stage.log(name), environment, "QB_PROCESSOR_PORT") as part:
-        samples = watched(name, part)
+        before = Commits()
+
+        def note_first() -> None:
+            nonlocal before
+            before = Commits.of(part)
+
+        samples = watched(name, part, note_first)
         peak_mib = part.memory_mib()
-        commit_seconds = part.metric("billing_processor_commit_duration_seconds_sum") or 0.0
-        commits = part.metric("billing_processor_commit_duration_seconds_count") or 1.0
-        published = part.metric("billing_processor_subtotals_published_total") or 1.0
+        commits = Commits.of(part).since(before)
         ids = part.metric("billing_processor_known_ids") or 0.0
         ids_bytes = part.metric("billing_processor_known_ids_memory_bytes") or 0.0
     check_subtotals(stage.servers, environment["QB_SUBTOTALS_TOPIC"], filled.shape.partitions, filled.truth)
@@ -100,8 +130,11 @@ def _run(
     state_mib = sum(path.stat().st_size for path in state.rglob("*") if path.is_file()) / _MIB
     shutil.rmtree(state, ignore_errors=True)
     rate = samples.rate(warm_events)
-    commit_micros, subtotals = commit_seconds * 1e6 / published, round(published / commits)
-    return Run(rate, commit_micros, subtotals, peak_mib, state_mib, ids, ids_bytes, environment)
+    commit_micros, subtotals = (
+        commits.seconds * 1e6 / (commits.published or 1),
+        commits.published / (commits.number or 1),
+    )
+    return Run(rate, commit_micros, round(subtotals), peak_mib, state_mib, ids, ids_bytes, environment)
 
 
 def watch_counted(stage: Stage, filled: Filled, part: Part) -> Samples:
@@ -122,14 +155,24 @@ def watch_counted(stage: Stage, filled: Filled, part: Part) -> Samples:
     return samples
 
 
-def watch(stage: Stage, filled: Filled, group: str, children: Sequence[Child]) -> Samples:
-    """Note what a group has committed until that is the whole topic.
+def watch(
+    stage: Stage,
+    filled: Filled,
+    group: str,
+    children: Sequence[Child],
+    on_first: Callable[[], None] = lambda: None,
+) -> Samples:
+    """Note what a group has committed until that is the whole topic; call `on_first` when it has committed anything.
 
     Raises:
         ChildError: it did not come to that.
     """
     samples = Samples(time.monotonic() if stage.sizes.rough else None)
+    has_committed = False
     for committed in committed_offsets(stage.servers, filled.topic, filled.shape.partitions, group):
+        if committed and not has_committed:
+            has_committed = True
+            on_first()
         samples.note(time.monotonic(), committed, sum(child.cpu_seconds() for child in children))
         if committed >= filled.events:
             return samples
@@ -174,6 +217,12 @@ def run_floor(
     rate = _measured(stage, "floor", [*arguments, str(seconds), *([input_topic] if input_topic else [])])
     shutil.rmtree(folder, ignore_errors=True)
     return rate
+
+
+def run_reject_floor(stage: Stage, seconds: float) -> Rate:
+    """Return the rate of records that are rejected by hand; see :mod:`benchmarks.reject_floor`."""
+    environment = stage.environment(name := stage.new_name("reject-floor"), f"{name}.incoming", 1)
+    return _measured(stage, "reject_floor", [environment["QB_REJECTED_TOPIC"], str(seconds)])
 
 
 def _measured(stage: Stage, module: str, arguments: list[str]) -> Rate:

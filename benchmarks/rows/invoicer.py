@@ -5,7 +5,8 @@ from benchmarks.figures import Figure, Outcome, Plot, at_most
 from benchmarks.stage import Stage, settings_of
 from benchmarks.truth import compare
 
-UPDATES = (1, 3)
+# Often enough for the client's buffer to be full in both.
+UPDATES = (3, 9)
 
 
 def close_month(stage: Stage) -> Outcome:
@@ -24,7 +25,7 @@ def close_month(stage: Stage) -> Outcome:
     figures = [
         Figure(f"closing {customers:,} customers", "", once.seconds, unit="s"),
         Figure("memory", "", once.peak_mib, unit="MiB"),
-        Figure(f"memory with {UPDATES[1]} times the records", "once", often.peak_mib / once.peak_mib, at_most(1.1)),
+        Figure("memory with 3 times the records", "", often.peak_mib / once.peak_mib, at_most(1.1)),
     ]
     details = f"files of {once.files_bytes / 1e6:.0f} MB; issuing took {sum(once.close_seconds):.1f} s of it."
     lines = {

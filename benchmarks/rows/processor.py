@@ -2,18 +2,19 @@
 
 from benchmarks.figures import Figure, Outcome, Plot, at_least, at_most, bars
 from benchmarks.rate import Rate
-from benchmarks.runs import run_bare, run_floor, run_processor, run_stock
+from benchmarks.runs import run_bare, run_floor, run_processor, run_reject_floor, run_stock
 from benchmarks.shapes import PLAIN, Form, Names, Shape
 from benchmarks.stage import Filled, Stage
 
 # How long transactions are written by hand, all in all; beside a reader, that reads far longer than a commit takes.
 FLOOR_SECONDS, BUSY_FLOOR_SECONDS = 3.0, 0.6
+_MALFORMED = "1 % malformed"
 # What is compared with the plain one, and how much of its rate should be left.
 OTHERS = {
     "JSON": (Shape("json", form=Form.JSON), 0.6),
     "CSV with ids": (Shape("ids", form=Form.CSV_WITH_ID), 0.9),
     "names beyond ASCII": (Shape("scripts", names=Names.ANY), 0.9),
-    "1 % malformed": (Shape("malformed", malformed_share=0.01), 0.8),
+    _MALFORMED: (Shape("malformed", malformed_share=0.01), 0.8),
     "not keyed": (Shape("unkeyed", keyed=False), 0.95),
 }
 
@@ -72,6 +73,10 @@ def shapes(stage: Stage) -> Outcome:
         rates[name] = run_processor(stage, stage.filled(shape), dedup_window_days=0).rate
         ratio = rates[name].events_per_second / rates["plain CSV"].events_per_second
         figures.append(Figure(name, "plain CSV", ratio, at_least(share)))
+    by_hand = run_reject_floor(stage, FLOOR_SECONDS).cpu_micros_per_event
+    plain = rates["plain CSV"].cpu_micros_per_event
+    floor = plain / (plain + by_hand * OTHERS[_MALFORMED][0].malformed_share)
+    figures.append(Figure(f"{_MALFORMED}, rejected by hand", "plain CSV", floor))
     return Outcome(figures, f"{describe(rates)}.", plot_of(rates))
 
 
