@@ -65,7 +65,8 @@ class InputEndsPoller:
                 topics = self._ask(admin)
                 ends = self._ends(admin, topics, bounds)
                 empty_from = self._tails.empty_from(ends, self._next_offsets())
-                self.newest = InputEnds(True, "a broker answers", ends, empty_from, unmoved.records(topics))
+                moved, waiting = unmoved.ask(topics)
+                self.newest = InputEnds(True, "a broker answers", ends, empty_from, waiting, moved)
                 self._saw_ends(asked_ms, {**ends, **empty_from})
             except KafkaRefusesError as error:
                 if self.newest.message != str(error):

@@ -34,8 +34,8 @@ class UnmovedInput:
         self._tails = InputTails(settings.model_copy(update={"dedup_scope": "partition"}))
         self._is_told = True
 
-    def records(self, topics: Mapping[str, Collection[int]]) -> dict[int, int] | None:
-        """Return how many records of each input partition wait; None while that is not told.
+    def ask(self, topics: Mapping[str, Collection[int]]) -> tuple[Mapping[int, int], Mapping[int, int] | None]:
+        """Return, by input partition, the offset up to which it is moved, and how many records wait; None if not told.
 
         Args:
             topics: the partitions of each topic that there is.
@@ -46,12 +46,12 @@ class UnmovedInput:
         """
         partitions = topics.get(self._settings.input_topic, ()) if self._is_moved else ()
         if not partitions:
-            return {}
+            return {}, {}
         moved = self._moved()
         if moved is None:
-            return None
+            return {}, None
         ends = self._bounds.stable_ends(self._settings.input_topic, partitions)
-        return InputEnds(True, "", ends, self._tails.empty_from(ends, moved)).lag(moved)
+        return moved, InputEnds(True, "", ends, self._tails.empty_from(ends, moved)).lag(moved)
 
     def _moved(self) -> dict[int, int] | None:
         """Return how far the input is moved; a refusal hides this alone, for all else is known without it."""

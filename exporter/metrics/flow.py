@@ -26,6 +26,8 @@ def ends(known: InputEnds, next_offsets: Mapping[int, int]) -> list[Family]:
               [((str(partition),), lag) for partition, lag in sorted(known.lag(next_offsets).items())]),
         gauge("billing_unmoved_records", "Input records not moved yet", _PARTITION,
               [((str(partition),), records) for partition, records in sorted((known.unmoved or {}).items())]),
+        gauge("billing_moved_offset", "Offset up to which the input partition is moved", _PARTITION,
+              [((str(partition),), offset) for partition, offset in sorted(known.moved.items())]),
     ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ class InputEnds:
         empty_from: offsets behind which input partitions hold no records, though that is not their end.
         unmoved: by input partition, the records that wait to be moved to the keyed topic; None if that is not told,
             empty if records are counted where they are.
+        moved: by input partition, the offset up to which it is moved; empty if that is not told, or nothing is moved.
     """
 
     up: bool = False
@@ -22,6 +23,7 @@ class InputEnds:
     offsets: Mapping[int, int] = field(default_factory=dict)
     empty_from: Mapping[int, int] = field(default_factory=dict)
     unmoved: Mapping[int, int] | None = field(default_factory=dict)
+    moved: Mapping[int, int] = field(default_factory=dict)
 
     def lag(self, next_offsets: Mapping[int, int]) -> dict[int, int]:
         """Return the input records not counted yet, by input partition; those that wait to be moved are in none."""

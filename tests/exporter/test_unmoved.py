@@ -48,14 +48,14 @@ class Broker:
 def test_what_waits_is_the_end_less_what_is_moved() -> None:
     """A partition that nothing was moved of waits whole."""
     broker = Broker({0: 10, 1: 7, 2: 4}, {0: 4, 1: 7})
-    assert broker.unmoved().records(TOPICS) == {0: 6, 1: 0, 2: 4}
+    assert broker.unmoved().ask(TOPICS) == ({0: 4, 1: 7}, {0: 6, 1: 0, 2: 4})
 
 
 def test_nothing_waits_where_nothing_is_moved() -> None:
     """Records that are counted where they are; and nobody asks the broker."""
     broker = Broker({}, {})
-    assert broker.unmoved(Settings(input_topic="in")).records(TOPICS) == {}
-    assert broker.unmoved().records({"keyed": (0, 1)}) == {}
+    assert broker.unmoved(Settings(input_topic="in")).ask(TOPICS)[1] == {}
+    assert broker.unmoved().ask({"keyed": (0, 1)})[1] == {}
     assert broker.asked == 0
 
 
@@ -63,7 +63,7 @@ def test_before_the_first_move_all_waits() -> None:
     """There is no group yet."""
     broker = Broker({0: 10, 1: 7, 2: 0}, {})
     broker.error = KafkaError.GROUP_ID_NOT_FOUND
-    assert broker.unmoved().records(TOPICS) == {0: 10, 1: 7, 2: 0}
+    assert broker.unmoved().ask(TOPICS) == ({}, {0: 10, 1: 7, 2: 0})
 
 
 def test_a_refusal_hides_this_alone() -> None:
@@ -71,10 +71,10 @@ def test_a_refusal_hides_this_alone() -> None:
     broker = Broker({0: 10, 1: 7, 2: 0}, {0: 9})
     unmoved = broker.unmoved()
     broker.error = KafkaError.GROUP_AUTHORIZATION_FAILED
-    assert unmoved.records(TOPICS) is None
-    assert unmoved.records(TOPICS) is None
+    assert unmoved.ask(TOPICS) == ({}, None)
+    assert unmoved.ask(TOPICS) == ({}, None)
     broker.error = None
-    assert unmoved.records(TOPICS) == {0: 1, 1: 7, 2: 0}
+    assert unmoved.ask(TOPICS)[1] == {0: 1, 1: 7, 2: 0}
 
 
 def test_markers_of_transactions_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,5 +86,5 @@ def test_markers_of_transactions_do_not_wait(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(input_tails, "find_records", found)
     unmoved = Broker({0: 10, 1: 10, 2: 0}, {0: 9, 1: 9}).unmoved()
-    assert unmoved.records(TOPICS) == {0: 1, 1: 1, 2: 0}
-    assert unmoved.records(TOPICS) == {0: 0, 1: 1, 2: 0}
+    assert unmoved.ask(TOPICS)[1] == {0: 1, 1: 1, 2: 0}
+    assert unmoved.ask(TOPICS)[1] == {0: 0, 1: 1, 2: 0}
