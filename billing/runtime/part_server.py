@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -20,7 +20,7 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 from billing.access.hosts import is_own_host
 from billing.errors import OperatorError
 from billing.runtime.access.access import OPEN, Access
-from billing.runtime.access.answers import refusal_of_metrics
+from billing.runtime.access.answers import may_be_told_why, refusal_of_metrics
 from billing.runtime.access.exposure import show_exposure
 from billing.runtime.access.web_config_middleware import apply_web_config
 from billing.runtime.http_guard import PLAIN_HEADERS, listening, problem, watched
@@ -48,6 +48,15 @@ class HealthCheck:
     name: str
     ok: bool
     message: str
+
+
+# Topics, offsets, amounts and addresses are in the reasons.
+_TO_ANYBODY = {True: "it is as it must be", False: "it is not as it must be; who may read all data is told why"}
+
+
+def told_to_anybody(checks: Sequence[HealthCheck]) -> list[HealthCheck]:
+    """Return what somebody is told of checks who may not see why they are as they are."""
+    return [replace(check, message=_TO_ANYBODY[check.ok]) for check in checks]
 
 
 AskHealth = Callable[[], Sequence[HealthCheck]]
@@ -137,8 +146,10 @@ def make_app(
     async def alive(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"}, headers=_NO_STORE)
 
-    async def ready(_: web.Request) -> web.Response:
+    async def ready(request: web.Request) -> web.Response:
         checks = health()
+        if not await may_be_told_why(access.gate, request):
+            checks = told_to_anybody(checks)
         failing = [check for check in checks if not check.ok]
         body: dict[str, object] = {
             "status": "not ready" if failing else "ready",

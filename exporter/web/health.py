@@ -6,7 +6,7 @@ from typing import Literal
 from aiohttp import web
 from typing_extensions import TypedDict
 
-from billing.runtime.part_server import HealthCheck
+from billing.runtime.part_server import HealthCheck, told_to_anybody
 from exporter.model.state import State
 from exporter.web.access import may_read_all
 from exporter.web.context import Context, context_of
@@ -14,9 +14,6 @@ from exporter.web.json_body import json_response
 from exporter.web.problems import not_known, problem_response
 from exporter.web.routes import Need, Route
 from exporter.web.shapes import HealthCheckDocument, closed
-
-# Numbers of records and amounts are for those who may see all data.
-_TO_ANYBODY = {True: "it is as it must be", False: "it is not as it must be; who may read all data is told why"}
 
 
 @closed
@@ -80,7 +77,7 @@ async def ready(request: web.Request) -> web.Response:
     context = context_of(request)
     found = checks(context)
     if not await may_read_all(request):
-        found = [replace(check, message=_TO_ANYBODY[check.ok]) for check in found]
+        found = told_to_anybody(found)
     if context.model.state is not State.READY:
         problem = not_known(context.model.not_known())
         failing = "; ".join(f"{check.name}: {check.message}" for check in found if not check.ok)

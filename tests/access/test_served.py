@@ -20,7 +20,7 @@ from billing.errors import OperatorError
 from billing.runtime.access import openssl
 from billing.runtime.access.access import make_access
 from billing.runtime.healthcheck import main as healthcheck
-from billing.runtime.part_server import MAX_CONNECTIONS, Listening, part_served
+from billing.runtime.part_server import MAX_CONNECTIONS, AskHealth, HealthCheck, Listening, part_served
 from billing.settings import Settings
 from tests.access.certificates import Authority, Pair
 from tests.pipeline import wait_until
@@ -44,6 +44,10 @@ class Served:
 
     def get(self, path: str = "/metrics", user: str = "", password: str = "") -> http.client.HTTPResponse:
         """Return the answer, read whole."""
+        return self.read(path, user, password)[0]
+
+    def read(self, path: str, user: str = "", password: str = "") -> tuple[http.client.HTTPResponse, str]:
+        """Return the answer and its body."""
         connection = (
             http.client.HTTPSConnection("localhost", self.port, timeout=30, context=self.context)
             if self.context
@@ -53,8 +57,7 @@ class Served:
             token = base64.b64encode(f"{user}:{password}".encode()).decode()
             connection.request("GET", path, headers={"Authorization": f"Basic {token}"} if user else {})
             response = connection.getresponse()
-            response.read()
-            return response
+            return response, response.read().decode()
 
     def write(self, text: str) -> None:
         """Write the web config file anew."""
@@ -67,12 +70,14 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, text: str, context: ssl.SSLContext | None = None) -> Iterator[Served]:
+def served(
+    folder: Path, text: str, context: ssl.SSLContext | None = None, health: AskHealth = list
+) -> Iterator[Served]:
     """A part's server with this web config file."""
     (folder / "web.yml").write_text(text)
     registry = CollectorRegistry()
     access = make_access(Settings(web_config_file=str(folder / "web.yml")), registry)
-    with part_served(registry, list, Listening("processor", "127.0.0.1", 0), access) as port:
+    with part_served(registry, health, Listening("processor", "127.0.0.1", 0), access) as port:
         yield Served(port, registry, folder, context)
 
 
@@ -106,6 +111,23 @@ def test_passwords_guard_metrics_and_leave_health_open(tmp_path: Path) -> None:
             assert (response.status, response.headers["X-Frame-Options"]) == (status, "deny")
             assert response.headers["WWW-Authenticate"] == ("Basic" if status == 401 else None)
         assert [part.get(path).status for path in ("/healthz", "/readyz", "/")] == [200, 200, 404]
+
+
+def test_why_a_part_is_not_ready_is_for_those_who_may_see_its_metrics(tmp_path: Path) -> None:
+    """Anybody is told whether it is, and of which check; a reason may hold names, offsets and amounts."""
+
+    def health() -> list[HealthCheck]:
+        return [HealthCheck("kafka", True, "it answers at 10.0.0.7"), HealthCheck("moving", False, "at offset 4711")]
+
+    reasons = "it answers at 10.0.0.7", "at offset 4711"
+    with served(tmp_path, ALICE, health=health) as part:
+        for user, password in (("", ""), ("alice", "wrong"), ("bob", "right")):
+            response, text = part.read("/readyz", user, password)
+            assert (response.status, "moving" in text, any(why in text for why in reasons)) == (503, True, False)
+        response, text = part.read("/readyz", "alice", "right")
+        assert (response.status, all(why in text for why in reasons)) == (503, True)
+    with served(tmp_path, "", health=health) as part:
+        assert all(why in part.read("/readyz")[1] for why in reasons)
 
 
 def test_tls_takes_a_new_certificate_and_keeps_the_old_one_from_a_bad_file(

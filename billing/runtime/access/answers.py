@@ -47,6 +47,15 @@ async def refusal_of_metrics(gate: Gate, request: web.Request) -> Refusal | None
     return None if who.may_read_metrics else _FORBIDDEN
 
 
+async def may_be_told_why(gate: Gate, request: web.Request) -> bool:
+    """Say whether whoever asks on an open path may be told more than everybody: what metrics tell, or all data."""
+    try:
+        who = await gate.principal(authorization_of(request), request.remote or "")
+    except (NotAuthenticatedError, TooManyAttemptsError):
+        return False
+    return who.may_read_metrics or who.may_read_all
+
+
 def authorization_of(request: web.Request) -> str | None:
     """Return the header; None if there is none, or several, of which a proxy may have read another one."""
     sent = request.headers.getall("Authorization", [])
