@@ -68,10 +68,15 @@ class FakeClientConsumer(BatchingConsumer):
         super().__init__(positions, lambda: None, 100, False, extra_config={"client.id": "qb-test"}, **group)
         self.steps = list(steps)
         self.sought: list[TopicPartition] = []
+        self.left: list[Any] = []
         self.subscribe([Topic(TOPIC)])
 
     def consume(self, num_messages: int = 1, timeout: float | None = None) -> list[Any]:
-        return list(self.steps.pop(0)())
+        """Give the first record of a step, and then those that follow it."""
+        if num_messages == 1:
+            self.left = list(self.steps.pop(0)())
+        given, self.left = self.left[:num_messages], self.left[num_messages:]
+        return given
 
     def seek(self, partition: TopicPartition) -> None:
         self.sought.append(partition)
