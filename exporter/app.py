@@ -16,6 +16,7 @@ from billing.runtime.access.access import Access, make_access
 from billing.runtime.access.exposure import show_exposure
 from billing.runtime.access.web_config_middleware import apply_web_config
 from billing.runtime.http_guard import listening
+from billing.runtime.http_repeats import Repeats, Truth
 from billing.runtime.logs import get_logger
 from billing.runtime.part_server import HealthCheck
 from billing.runtime.topic_watch import TopicWatch
@@ -37,6 +38,7 @@ logger = get_logger(__name__)
 _SHUTDOWN_SECONDS = 3.0
 
 ACCESS = web.AppKey("access", Access)
+REPEATS = web.AppKey("repeats", Repeats)
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -119,8 +121,14 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
 
     pages = None if standalone else KafkaInputPages(settings)
     context = Context(settings, model, newest_ends, own, delay, standalone, tuple(more_checks), pages, access.gate)
+
+    def truth() -> Truth | None:
+        config = access.web_config()
+        return None if access.gate.is_on or config.rate_limit else (model.shown_version, config)
+
     app = create_app(context, [feeds, watch])
     app[ACCESS] = access
+    app[REPEATS] = Repeats(truth, lambda route: own.observe_request(route, "GET", 200, 0.0))
     apply_web_config(app, access.web_config)
     return app
 
@@ -129,7 +137,8 @@ def build(settings: Settings, standalone: bool, on_failure: Callable[[Exception]
 async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
     host, port = settings.exporter_host, settings.exporter_port
     try:
-        async with listening(app, host, port, settings.max_connections, _SHUTDOWN_SECONDS, app[ACCESS].tls) as bound:
+        tls, repeats = app[ACCESS].tls, app[REPEATS]
+        async with listening(app, host, port, settings.max_connections, _SHUTDOWN_SECONDS, tls, repeats) as bound:
             yield bound
     except OSError as error:
         if error.errno == errno.EADDRINUSE:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from aiohttp import web
 
+from billing.runtime.http_repeats import Repeats, is_whole_get
 from billing.runtime.logs import get_logger
 from billing.runtime.tls_greeting import TlsGreeting
 
@@ -27,6 +28,8 @@ ANSWER_SECONDS = 120.0
 _RESERVED_FILES = 256
 
 _SWEEP_SECONDS = 1.0
+# After so long a connection's request is read again, whatever is known of it: that is what keeps it open.
+_REPEAT_SECONDS = 1.0
 _MAX_HEADERS = 64
 _MAX_LINE_BYTES = 8_190
 
@@ -37,11 +40,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class GuardedHandler(web.RequestHandler):
-    """One connection, watched by a guard. `busy_since` is when its request began, None while there is none."""
+    """One connection, watched by a guard. `busy_since` is when its request began, None while there is none.
 
-    __slots__ = ("busy_since", "guard", "idle_since", "is_stream")
+    Where there are repeats, a request that came before is answered before anything is read of it: on connections whose
+    every piece was one whole GET that came after the answer before. One that is anything else, be it once, is read from
+    then on as if there were no repeats, so that nothing can be taken for a request that is a part of another.
+    """
 
-    def __init__(self, manager: web.Server, guard: "ConnectionGuard", loop: asyncio.AbstractEventLoop) -> None:
+    __slots__ = ("_asked", "_is_plain", "_repeat_until", "_repeats", "busy_since", "guard", "idle_since", "is_stream")
+
+    def __init__(
+        self,
+        manager: web.Server,
+        guard: "ConnectionGuard",
+        loop: asyncio.AbstractEventLoop,
+        repeats: Repeats | None = None,
+    ) -> None:
         super().__init__(
             manager,
             loop=loop,
@@ -55,6 +69,32 @@ class GuardedHandler(web.RequestHandler):
         self.idle_since = loop.time()
         self.busy_since: float | None = None
         self.is_stream = False
+        self._repeats = repeats
+        # The request that is being answered, while each piece was one.
+        self._asked: bytes | None = None
+        self._is_plain = repeats is not None
+        self._repeat_until = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+        if not (self._is_plain and self._is_answered_again(data)):
+            super().data_received(data)
+
+    def _is_answered_again(self, data: bytes) -> bool:
+        """Answer a request at once if that can be done, else note it, or that the connection is not a plain one."""
+        repeats, transport, now = self._repeats, self.transport, self._loop.time()
+        if self._asked is not None or repeats is None or not isinstance(transport, asyncio.Transport):
+            self._is_plain = False
+            return False
+        # Who does not take the answers gets no more of them.
+        is_free = now < self._repeat_until and not transport.is_closing() and not transport.get_write_buffer_size()
+        if is_free and (answer := repeats.find(data)) is not None:
+            transport.write(answer)
+            self.idle_since = now
+            return True
+        self._is_plain = is_whole_get(data)
+        self._asked = data if self._is_plain else None
+        return False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, if there is room for it."""
@@ -69,6 +109,10 @@ class GuardedHandler(web.RequestHandler):
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
         """Note that an answer has been sent: nothing is written."""
         self.busy_since, self.idle_since = None, self._loop.time()
+        asked, self._asked = self._asked, None
+        if asked is not None and self._repeats is not None:
+            self._repeats.remember(asked, request, response)
+            self._repeat_until = self.idle_since + _REPEAT_SECONDS
 
     def begin(self) -> None:
         """Note that a request is being answered."""
@@ -150,6 +194,7 @@ async def listening(
     max_connections: int,
     shutdown_seconds: float,
     tls: Callable[[], ssl.SSLContext] | None = None,
+    repeats: Repeats | None = None,
 ) -> AsyncIterator[int]:
     """Serve an application while the block runs; yields the port.
 
@@ -160,6 +205,7 @@ async def listening(
         max_connections: how many may be open at once.
         shutdown_seconds: how long requests may still take at the end.
         tls: returns what the next connection is taken with; None: plain HTTP.
+        repeats: what requests were answered with that may come again; None: each is answered anew.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -172,7 +218,7 @@ async def listening(
     sweeper = loop.create_task(_sweep(guard))
 
     def handler() -> GuardedHandler:
-        return GuardedHandler(manager, guard, loop)
+        return GuardedHandler(manager, guard, loop, repeats)
 
     def greeting() -> asyncio.Protocol:
         return handler() if tls is None else TlsGreeting(tls(), handler, guard, loop)
