@@ -37,7 +37,7 @@ VOLATILE = re.compile(
 
 def world() -> World:
     deployment = two_months(customer_series_limit=2)
-    deployment.ends = InputEnds(True, "a broker answers", {0: 9, 1: 11}, unmoved={0: 7})
+    deployment.ends = InputEnds(True, "a broker answers", {0: 9, 1: 11}, unmoved={0: 7}, moved={0: 2})
     deployment.context.own.observe_delay(0.6)
     deployment.context.own.observe_request("/customers", "GET", 200, 0.002)
     return deployment
