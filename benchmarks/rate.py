@@ -31,6 +31,12 @@ class Rate:
     cpu_micros_per_event: float
 
 
+def mean_rate(rates: Sequence[Rate]) -> Rate:
+    """Return the rate of runs of equally many events, one after the other."""
+    seconds = sum(1 / rate.events_per_second for rate in rates)
+    return Rate(len(rates) / seconds, sum(rate.cpu_micros_per_event for rate in rates) / len(rates))
+
+
 class Samples:
     """Counts as they grow; the same count again is not noted, since it says only that somebody looked.
 

@@ -5,6 +5,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.bulk_producer import BulkProducer
 from benchmarks.child import cpu_seconds
-from benchmarks.shapes import EventMaker, Shape
+from benchmarks.shapes import Chunk, EventMaker, Shape
 from benchmarks.truth import Truth
 from billing.runtime.kafka import ensure_topics
 from billing.settings import Settings, load_settings
@@ -41,9 +42,9 @@ class Sizes:
 
     events: int = 8_000_000
     customers: int = 1_000_000
-    seconds: float = 8.0
-    stock_seconds: float = 10.0
-    close_customers: int = 50_000
+    seconds: float = 6.0
+    stock_seconds: float = 8.0
+    close_customers: int = 30_000
     ids: int = 4_000_000
     curve_points: int = 3
     rough: bool = False
@@ -153,8 +154,17 @@ class Stage:
 def send(stage: Stage, filled: Filled, events: int) -> None:
     """Send so many more events of a topic."""
     with on_cores(stage.cores), BulkProducer(stage.servers, filled.topic) as producer:
-        for chunk in filled.maker.chunks(events):
+        for chunk in ahead(filled.maker.chunks(events)):
             producer.send(chunk.payloads, chunk.keys, chunk.partitions)
+
+
+def ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Yield chunks, each of which is made while the one before is used."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = maker.submit(next, chunks, None)
+            yield chunk
 
 
 def as_variables(settings: Mapping[str, object]) -> dict[str, str]:

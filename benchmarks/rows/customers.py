@@ -15,9 +15,7 @@ from benchmarks.truth import check_subtotals
 from billing.topics import changelog_topic
 
 _SHORTEST_SECONDS = 1e-3
-# Of the events of a rate: each of them changes a subtotal of its own, which takes longer.
-_SHARE = 2
-# So many that nearly all customers have one.
+# So many that nearly all customers have one. Each event changes a subtotal of its own, so these are enough for a rate.
 _EVENTS_PER_CUSTOMER = 3
 
 
@@ -26,10 +24,14 @@ def many(stage: Stage) -> Shape:
     return Shape("many", customers=stage.sizes.customers, months=1)
 
 
+def _events(stage: Stage) -> int:
+    return _EVENTS_PER_CUSTOMER * stage.sizes.customers
+
+
 def many_customers(stage: Stage) -> Outcome:
     """Many customers in random order against 1,000."""
     shape = many(stage)
-    topics = stage.filled(PLAIN), stage.filled(shape, max(1, stage.sizes.events // _SHARE))
+    topics = stage.filled(PLAIN), _all_made(stage.filled(shape, _events(stage)))
     runs = {f"{filled.shape.customers:,} customers": run_processor(stage, filled) for filled in topics}
     few, more = runs.values()
     memory = "; ".join(f"{name}: {run.peak_mib:.0f} MiB, State {run.state_mib:.0f} MiB" for name, run in runs.items())
@@ -47,7 +49,7 @@ def many_customers(stage: Stage) -> Outcome:
 
 def restore(stage: Stage) -> Outcome:
     """A lost State of many customers, read back from the changelog, against a bare read of it; then more events."""
-    filled = _all_made(stage.filled(many(stage), _EVENTS_PER_CUSTOMER * stage.sizes.customers))
+    filled = _all_made(stage.filled(many(stage), _events(stage)))
     environment = run_processor(stage, filled).environment
     group, partitions = environment["QB_CONSUMER_GROUP"], filled.shape.partitions
     topic = changelog_topic(group, filled.topic)

@@ -12,7 +12,7 @@ from benchmarks.rate import Rate
 from benchmarks.rows.processor import describe, plot_of
 from benchmarks.runs import Run, run_processor, wait_for, watch
 from benchmarks.shapes import PLAIN, EventMaker, Shape
-from benchmarks.stage import Filled, Stage
+from benchmarks.stage import Filled, Stage, ahead
 from benchmarks.truth import check_subtotals
 
 # What one after the other is measured at, of the events of a rate.
@@ -53,7 +53,7 @@ def _together(stage: Stage, number: int) -> tuple[Rate, float]:
     options = {"transactional.id": name, "transaction.timeout.ms": 600_000}
     with ExitStack() as stack, BulkProducer(stage.servers, topic, options) as producer:
         with producer.transaction():
-            for chunk in maker.chunks(stage.sizes.events):
+            for chunk in ahead(maker.chunks(stage.sizes.events)):
                 producer.send(chunk.payloads, chunk.keys, chunk.partitions)
             producer.flush()
             parts = [
