@@ -28,7 +28,8 @@ class Run:
     """What a run of the processor came to.
 
     Args:
-        rate: of its events.
+        rate: of its events, after those that only warm up.
+        whole: of all its events.
         commit_micros: time of all commits but the first, by its own metrics, per subtotal that they published. In the
             first one client, broker and State get to know each other.
         subtotals_per_commit: how many each of these published.
@@ -40,6 +41,7 @@ class Run:
     """
 
     rate: Rate
+    whole: Rate
     commit_micros: float
     subtotals_per_commit: int
     peak_mib: float
@@ -129,12 +131,12 @@ def _run(
     state = Path(environment["QB_STATE_DIR"])
     state_mib = sum(path.stat().st_size for path in state.rglob("*") if path.is_file()) / _MIB
     shutil.rmtree(state, ignore_errors=True)
-    rate = samples.rate(warm_events)
+    rates = samples.rate(warm_events), samples.rate()
     commit_micros, subtotals = (
         commits.seconds * 1e6 / (commits.published or 1),
         commits.published / (commits.number or 1),
     )
-    return Run(rate, commit_micros, round(subtotals), peak_mib, state_mib, ids, ids_bytes, environment)
+    return Run(*rates, commit_micros, round(subtotals), peak_mib, state_mib, ids, ids_bytes, environment)
 
 
 def watch_counted(stage: Stage, filled: Filled, part: Part) -> Samples:
