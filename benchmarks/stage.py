@@ -88,6 +88,8 @@ class Stage:
         self.cores = list(cores)
         self._broker_pids = [pid for pid in broker_pids if pid is not None]
         self._filled: dict[tuple[Shape, int], Filled] = {}
+        # Topic -> the settings of a deployment that has counted it: its changelog is there.
+        self.counted: dict[str, dict[str, str]] = {}
         # Another stage may have the same broker.
         self._token = uuid.uuid4().hex[:6]
         self._names = 0
