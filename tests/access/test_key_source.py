@@ -15,6 +15,8 @@ from tests.access.key_server import KeyServer, body, key_server
 from tests.access.provider import ec_signer, jwks
 
 KEYS = jwks(ec_signer())
+# On a machine that is busy with other tests.
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def server() -> Iterator[KeyServer]:
         yield running
 
 
-def source(server: KeyServer, try_seconds: float = 30) -> AddressSource:
+def source(server: KeyServer, try_seconds: float = PATIENCE_SECONDS) -> AddressSource:
     return AddressSource(server.address, ssl.create_default_context(), try_seconds)
 
 
@@ -92,9 +94,9 @@ def test_only_a_certificate_that_is_trusted_is_believed(tmp_path: Path) -> None:
         with key_server(tls) as server:
             server.says(body(KEYS))
             if is_right:
-                assert make_source(server.address, str(ours.cert)).read() == KEYS
+                assert make_source(server.address, str(ours.cert), PATIENCE_SECONDS).read() == KEYS
             with pytest.raises(SourceError, match=r"(?i)certificate"):
-                make_source(server.address, "" if is_right else str(ours.cert)).read()
+                make_source(server.address, "" if is_right else str(ours.cert), PATIENCE_SECONDS).read()
 
 
 def test_a_file(tmp_path: Path) -> None:

@@ -91,12 +91,13 @@ class AddressSource:
             return _decoded(await _body(answer))
 
 
-def make_source(jwks: str, ca_file: str) -> KeySource:
+def make_source(jwks: str, ca_file: str, try_seconds: float = TRY_SECONDS) -> KeySource:
     """Return the source that settings name.
 
     Args:
         jwks: an address or a file.
         ca_file: of the authorities that sign the provider's certificate; empty: those of the system.
+        try_seconds: how long a reading from an address may take.
 
     Raises:
         OSError: the file of authorities can't be read.
@@ -105,7 +106,7 @@ def make_source(jwks: str, ca_file: str) -> KeySource:
     source = parse_source(jwks)
     if isinstance(source, Path):
         return FileSource(source)
-    return AddressSource(source, ssl.create_default_context(cafile=ca_file or None))
+    return AddressSource(source, ssl.create_default_context(cafile=ca_file or None), try_seconds)
 
 
 async def _body(answer: aiohttp.ClientResponse) -> bytes:
