@@ -45,7 +45,8 @@ OF_TOKENS = {
 }
 # What a deployment shows alone whose records are moved first; tests/moving look at them.
 OF_MOVING = {
-    "billing_processor_moved_records_total", "billing_processor_unmoved_records", "billing_unmoved_records",
+    "billing_moved_offset", "billing_processor_moved_records_total", "billing_processor_unmoved_records",
+    "billing_unmoved_records",
 }  # fmt: skip
 PROMETHEUS_TARGETS = targets("prometheus")
 
