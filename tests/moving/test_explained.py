@@ -90,3 +90,4 @@ def test_events_are_listed_and_what_waits_is_told(kafka: Kafka, tmp_path: Path, 
         pipeline.start("process")
         wait_until(lambda: waiting(pipeline) == (0, 0), what="it is moved and counted")
         assert 'billing_unmoved_records{partition="0"} 0.0' in asked(pipeline, "/metrics")
+        assert 'billing_moved_offset{partition="0"} ' in asked(pipeline, "/metrics")
