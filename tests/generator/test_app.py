@@ -41,7 +41,10 @@ def recount(records: list[Record], settings: Settings) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("keyed", [True, False])
 def test_the_topic_holds_what_the_file_says(kafka: Kafka, topic_prefix: str, tmp_path: Path, keyed: bool) -> None:
-    """All events arrive, over all partitions, and the file of totals is right."""
+    """All events arrive, and the file of totals is right. Keys lead to all partitions.
+
+    Without keys the client chooses a partition for some milliseconds, then another: a fast machine may be done by then.
+    """
     settings = load_settings(
         {
             "bootstrap_servers": kafka.bootstrap_servers,
@@ -59,7 +62,8 @@ def test_the_topic_holds_what_the_file_says(kafka: Kafka, topic_prefix: str, tmp
     totals = read_expected(tmp_path / "expected.json")
     assert len(records) == totals.records == 5_000
     assert recount(records, settings) == (totals.accepted, totals.accepted_micros, totals.rejected.total())
-    assert {record.partition for record in records} == set(range(settings.input_partitions))
+    found, partitions = {record.partition for record in records}, set(range(settings.input_partitions))
+    assert found == partitions if keyed else found <= partitions
     assert all((record.key is not None) == keyed for record in records)
 
 
