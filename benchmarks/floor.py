@@ -14,17 +14,16 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from rocksdict import Rdict, WriteBatch
 
+from benchmarks.by_hand import ANSWER_SECONDS, bulk_producer
 from benchmarks.rate import Rate
-from billing.runtime.native.producing import BulkProducer
 from billing.subtotal import CustomerMonthKey, encode_key, encode_sums
 from processor.state_options import state_options
 
 _MOST_IN_A_BATCH = 10_000
 _CLIENT = "bench-floor"
-_ANSWER_SECONDS = 30.0
 _BUFFER_BYTES = 134_217_728
 _READING_SECONDS, _BATCH = 0.5, 10_000
 
@@ -115,12 +114,7 @@ def commit(
     input_topic: str = "",
 ) -> Rate:
     """Return the rate of subtotals that are committed, so many in each transaction."""
-    options = {"bootstrap.servers": servers, "transactional.id": topic, "client.id": _CLIENT}
-    producer = Producer({**options, "linger.ms": 50, "batch.size": 1_000_000, "compression.type": "lz4"})
-    producer.init_transactions(_ANSWER_SECONDS)
-    bulk = BulkProducer.of(producer, _CLIENT)
-    if bulk is None:
-        raise SystemExit("records cannot be handed over in bulk here")
+    producer, bulk = bulk_producer(servers, topic, _CLIENT)
     subtotals, state = Subtotals(customers), State(folder, partitions)
     share, beside = max(1, records // partitions), Input(servers, input_topic, partitions)
     spent, cpu, written = 0.0, 0.0, 0
@@ -132,8 +126,8 @@ def commit(
         for partition, (keys, values) in enumerate(parts):
             for _ in range(2):
                 bulk.produce(topic, partition, keys, values)
-        producer.flush(_ANSWER_SECONDS)
-        producer.commit_transaction(_ANSWER_SECONDS)
+        producer.flush(ANSWER_SECONDS)
+        producer.commit_transaction(ANSWER_SECONDS)
         for keys, values in parts:
             state.write(keys, values)
         spent += time.monotonic() - began

@@ -10,16 +10,14 @@ import sys
 import time
 from dataclasses import asdict
 
-from confluent_kafka import Producer
-
+from benchmarks.by_hand import ANSWER_SECONDS, bulk_producer
 from benchmarks.rate import Rate
 from benchmarks.shapes import EventMaker, Shape
 from billing.event import EventRejectedError, EventRules, decode_record
-from billing.runtime.native.producing import BulkProducer, HeaderColumn
+from billing.runtime.native.producing import HeaderColumn
 
 _RECORDS = 20_000
 _CLIENT = "bench-reject-floor"
-_ANSWER_SECONDS = 30.0
 
 
 def reject(payloads: list[bytes], rules: EventRules, now_ms: int) -> tuple[list[bytes], list[HeaderColumn]]:
@@ -43,20 +41,15 @@ def main(servers: str, topic: str, seconds: float) -> Rate:
     maker = EventMaker(Shape("rejected", malformed_share=1.0))
     lines = maker.make(_RECORDS).payloads
     payloads = [lines.at(row) for row in range(_RECORDS)]
-    options = {"bootstrap.servers": servers, "transactional.id": topic, "client.id": _CLIENT}
-    producer = Producer({**options, "linger.ms": 50, "batch.size": 1_000_000, "compression.type": "lz4"})
-    producer.init_transactions(_ANSWER_SECONDS)
-    bulk = BulkProducer.of(producer, _CLIENT)
-    if bulk is None:
-        raise SystemExit("records cannot be handed over in bulk here")
+    producer, bulk = bulk_producer(servers, topic, _CLIENT)
     rules, now_ms, done = EventRules(), int(time.time() * 1_000), 0
     began, began_cpu = time.monotonic(), time.process_time()
     while time.monotonic() - began < seconds:
         producer.begin_transaction()
         rejected, headers = reject(payloads, rules, now_ms)
         bulk.produce_each(topic, [None] * len(rejected), rejected, headers)
-        producer.flush(_ANSWER_SECONDS)
-        producer.commit_transaction(_ANSWER_SECONDS)
+        producer.flush(ANSWER_SECONDS)
+        producer.commit_transaction(ANSWER_SECONDS)
         done += len(rejected)
     spent, cpu = time.monotonic() - began, time.process_time() - began_cpu
     return Rate(done / spent, cpu * 1e6 / done)
