@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from billing.access.principal import Principal
-from billing.runtime.access.answers import authorization_of, refusal_of
+from billing.runtime.access.answers import authorization_of, refusal_of, who_if_known
 from billing.runtime.access.gate import NotAuthenticatedError, TooManyAttemptsError
 from exporter.web.context import context_of
 from exporter.web.negotiation import wants_page
@@ -33,15 +33,8 @@ def principal_of(request: web.Request) -> Principal:
 
 async def may_read_all(request: web.Request) -> bool:
     """Say whether who asks may see what is of more than one customer, on a path that is open too."""
-    try:
-        who = request.get(PRINCIPAL) or await _asking(request)
-    except (NotAuthenticatedError, TooManyAttemptsError):
-        return False
-    return who.may_read_all
-
-
-async def _asking(request: web.Request) -> Principal:
-    return await context_of(request).gate.principal(authorization_of(request), request.remote or "")
+    who = request.get(PRINCIPAL) or await who_if_known(context_of(request).gate, request)
+    return who is not None and who.may_read_all
 
 
 @web.middleware
@@ -51,7 +44,7 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     if _is_open(request, route):
         return await handler(request)
     try:
-        who = await _asking(request)
+        who = await context_of(request).gate.principal(authorization_of(request), request.remote or "")
     except NotAuthenticatedError as error:
         return _not_known(request, route, error)
     except TooManyAttemptsError as error:
@@ -65,11 +58,8 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
 
 async def may_still_see(request: web.Request) -> bool:
     """Say whether who asked may go on: an answer without an end outlives the credentials that it began with."""
-    try:
-        who = await _asking(request)
-    except (NotAuthenticatedError, TooManyAttemptsError):
-        return False
-    return _may_see(who, request, route_of(request))
+    who = await who_if_known(context_of(request).gate, request)
+    return who is not None and _may_see(who, request, route_of(request))
 
 
 async def vary_by_who_asks(request: web.Request, response: web.StreamResponse) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from billing.access.principal import Principal
 from billing.runtime.access.gate import Gate, NotAuthenticatedError, TooManyAttemptsError
 
 
@@ -47,13 +48,18 @@ async def refusal_of_metrics(gate: Gate, request: web.Request) -> Refusal | None
     return None if who.may_read_metrics else _FORBIDDEN
 
 
+async def who_if_known(gate: Gate, request: web.Request) -> Principal | None:
+    """Return who asks on a path that is open to everybody; None where they have not shown it."""
+    try:
+        return await gate.principal(authorization_of(request), request.remote or "")
+    except (NotAuthenticatedError, TooManyAttemptsError):
+        return None
+
+
 async def may_be_told_why(gate: Gate, request: web.Request) -> bool:
     """Say whether whoever asks on an open path may be told more than everybody: what metrics tell, or all data."""
-    try:
-        who = await gate.principal(authorization_of(request), request.remote or "")
-    except (NotAuthenticatedError, TooManyAttemptsError):
-        return False
-    return who.may_read_metrics or who.may_read_all
+    who = await who_if_known(gate, request)
+    return who is not None and (who.may_read_metrics or who.may_read_all)
 
 
 def authorization_of(request: web.Request) -> str | None:
