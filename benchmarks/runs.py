@@ -31,7 +31,7 @@ class Run:
         rate: of its events, after those that only warm up.
         whole: of all its events.
         commit_micros: time of all commits but the first, by its own metrics, per subtotal that they published. In the
-            first one client, broker and State get to know each other.
+            first one client, broker and State get to know each other; it counts where there is no other.
         subtotals_per_commit: how many each of these published.
         peak_mib: the most memory that it held.
         state_mib: size of its State when it had ended.
@@ -124,7 +124,8 @@ def _run(
 
         samples = watched(name, part, note_first)
         peak_mib = part.memory_mib()
-        commits = Commits.of(part).since(before)
+        every = Commits.of(part)
+        commits = every.since(before) if every.number > before.number else every
         ids = part.metric("billing_processor_known_ids") or 0.0
         ids_bytes = part.metric("billing_processor_known_ids_memory_bytes") or 0.0
     check_subtotals(stage.servers, environment["QB_SUBTOTALS_TOPIC"], filled.shape.partitions, filled.truth)
