@@ -444,8 +444,8 @@ class Settings(BaseModel):
     )
     dedup_memory_bytes: int = setting(
         268_435_456,
-        "memory in which each input partition finds the ids of the window, some 16 to 36 bytes for each; those that do "
-        "not fit are found on disk, in a temporary file in the instance's folder of state_dir, and take 1.5",
+        "memory in which each input partition finds the ids of the window, 20 to 43 bytes for each; those that do "
+        "not fit are found on disk, in a temporary file in the instance's folder of state_dir, and take 1.5 to 3",
         "process",
         "replay",
         ge=65_536,

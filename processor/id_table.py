@@ -1,6 +1,5 @@
 """The ids of one input partition in memory: the table that finds them, and those of their chunks that are at hand."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from processor.id_chunks import chunk_key, chunk_keys, decode_chunk, encode_chunk
 from processor.kernel.ids import (
+    CHANGED,
     CHUNK,
     CHUNK_COUNT,
     CHUNK_DAY,
@@ -22,7 +22,9 @@ from processor.kernel.ids import (
     HASH_A,
     HASH_B,
     NO_DAY,
+    PACKED,
     SIEVE_WORDS,
+    SUNK,
     TAILS,
     USED,
     VOIDED,
@@ -34,6 +36,7 @@ from processor.kernel.ids import (
     find_entry,
     sink,
 )
+from processor.pages import doubled, file_of_zeros, zeros
 
 Fetch = Callable[[Sequence[bytes]], Sequence[bytes | None]]
 """Returns the values of keys as State has them committed."""
@@ -43,8 +46,9 @@ _SLOT_BYTES = 16
 _SIEVE_BITS_PER_ENTRY = 12
 _CHUNK_BYTES = CHUNK * ENTRY_NUMBERS * 8
 _FIRST_ENTRIES, _FIRST_CHUNKS, _FIRST_DAYS = 1_024, 16, 8
-# The slots are at most so full, nine of ten; those of a new index, so that it lasts, six of ten.
-_FULL, _FULL_AT_FIRST, _OF = 9, 6, 10
+# The slots are at most so full, eight of ten; those of a new table, so that it lasts, six of ten. In a fuller one a new
+# hash finds no empty slot near: with nine of ten it takes twice as long.
+_FULL, _FULL_AT_FIRST, _OF = 8, 6, 10
 _COLD = -2
 _FETCHED_AT_ONCE = 256
 
@@ -84,19 +88,23 @@ class IdTable:
         self._to_slots = to_slots
         self._from_slots = None if to_slots is None else np.argsort(to_slots)
         self.arrays = IdArrays(
-            slots=_zeros(_FIRST_ENTRIES, 2),
-            cold=_zeros(1, 2),
-            sieve=_zeros(0),
+            slots=zeros(_FIRST_ENTRIES, 2),
+            cold=zeros(1, 2),
+            sieve=zeros(0),
             chunks=np.zeros((_FIRST_CHUNKS, 4), np.int64),
             pool=np.zeros((CHUNK, ENTRY_NUMBERS), np.int64),
             tails=np.zeros((_FIRST_DAYS, 2), np.int64),
-            counters=np.zeros(2, np.int64),
+            counters=np.zeros(3, np.int64),
         )
         # By day, its chunks in order; by chunk, its number within the day; by place in the pool, the chunk there.
         self._days: dict[int, list[int]] = {}
         self._numbers: list[int] = []
         self._at_place: list[int | None] = [None]
+        # By chunk that is full, what will be written of it: so it need not stay in the pool.
+        self._packed: dict[int, bytes] = {}
         self._hand = 0
+        # For how many entries on disk the sieve is made.
+        self._sieved = 0
 
     def __len__(self) -> int:
         return int(self.arrays.chunks[: len(self._numbers), CHUNK_COUNT].sum())
@@ -152,30 +160,42 @@ class IdTable:
             slots.fill(0)
             self.make_room(entries)
             return
-        self.arrays = self.arrays._replace(slots=_zeros(length, 2))
+        self.arrays = self.arrays._replace(slots=zeros(length, 2))
         enter_again(self.arrays, slots)
 
     def _sink(self, entries: int) -> None:
         """Let all entries of the table sink to disk, so many."""
-        former = self.arrays.cold
-        entries += int(count_kept(former, self.arrays.chunks))
-        length = _FIRST_ENTRIES
-        while entries > length * _FULL // _OF:
-            length *= 2
-        blocks = -(-entries * _SIEVE_BITS_PER_ENTRY // (64 * SIEVE_WORDS))
-        cold = file_of_zeros(self._folder, length)
-        self.arrays = self.arrays._replace(cold=cold, sieve=_zeros(blocks * SIEVE_WORDS))
-        sink(self.arrays, former)
+        if int(self.arrays.counters[SUNK]) + entries > self._sieved:
+            self._widen_disk(entries)
         sink(self.arrays, self.arrays.slots)
 
+    def _widen_disk(self, entries: int) -> None:
+        """Make the table on disk anew, with room for so many entries more, and for twice what it holds: so it lasts."""
+        former = self.arrays.cold
+        kept = int(count_kept(former, self.arrays.chunks))
+        self._sieved = max(kept + entries, 2 * kept)
+        length = _FIRST_ENTRIES
+        while self._sieved > length * _FULL // _OF:
+            length *= 2
+        blocks = -(-self._sieved * _SIEVE_BITS_PER_ENTRY // (64 * SIEVE_WORDS))
+        cold = file_of_zeros(self._folder, length, 2)
+        self.arrays = self.arrays._replace(cold=cold, sieve=zeros(blocks * SIEVE_WORDS))
+        self.arrays.counters[SUNK] = 0
+        sink(self.arrays, former)
+
     def open_chunk(self, day_ms: int) -> None:
-        """Let a new chunk take the entries of a day."""
+        """Let a new chunk take the entries of a day; the one before it, full now, is packed while it is near."""
+        for chunk in self._days.get(day_ms // DAY_MS, [])[-1:]:
+            if self.arrays.chunks[chunk, CHUNK_DIRTY] == CHANGED:
+                self._packed[chunk] = self._encoded(chunk)
+                self.arrays.chunks[chunk, CHUNK_DIRTY] = PACKED
         self._take_place(self._add_chunk(day_ms // DAY_MS))
 
     def bring(self, chunk: int) -> None:
         """Bring a chunk into memory."""
-        day = int(self.arrays.chunks[chunk, CHUNK_DAY]) // DAY_MS
-        (data,) = self._fetch([chunk_key(self._partition, day, self._numbers[chunk])])
+        data = self._packed.get(chunk)
+        if data is None:
+            (data,) = self._fetch([self._key(chunk)])
         entries = decode_chunk(data or b"")
         if self._to_slots is not None:
             entries[:, ENTRY_SLOT] = self._to_slots[entries[:, ENTRY_SLOT]]
@@ -200,28 +220,39 @@ class IdTable:
         row = self.arrays.chunks[chunk]
         within = int(row[CHUNK_COUNT])
         self.arrays.pool[CHUNK * int(row[CHUNK_PLACE]) + within] = entry
-        row[CHUNK_COUNT], row[CHUNK_DIRTY] = within + 1, 1
+        row[CHUNK_COUNT], row[CHUNK_DIRTY] = within + 1, CHANGED
         enter_one(self.arrays, entry[HASH_A], entry[HASH_B], chunk, within)
 
     def void(self, chunk: int, entry: NDArray[np.int64]) -> None:
         """Note of an entry that was found that it is taken back."""
         entry[ENTRY_STATE] |= VOIDED
-        self.arrays.chunks[chunk, CHUNK_DIRTY] = 1
+        self.arrays.chunks[chunk, CHUNK_DIRTY] = CHANGED
+        self._packed.pop(chunk, None)
 
     def changes(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield key and value of each chunk that changed since :meth:`written`."""
-        for chunk in self._dirty():
-            day, _, count, _ = self.arrays.chunks[chunk].tolist()
-            start = CHUNK * int(self.arrays.chunks[chunk, CHUNK_PLACE])
-            entries = self.arrays.pool[start : start + count]
-            if self._from_slots is not None:
-                entries = entries.copy()
-                entries[:, ENTRY_SLOT] = self._from_slots[entries[:, ENTRY_SLOT]]
-            yield chunk_key(self._partition, day // DAY_MS, self._numbers[chunk]), encode_chunk(entries)
+        dirty: list[int] = np.flatnonzero(self.arrays.chunks[: len(self._numbers), CHUNK_DIRTY]).tolist()
+        for chunk in dirty:
+            yield self._key(chunk), self._packed.get(chunk) or self._encoded(chunk)
+
+    def _key(self, chunk: int) -> bytes:
+        day = int(self.arrays.chunks[chunk, CHUNK_DAY]) // DAY_MS
+        return chunk_key(self._partition, day, self._numbers[chunk])
+
+    def _encoded(self, chunk: int) -> bytes:
+        """Return the value of a chunk that is in memory."""
+        row = self.arrays.chunks[chunk]
+        start = CHUNK * int(row[CHUNK_PLACE])
+        entries = self.arrays.pool[start : start + int(row[CHUNK_COUNT])]
+        if self._from_slots is not None:
+            entries = entries.copy()
+            entries[:, ENTRY_SLOT] = self._from_slots[entries[:, ENTRY_SLOT]]
+        return encode_chunk(entries)
 
     def written(self) -> None:
         """Note that nothing has changed since now."""
         self.arrays.chunks[: len(self._numbers), CHUNK_DIRTY] = 0
+        self._packed.clear()
 
     def drop(self, forgotten_ms: int) -> list[bytes]:
         """Forget the days that ended at an event time or before; return the keys of their chunks."""
@@ -233,6 +264,7 @@ class IdTable:
 
     def _drop_day(self, day: int) -> None:
         for chunk in self._days.pop(day):
+            self._packed.pop(chunk, None)
             row = self.arrays.chunks[chunk]
             if row[CHUNK_PLACE] >= 0:
                 self._at_place[int(row[CHUNK_PLACE])] = None
@@ -241,10 +273,6 @@ class IdTable:
         kept = self.arrays.tails[:count][self.arrays.tails[:count, 0] != day * DAY_MS]
         self.arrays.tails[: len(kept)] = kept
         self.arrays.counters[TAILS] = len(kept)
-
-    def _dirty(self) -> list[int]:
-        dirty: list[int] = np.flatnonzero(self.arrays.chunks[: len(self._numbers), CHUNK_DIRTY]).tolist()
-        return dirty
 
     def _tail(self, day_ms: int) -> int:
         """Return the chunk, in memory and with room, that takes the entries of a day."""
@@ -259,7 +287,7 @@ class IdTable:
         """Add a chunk without entries, which takes those of the day from now on."""
         chunk = len(self._numbers)
         if chunk == len(self.arrays.chunks):
-            self.arrays = self.arrays._replace(chunks=_doubled(self.arrays.chunks))
+            self.arrays = self.arrays._replace(chunks=doubled(self.arrays.chunks))
         chunks = self._days.setdefault(day, [])
         self.arrays.chunks[chunk] = day * DAY_MS, -1, 0, 0
         self._numbers.append(len(chunks))
@@ -272,7 +300,7 @@ class IdTable:
         (found,) = np.nonzero(self.arrays.tails[:count, 0] == day_ms)
         place = int(found[0]) if len(found) else count
         if place == len(self.arrays.tails):
-            self.arrays = self.arrays._replace(tails=_doubled(self.arrays.tails))
+            self.arrays = self.arrays._replace(tails=doubled(self.arrays.tails))
         self.arrays.tails[place] = day_ms, chunk
         self.arrays.counters[TAILS] = max(count, place + 1)
 
@@ -284,39 +312,17 @@ class IdTable:
         return place
 
     def _free_place(self) -> int:
-        """Return a place that is free, that of a chunk that is written, or else a new one."""
+        """Return a place that is free, that of a chunk that is written or packed, or else a new one."""
         for _ in range(len(self._at_place)):
             self._hand = (self._hand + 1) % len(self._at_place)
             chunk = self._at_place[self._hand]
             if chunk is None:
                 return self._hand
-            if len(self._at_place) >= self._places and not self.arrays.chunks[chunk, CHUNK_DIRTY]:
+            if len(self._at_place) >= self._places and self.arrays.chunks[chunk, CHUNK_DIRTY] != CHANGED:
                 self.arrays.chunks[chunk, CHUNK_PLACE] = -1
                 return self._hand
         free = len(self._at_place)
-        self.arrays = self.arrays._replace(pool=_doubled(self.arrays.pool))
+        self.arrays = self.arrays._replace(pool=doubled(self.arrays.pool))
         self._at_place += [None] * free
         self._hand = free
         return free
-
-
-def _doubled(array: NDArray[np.int64]) -> NDArray[np.int64]:
-    longer = _zeros(2 * len(array), *array.shape[1:])
-    longer[: len(array)] = array
-    return longer
-
-
-def file_of_zeros(folder: Path | None, pairs: int) -> NDArray[np.int64]:
-    """Return so many pairs of zeros that lie in a file without a name: it is gone with whoever uses it."""
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.truncate(pairs * _SLOT_BYTES)
-        return np.memmap(file, np.int64, "r+", shape=(pairs, 2)).view(np.ndarray)
-
-
-def _zeros(*shape: int) -> NDArray[np.int64]:
-    """Return an array of zeros: written by hand it comes in large pages, which cost a fifth of what `np.zeros` does."""
-    array = np.empty(shape, np.int64)
-    array.fill(0)
-    return array

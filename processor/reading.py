@@ -74,7 +74,8 @@ class EventReader:
         self._seed = secrets.randbits(62)
         self._rows = np.empty((0, ROW_NUMBERS), np.int64)
         self._rest = np.empty(0, np.int64)
-        self._names, self._ids = b"", b""
+        self._names: Sequence[object] = b""
+        self._ids: Sequence[object] = b""
 
     def read(self, records: Records, now_ms: int) -> Reading:
         """Read records.
@@ -135,7 +136,7 @@ def fill_rows(
     slots: Sequence[int],
     names: Sequence[str],
     seed: int,
-) -> bytes:
+) -> Sequence[object]:
     """Fill in rows at some positions with events without ids; return what must be kept for as long as they are used.
 
     Args:

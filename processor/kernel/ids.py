@@ -41,12 +41,14 @@ VOIDED, IS_VOID, IS_REPLACEMENT = 1, 2, 4
 """Bits of an entry's state: it was taken back; it is a void; it is an event that replaces another."""
 
 CHUNK_DAY, CHUNK_PLACE, CHUNK_COUNT, CHUNK_DIRTY = range(4)
-"""Of a chunk: the start of its day in milliseconds, its place in the pool or -1, how many entries it has, whether it
-changed since it was written."""
+"""Of a chunk: the start of its day in milliseconds, its place in the pool or -1, how many entries it has, and whether
+it changed since it was written."""
+CHANGED, PACKED = 1, 2
+"""It changed; it changed and is packed as it will be written."""
 NO_DAY = -(1 << 62)
 """The day of a chunk that was dropped."""
 
-USED, TAILS = range(2)
+USED, TAILS, SUNK = range(3)
 # What the rows of the partition have come to, from call to call.
 NEXT_ROW, WATERMARK, NEXT_SPECIAL, VERDICTS, WANTED = range(5)
 # Why a call ends: at the last row; the day or chunk in `WANTED` has no chunk with room, or is not in memory; a row
@@ -65,6 +67,10 @@ _LOCATION_BITS = 40
 _LOCATION = (1 << _LOCATION_BITS) - 1
 _ENTRY_BYTES = 8 * ENTRY_NUMBERS
 _CHUNK_ROW_BYTES = 4 * 8
+_SLOT_BYTES = 16
+# Slots are looked at from the start of a cache line on.
+_LINE_BYTES = 64
+_LINE_START = ~(_LINE_BYTES // _SLOT_BYTES - 1)
 _AHEAD = 8
 
 
@@ -79,7 +85,7 @@ class IdArrays(NamedTuple):
         chunks: what is known of each chunk.
         pool: the entries of the chunks in memory, :data:`CHUNK` of them at each place.
         tails: for each day that has one, the chunk that takes its new entries.
-        counters: slots in use, days with a tail.
+        counters: slots in use, days with a tail, cold slots in use.
     """
 
     slots: NDArray[np.int64]
@@ -174,29 +180,51 @@ def hash_texts(
 
 
 @inlined
-def _find(ids: IdPlaces, first: Whole, second: Whole, forgotten_ms: Whole) -> tuple[Whole, Whole]:
-    """Return where the entry of a hash lies in the pool, and its location.
+def _home(first: Whole, last: Whole) -> Whole:
+    """Return the first slot in which a hash may be."""
+    return np.int64(np.uint64(first) & np.uint64(last)) & _LINE_START
+
+
+@inlined
+def _fetch_ahead(ids: IdPlaces, first: Whole) -> None:
+    """Have what tells of a hash brought nearer: the lines in which it is nearly always, and what the sieve has."""
+    line = ids.slots + _SLOT_BYTES * _home(first, ids.last)
+    prefetch(line)
+    prefetch(line + _LINE_BYTES)
+    if ids.blocks > 0:
+        _fetch_sieve_ahead(ids, first)
+
+
+@inlined
+def _fetch_sieve_ahead(ids: IdPlaces, first: Whole) -> None:
+    block, _ = _bits_of(first, ids.blocks)
+    prefetch(ids.sieve + 8 * SIEVE_WORDS * block)
+
+
+@inlined
+def _find(ids: IdPlaces, first: Whole, second: Whole, forgotten_ms: Whole) -> tuple[Whole, Whole, Whole]:
+    """Return where the entry of a hash lies in the pool, its location, and the slot that it takes if there is none.
 
     The address is `ABSENT` where there is none, or only one of a day that ended at `forgotten_ms` or before; `_COLD`
     where a chunk has to be brought into memory first.
     """
-    found, location = _find_among(ids, ids.slots, ids.last, first, second, forgotten_ms)
+    found, location, vacant = _find_among(ids, ids.slots, ids.last, first, second, forgotten_ms)
     if found == ABSENT and ids.blocks > 0 and _may_be_cold(ids.sieve, ids.blocks, first):
-        return _find_among(ids, ids.cold, ids.last_cold, first, second, forgotten_ms)
-    return found, location
+        found, location, _ = _find_among(ids, ids.cold, ids.last_cold, first, second, forgotten_ms)
+    return found, location, vacant
 
 
 @inlined
 def _find_among(
     ids: IdPlaces, slots: Whole, last: Whole, first: Whole, second: Whole, forgotten_ms: Whole
-) -> tuple[Whole, Whole]:
-    at = np.int64(np.uint64(first) & np.uint64(last))
+) -> tuple[Whole, Whole, Whole]:
+    at = _home(first, last)
     top = np.uint64(second) >> np.uint64(_LOCATION_BITS)
     while True:
-        word = slots + 16 * at
+        word = slots + _SLOT_BYTES * at
         held = np.int64(load64(word))
         if held == 0:
-            return ABSENT, ABSENT
+            return ABSENT, ABSENT, word
         if held == first:
             entry = load64(word + 8)
             if entry >> np.uint64(_LOCATION_BITS) == top:
@@ -205,10 +233,10 @@ def _find_among(
                 if np.int64(load64(chunk + 8 * CHUNK_DAY)) + DAY_MS > forgotten_ms:
                     place = np.int64(load64(chunk + 8 * CHUNK_PLACE))
                     if place < 0:
-                        return _COLD, location
+                        return _COLD, location, ABSENT
                     found = ids.pool + _ENTRY_BYTES * (CHUNK * place + (location & (CHUNK - 1)))
                     if np.int64(load64(found + 8 * HASH_B)) == second:
-                        return found, location
+                        return found, location, ABSENT
         at = (at + 1) & last
 
 
@@ -255,16 +283,31 @@ def _tail(ids: IdPlaces, day_ms: Whole) -> tuple[Whole, Whole]:
 
 @inlined
 def _put(slots: Whole, last: Whole, first: Whole, entry: Whole) -> None:
-    at = np.int64(np.uint64(first) & np.uint64(last))
-    while np.int64(load64(slots + 16 * at)) != 0:
+    at = _home(first, last)
+    while np.int64(load64(slots + _SLOT_BYTES * at)) != 0:
         at = (at + 1) & last
-    store64(slots + 16 * at, first)
-    store64(slots + 16 * at + 8, entry)
+    _fill(slots + _SLOT_BYTES * at, first, entry)
+
+
+@inlined
+def _fill(slot: Whole, first: Whole, entry: Whole) -> None:
+    store64(slot, first)
+    store64(slot + 8, entry)
+
+
+@inlined
+def _slot_entry(second: Whole, location: Whole) -> Whole:
+    return ((second >> _LOCATION_BITS) << _LOCATION_BITS) | location
 
 
 @inlined
 def _enter(ids: IdPlaces, first: Whole, second: Whole, location: Whole) -> None:
-    _put(ids.slots, ids.last, first, ((second >> _LOCATION_BITS) << _LOCATION_BITS) | location)
+    _put(ids.slots, ids.last, first, _slot_entry(second, location))
+    _add_used(ids)
+
+
+@inlined
+def _add_used(ids: IdPlaces) -> None:
     store64(ids.counters + 8 * USED, np.int64(load64(ids.counters + 8 * USED)) + 1)
 
 
@@ -310,7 +353,7 @@ def decide(
             why = IS_SPECIAL
             break
         ahead = min(index + _AHEAD, last)
-        prefetch(places.slots + 16 * np.int64(load64(pair + 16 * ahead) & np.uint64(places.last)))
+        _fetch_ahead(places, np.int64(load64(pair + 16 * ahead)))
         event = row + 8 * ROW_NUMBERS * index
         slot, ms = np.int64(load64(event + 8 * SLOT)), np.int64(load64(event + 8 * MS))
         first = np.int64(load64(pair + 16 * index))
@@ -323,7 +366,7 @@ def decide(
             continue
         second = np.int64(load64(pair + 16 * index + 8))
         floor_ms = watermark - window_ms
-        found, location = _find(places, first, second, floor_ms)
+        found, location, vacant = _find(places, first, second, floor_ms)
         if found == _COLD:
             progress[WANTED] = location >> CHUNK_BITS
             why = WANTS_CHUNK
@@ -363,8 +406,9 @@ def decide(
             store64(entry + 8 * ENTRY_STATE, 0)
             store64(entry + 8 * ENTRY_TARGET, 0)
             store64(tail + 8 * CHUNK_COUNT, within + 1)
-            store64(tail + 8 * CHUNK_DIRTY, 1)
-            _enter(places, first, second, (chunk << CHUNK_BITS) | within)
+            store64(tail + 8 * CHUNK_DIRTY, CHANGED)
+            _fill(vacant, first, _slot_entry(second, (chunk << CHUNK_BITS) | within))
+            _add_used(places)
             watermark = max(watermark, ms)
         if verdict != 0:
             store64(event + 8 * SLOT, NO_EVENT)
@@ -384,7 +428,7 @@ def find_entry(ids: IdArrays, first: Whole, second: Whole, forgotten_ms: Whole) 
     The row is -1 where there is none, -2 where the chunk has to be brought into memory first.
     """
     places = id_places(ids)
-    found, location = _find(places, first, second, forgotten_ms)
+    found, location, _ = _find(places, first, second, forgotten_ms)
     if found < 0:
         return found, location >> CHUNK_BITS
     return (found - places.pool) // _ENTRY_BYTES, location >> CHUNK_BITS
@@ -408,8 +452,7 @@ def enter_chunk(ids: IdArrays, first: NDArray[np.int64], second: NDArray[np.int6
     places = id_places(ids)
     count = first.shape[0]
     for within in range(count):
-        ahead = first[min(within + _AHEAD, count - 1)]
-        prefetch(places.slots + 16 * np.int64(np.uint64(ahead) & np.uint64(places.last)))
+        prefetch(places.slots + _SLOT_BYTES * _home(first[min(within + _AHEAD, count - 1)], places.last))
         _enter(places, first[within], second[within], (chunk << CHUNK_BITS) | within)
 
 
@@ -440,11 +483,15 @@ def sink(ids: IdArrays, former: NDArray[np.int64]) -> None:
     beginning to their end, or in two such runs at once.
     """
     places = id_places(ids)
+    last, sunk = former.shape[0] - 1, 0
     for at in range(former.shape[0]):
+        _fetch_sieve_ahead(places, former[min(at + _AHEAD, last), 0])
         first, entry = former[at, 0], former[at, 1]
         if first != 0 and ids.chunks[(entry & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
             _put(places.cold, places.last_cold, first, entry)
             _mark_cold(places.sieve, places.blocks, first)
+            sunk += 1
+    ids.counters[SUNK] += sunk
 
 
 @compiled

@@ -1,5 +1,6 @@
 """Blocks of records: values and keys that are copied many at once are those that are copied one by one."""
 
+import ctypes
 import random
 
 import numpy as np
@@ -27,3 +28,16 @@ def test_values_and_keys_of_many_records(some: list[bytes | None], times: int, d
     chosen = draw.choices(range(len(texts)), k=len(texts))
     assert [*part.values_at(chosen)] == [part.value(i) for i in chosen] == [texts[i] for i in chosen]
     assert [*part.keys_at(chosen)] == [part.key(i) for i in chosen] == [keys[i] for i in chosen]
+
+
+def test_long_texts_are_not_copied() -> None:
+    """Short and long ones, and those that are not there, are found where they are said to lie."""
+    for size in (0, 1, 20_000):
+        texts = [None if index % 5 == 4 else bytes([index]) * (size + index) for index in range(23)]
+        kept, addresses, lengths = joined_if_any(texts)
+        found = [
+            None if length < 0 else ctypes.string_at(int(place), int(length))
+            for place, length in zip(addresses, lengths, strict=True)
+        ]
+        assert found == texts
+        assert isinstance(kept, bytes) == (size < 20_000)

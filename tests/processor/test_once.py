@@ -17,13 +17,16 @@ from billing.subtotal import CustomerMonthKey, ProgressKey, decode_key, decode_p
 from billing.sums import TypeTable
 from processor.book import PartitionBook, read_progress
 from processor.fold import Fold, FoldRules
-from processor.id_chunks import chunk_key, decode_known, known_key
+from processor.id_chunks import chunk_key, chunk_keys, decode_chunk, decode_known, known_key
 from processor.id_table import IdLimits, IdTable
 from processor.kernel.ids import (
     CHUNK,
     CHUNK_COUNT,
     CHUNK_PLACE,
     DAY_MS,
+    ENTRY_STATE,
+    SUNK,
+    VOIDED,
     count_kept,
     enter_chunk,
     find_entry,
@@ -311,6 +314,55 @@ def test_what_sinks_to_disk_is_found_and_what_is_not_there_is_not() -> None:
     assert count_kept(table.arrays.cold, table.arrays.chunks) + count_kept(table.arrays.slots, table.arrays.chunks) == (
         100 * CHUNK
     )
+
+
+def test_the_disk_is_written_anew_seldom() -> None:
+    """What sinks is added to what has sunk: all of it is written again only when that has become twice as much."""
+    table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 14, cache_bytes=1), None)
+    draw = np.random.default_rng(11)
+    hashes = draw.integers(1, 2**62, (64 * CHUNK, 2))
+    lengths, sunk = set(), set()
+    for number, part in enumerate(np.split(hashes, 64)):
+        table.make_room(CHUNK)
+        sunk.add(int(table.arrays.counters[SUNK]))
+        lengths.add(len(table.arrays.sieve))
+        chunk = table._add_chunk(0)
+        table.arrays.chunks[chunk, CHUNK_COUNT] = CHUNK
+        enter_chunk(table.arrays, np.ascontiguousarray(part[:, 0]), np.ascontiguousarray(part[:, 1]), number)
+    assert len(sunk) > 60
+    assert 3 <= len(lengths) <= 9
+    places = [find_entry(table.arrays, first, second, -1)[1] for first, second in hashes.tolist()]
+    assert places == [index // CHUNK for index in range(len(hashes))]
+
+
+def test_a_full_chunk_that_left_memory_is_found_and_voided_before_it_is_written() -> None:
+    """It is packed as it will be written; whoever changes it afterwards has it packed again."""
+    written: dict[bytes, bytes] = {}
+
+    def fetch(keys: Sequence[bytes]) -> list[bytes | None]:
+        return [written.get(key) for key in keys]
+
+    table = IdTable(PARTITION, fetch, IdLimits(cache_bytes=1), None)
+    count = 5 * CHUNK + 3
+    for number in range(count):
+        table.add(START_MS, (number + 1, -number, START_MS + number, number * 7, number % 3, number, 0, 0))
+    assert table.arrays.pool.nbytes <= 4 * CHUNK * 64
+    for number in (0, CHUNK - 1, 3 * CHUNK + 8, count - 1):
+        found = table.find(number + 1, -number, 0)
+        assert found is not None
+        assert found[1].tolist() == [number + 1, -number, START_MS + number, number * 7, number % 3, number, 0, 0]
+        table.void(*found)
+    written.update(table.changes())
+    table.written()
+    assert not list(table.changes())
+    entries = np.concatenate([decode_chunk(written[key]) for key in chunk_keys(PARTITION, START_MS // DAY_MS, count)])
+    assert np.flatnonzero(entries[:, ENTRY_STATE] == VOIDED).tolist() == [0, CHUNK - 1, 3 * CHUNK + 8, count - 1]
+    assert entries[:, 0].tolist() == list(range(1, count + 1))
+    again = IdTable(PARTITION, fetch, IdLimits(cache_bytes=1), None)
+    again.restore(table.days)
+    found = again.find(CHUNK, 1 - CHUNK, 0)
+    assert found is not None
+    assert found[1][ENTRY_STATE] == VOIDED
 
 
 def may_be_cold_share(table: IdTable, hashes: np.ndarray) -> float:

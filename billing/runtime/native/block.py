@@ -24,6 +24,7 @@ Headers = list[tuple[str, bytes | None]]
 
 # How many texts are copied at once, and how long each may be.
 _MOST_AT_ONCE, _SMALL_BYTES = 1_000, 16_384
+_LONG_BYTES = 4_096
 
 
 class RecordBlock:
@@ -246,17 +247,20 @@ class JoinedValues:
         return [self._originals[index] for index in indices]
 
 
-def joined(texts: Sequence[bytes]) -> tuple[bytes, Integers, Integers]:
-    """Return a buffer that holds some texts, and where in memory each lies, and how long it is.
+def joined(texts: Sequence[bytes]) -> tuple[Sequence[object], Integers, Integers]:
+    """Return what holds some texts, and where in memory each lies, and how long it is.
 
-    The addresses hold for as long as the buffer.
+    The addresses hold for as long as what holds the texts. Short ones are copied into one buffer, which costs less than
+    to ask for the address of each.
     """
-    buffer = b"".join(texts)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    if lengths.sum() > _LONG_BYTES * len(texts):
+        return texts, np.fromiter(map(_address, texts), np.int64, len(texts)), lengths
+    buffer = b"".join(texts)
     return buffer, _address(buffer) + np.cumsum(lengths) - lengths, lengths
 
 
-def joined_if_any(texts: Sequence[bytes | str | None]) -> tuple[bytes, Integers, Integers]:
+def joined_if_any(texts: Sequence[bytes | str | None]) -> tuple[Sequence[object], Integers, Integers]:
     """Return the same of texts some of which there are not: their length is -1."""
     missing = [index for index, text in enumerate(texts) if text is None]
     buffer, addresses, lengths = joined([text.encode() if isinstance(text, str) else text or b"" for text in texts])
