@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from billing.runtime.native.pages import doubled, zeros
 from processor.id_chunks import chunk_key, chunk_keys, decode_chunk, encode_chunk
+from processor.id_segments import Segments
 from processor.kernel.ids import (
     CHANGED,
     CHUNK,
@@ -23,27 +25,21 @@ from processor.kernel.ids import (
     HASH_B,
     NO_DAY,
     PACKED,
-    SIEVE_WORDS,
-    SUNK,
     TAILS,
     USED,
     VOIDED,
     IdArrays,
-    count_kept,
     enter_again,
     enter_chunk,
     enter_one,
     find_entry,
-    sink,
+    survey,
 )
-from processor.pages import doubled, file_of_zeros, zeros
 
 Fetch = Callable[[Sequence[bytes]], Sequence[bytes | None]]
 """Returns the values of keys as State has them committed."""
 
 _SLOT_BYTES = 16
-# Of a hundred hashes that are not there, fewer than one passes the sieve.
-_SIEVE_BITS_PER_ENTRY = 12
 _CHUNK_BYTES = CHUNK * ENTRY_NUMBERS * 8
 _FIRST_ENTRIES, _FIRST_CHUNKS, _FIRST_DAYS = 1_024, 16, 8
 # The slots are at most so full, eight of ten; those of a new table, so that it lasts, six of ten. In a fuller one a new
@@ -84,17 +80,17 @@ class IdTable:
         self._places = max(1, limits.cache_bytes // _CHUNK_BYTES)
         # The largest power of two that fits.
         self._most_slots = max(_FIRST_ENTRIES, (1 << (limits.table_bytes // _SLOT_BYTES).bit_length()) // 2)
-        self._folder = limits.folder
+        self._segments = Segments(limits.folder)
         self._to_slots = to_slots
         self._from_slots = None if to_slots is None else np.argsort(to_slots)
         self.arrays = IdArrays(
             slots=zeros(_FIRST_ENTRIES, 2),
-            cold=zeros(1, 2),
-            sieve=zeros(0),
+            segments=self._segments.places,
+            sieve=self._segments.sieve,
             chunks=np.zeros((_FIRST_CHUNKS, 4), np.int64),
             pool=np.zeros((CHUNK, ENTRY_NUMBERS), np.int64),
             tails=np.zeros((_FIRST_DAYS, 2), np.int64),
-            counters=np.zeros(3, np.int64),
+            counters=np.zeros(2, np.int64),
         )
         # By day, its chunks in order; by chunk, its number within the day; by place in the pool, the chunk there.
         self._days: dict[int, list[int]] = {}
@@ -103,8 +99,6 @@ class IdTable:
         # By chunk that is full, what will be written of it: so it need not stay in the pool.
         self._packed: dict[int, bytes] = {}
         self._hand = 0
-        # For how many entries on disk the sieve is made.
-        self._sieved = 0
 
     def __len__(self) -> int:
         return int(self.arrays.chunks[: len(self._numbers), CHUNK_COUNT].sum())
@@ -112,12 +106,12 @@ class IdTable:
     @property
     def memory_bytes(self) -> int:
         """How much memory all of it takes; what has sunk to disk takes none, but for its sieve."""
-        return sum(array.nbytes for array in self.arrays) - self.disk_bytes
+        return sum(array.nbytes for array in self.arrays)
 
     @property
     def disk_bytes(self) -> int:
         """How much has sunk to disk."""
-        return self.arrays.cold.nbytes if len(self.arrays.sieve) else 0
+        return self._segments.disk_bytes
 
     @property
     def days(self) -> dict[int, int]:
@@ -151,37 +145,25 @@ class IdTable:
         slots = self.arrays.slots
         if int(self.arrays.counters[USED]) + entries <= len(slots) * _FULL // _OF:
             return
-        kept, length = int(count_kept(slots, self.arrays.chunks)), len(slots)
+        kept, length = int(survey(slots, self.arrays.chunks)[0]), len(slots)
         while kept + entries > length * _FULL_AT_FIRST // _OF:
             length *= 2
         self.arrays.counters[USED] = 0
         if kept and length > self._most_slots:
-            self._sink(kept)
-            slots.fill(0)
+            self._sink()
             self.make_room(entries)
             return
         self.arrays = self.arrays._replace(slots=zeros(length, 2))
         enter_again(self.arrays, slots)
 
-    def _sink(self, entries: int) -> None:
-        """Let all entries of the table sink to disk, so many."""
-        if int(self.arrays.counters[SUNK]) + entries > self._sieved:
-            self._widen_disk(entries)
-        sink(self.arrays, self.arrays.slots)
+    def _sink(self) -> None:
+        """Let the whole table sink to disk."""
+        self._segments.add(self.arrays.slots, self.arrays.chunks)
+        self.arrays.slots.fill(0)
+        self._learn_segments()
 
-    def _widen_disk(self, entries: int) -> None:
-        """Make the table on disk anew, with room for so many entries more, and for twice what it holds: so it lasts."""
-        former = self.arrays.cold
-        kept = int(count_kept(former, self.arrays.chunks))
-        self._sieved = max(kept + entries, 2 * kept)
-        length = _FIRST_ENTRIES
-        while self._sieved > length * _FULL // _OF:
-            length *= 2
-        blocks = -(-self._sieved * _SIEVE_BITS_PER_ENTRY // (64 * SIEVE_WORDS))
-        cold = file_of_zeros(self._folder, length, 2)
-        self.arrays = self.arrays._replace(cold=cold, sieve=zeros(blocks * SIEVE_WORDS))
-        self.arrays.counters[SUNK] = 0
-        sink(self.arrays, former)
+    def _learn_segments(self) -> None:
+        self.arrays = self.arrays._replace(segments=self._segments.places, sieve=self._segments.sieve)
 
     def open_chunk(self, day_ms: int) -> None:
         """Let a new chunk take the entries of a day; the one before it, full now, is packed while it is near."""
@@ -260,6 +242,8 @@ class IdTable:
         for day in [day for day in self._days if (day + 1) * DAY_MS <= forgotten_ms]:
             keys += [chunk_key(self._partition, day, self._numbers[chunk]) for chunk in self._days[day]]
             self._drop_day(day)
+        if self._segments.drop(forgotten_ms):
+            self._learn_segments()
         return keys
 
     def _drop_day(self, day: int) -> None:

@@ -1,8 +1,8 @@
 """Which ids of an input partition were counted: a table in memory that finds them, and the chunks that hold them.
 
 An id is known by a hash of 128 bits over customer and id. The table has 64 bits of it, 24 more, and where the entry
-lies: chunk and place. What does not fit into the memory that it may take sinks into a second table, on disk, and a
-sieve in memory keeps those away from it that are not there: nearly all, since ids are new.
+lies: chunk and place. What does not fit into the memory that it may take sinks to disk, a whole table at a time, and a
+sieve in memory keeps those away from there that have not sunk: nearly all, since ids are new.
 
 The entries lie in chunks of one day of event time each; those that are in memory lie in the pool. Whoever finds one
 must have its chunk in memory, for only there the whole hash is, and the content.
@@ -48,7 +48,7 @@ CHANGED, PACKED = 1, 2
 NO_DAY = -(1 << 62)
 """The day of a chunk that was dropped."""
 
-USED, TAILS, SUNK = range(3)
+USED, TAILS = range(2)
 # What the rows of the partition have come to, from call to call.
 NEXT_ROW, WATERMARK, NEXT_SPECIAL, VERDICTS, WANTED = range(5)
 # Why a call ends: at the last row; the day or chunk in `WANTED` has no chunk with room, or is not in memory; a row
@@ -80,16 +80,16 @@ class IdArrays(NamedTuple):
     Args:
         slots: a power of two of pairs: half of the hash, and the top of the other half above the location. An empty
             one has 0 in its first word.
-        cold: the same for entries that have sunk to disk.
-        sieve: bits that tell of a hash that it is surely not among the cold ones, in blocks of a cache line.
+        segments: of each table that has sunk to disk, where it lies and its last slot.
+        sieve: bits that tell of a hash that it has surely not sunk, in blocks of a cache line.
         chunks: what is known of each chunk.
         pool: the entries of the chunks in memory, :data:`CHUNK` of them at each place.
         tails: for each day that has one, the chunk that takes its new entries.
-        counters: slots in use, days with a tail, cold slots in use.
+        counters: slots in use, days with a tail.
     """
 
     slots: NDArray[np.int64]
-    cold: NDArray[np.int64]
+    segments: NDArray[np.int64]
     sieve: NDArray[np.int64]
     chunks: NDArray[np.int64]
     pool: NDArray[np.int64]
@@ -98,12 +98,12 @@ class IdArrays(NamedTuple):
 
 
 class IdPlaces(NamedTuple):
-    """Where the arrays lie, the last slot of each kind, and how many blocks the sieve has."""
+    """Where the arrays lie, the last slot, and how many segments and blocks of the sieve there are."""
 
     slots: Whole
     last: Whole
-    cold: Whole
-    last_cold: Whole
+    segments: Whole
+    segment_count: Whole
     sieve: Whole
     blocks: Whole
     chunks: Whole
@@ -118,8 +118,8 @@ def id_places(ids: IdArrays) -> IdPlaces:
     return IdPlaces(
         address_of(ids.slots),
         ids.slots.shape[0] - 1,
-        address_of(ids.cold),
-        ids.cold.shape[0] - 1,
+        address_of(ids.segments),
+        ids.segments.shape[0],
         address_of(ids.sieve),
         ids.sieve.shape[0] // SIEVE_WORDS,
         address_of(ids.chunks),
@@ -192,13 +192,13 @@ def _fetch_ahead(ids: IdPlaces, first: Whole) -> None:
     prefetch(line)
     prefetch(line + _LINE_BYTES)
     if ids.blocks > 0:
-        _fetch_sieve_ahead(ids, first)
+        _fetch_block(ids.sieve, ids.blocks, first)
 
 
 @inlined
-def _fetch_sieve_ahead(ids: IdPlaces, first: Whole) -> None:
-    block, _ = _bits_of(first, ids.blocks)
-    prefetch(ids.sieve + 8 * SIEVE_WORDS * block)
+def _fetch_block(sieve: Whole, blocks: Whole, first: Whole) -> None:
+    block, _ = _bits_of(first, blocks)
+    prefetch(sieve + 8 * SIEVE_WORDS * block)
 
 
 @inlined
@@ -209,8 +209,14 @@ def _find(ids: IdPlaces, first: Whole, second: Whole, forgotten_ms: Whole) -> tu
     where a chunk has to be brought into memory first.
     """
     found, location, vacant = _find_among(ids, ids.slots, ids.last, first, second, forgotten_ms)
-    if found == ABSENT and ids.blocks > 0 and _may_be_cold(ids.sieve, ids.blocks, first):
-        found, location, _ = _find_among(ids, ids.cold, ids.last_cold, first, second, forgotten_ms)
+    if found == ABSENT and ids.blocks > 0 and _may_have_sunk(ids.sieve, ids.blocks, first):
+        segment = ids.segments
+        for _ in range(ids.segment_count):
+            slots, last = np.int64(load64(segment)), np.int64(load64(segment + 8))
+            found, location, _ = _find_among(ids, slots, last, first, second, forgotten_ms)
+            if found != ABSENT:
+                break
+            segment += 16
     return found, location, vacant
 
 
@@ -248,7 +254,7 @@ def _bits_of(first: Whole, blocks: Whole) -> tuple[Whole, Whole]:
 
 
 @inlined
-def _may_be_cold(sieve: Whole, blocks: Whole, first: Whole) -> bool:
+def _may_have_sunk(sieve: Whole, blocks: Whole, first: Whole) -> bool:
     block, bits = _bits_of(first, blocks)
     line = sieve + 8 * SIEVE_WORDS * block
     for _ in range(_SIEVE_BITS):
@@ -260,7 +266,7 @@ def _may_be_cold(sieve: Whole, blocks: Whole, first: Whole) -> bool:
 
 
 @inlined
-def _mark_cold(sieve: Whole, blocks: Whole, first: Whole) -> None:
+def _mark(sieve: Whole, blocks: Whole, first: Whole) -> None:
     block, bits = _bits_of(first, blocks)
     line = sieve + 8 * SIEVE_WORDS * block
     for _ in range(_SIEVE_BITS):
@@ -435,9 +441,9 @@ def find_entry(ids: IdArrays, first: Whole, second: Whole, forgotten_ms: Whole) 
 
 
 @compiled
-def may_be_cold(ids: IdArrays, first: Whole) -> bool:
+def may_have_sunk(ids: IdArrays, first: Whole) -> bool:
     """Say whether the sieve lets a hash through: all that have sunk, and some others."""
-    return _may_be_cold(address_of(ids.sieve), ids.sieve.shape[0] // SIEVE_WORDS, first)
+    return _may_have_sunk(address_of(ids.sieve), ids.sieve.shape[0] // SIEVE_WORDS, first)
 
 
 @compiled
@@ -457,12 +463,15 @@ def enter_chunk(ids: IdArrays, first: NDArray[np.int64], second: NDArray[np.int6
 
 
 @compiled
-def count_kept(slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> Whole:
-    """Return how many slots hold entries of chunks that were not dropped."""
-    kept = 0
+def survey(slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> tuple[Whole, Whole]:
+    """Return how many slots hold entries of chunks that were not dropped, and the newest day of these."""
+    kept, newest = 0, np.int64(NO_DAY)
     for at in range(slots.shape[0]):
-        kept += slots[at, 0] != 0 and chunks[(slots[at, 1] & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY
-    return kept
+        if slots[at, 0] != 0:
+            day = chunks[(slots[at, 1] & _LOCATION) >> CHUNK_BITS, CHUNK_DAY]
+            kept += day != NO_DAY
+            newest = max(newest, day)
+    return kept, newest
 
 
 @compiled
@@ -476,22 +485,13 @@ def enter_again(ids: IdArrays, former: NDArray[np.int64]) -> None:
 
 
 @compiled
-def sink(ids: IdArrays, former: NDArray[np.int64]) -> None:
-    """Enter what former slots hold into the cold ones and their sieve, but for entries of chunks that were dropped.
-
-    Slots are in the order of the hash's low bits, whatever their number: so the cold ones are written from their
-    beginning to their end, or in two such runs at once.
-    """
-    places = id_places(ids)
-    last, sunk = former.shape[0] - 1, 0
-    for at in range(former.shape[0]):
-        _fetch_sieve_ahead(places, former[min(at + _AHEAD, last), 0])
-        first, entry = former[at, 0], former[at, 1]
-        if first != 0 and ids.chunks[(entry & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
-            _put(places.cold, places.last_cold, first, entry)
-            _mark_cold(places.sieve, places.blocks, first)
-            sunk += 1
-    ids.counters[SUNK] += sunk
+def mark(sieve: NDArray[np.int64], slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> None:
+    """Mark in a sieve what slots hold, but for entries of chunks that were dropped."""
+    words, blocks, last = address_of(sieve), sieve.shape[0] // SIEVE_WORDS, slots.shape[0] - 1
+    for at in range(slots.shape[0]):
+        _fetch_block(words, blocks, slots[min(at + _AHEAD, last), 0])
+        if slots[at, 0] != 0 and chunks[(slots[at, 1] & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
+            _mark(words, blocks, slots[at, 0])
 
 
 @compiled

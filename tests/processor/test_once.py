@@ -1,6 +1,8 @@
 """Ids, voids and replacements: the processor agrees with the plain model, whatever is in memory and however cut."""
 
+import errno
 import json
+import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -25,12 +27,10 @@ from processor.kernel.ids import (
     CHUNK_PLACE,
     DAY_MS,
     ENTRY_STATE,
-    SUNK,
     VOIDED,
-    count_kept,
     enter_chunk,
     find_entry,
-    may_be_cold,
+    may_have_sunk,
 )
 from processor.once import Once, OnceRules
 from processor.reading import EventReader
@@ -308,31 +308,53 @@ def test_what_sinks_to_disk_is_found_and_what_is_not_there_is_not() -> None:
     assert where == [(-2, index // CHUNK) for index in range(0, len(hashes), 97)]
     others = draw.integers(2**62, 2**63 - 1, (20_000, 2))
     assert {find_entry(table.arrays, first, second, -1) for first, second in others.tolist()} == {(-1, -1)}
-    assert may_be_cold_share(table, others) < 0.03
+    assert may_have_sunk_share(table, others) < 0.03
+    disk_bytes = table.disk_bytes
     table.drop(DAY_MS)
+    assert table.disk_bytes < disk_bytes
+    kept = [find_entry(table.arrays, first, second, -1)[0] for first, second in hashes[100 * CHUNK :: 97].tolist()]
+    assert set(kept) == {-2}
     table.make_room(10**6)
-    assert count_kept(table.arrays.cold, table.arrays.chunks) + count_kept(table.arrays.slots, table.arrays.chunks) == (
-        100 * CHUNK
-    )
+    table.drop(2 * DAY_MS)
+    assert (table.disk_bytes, len(table.arrays.sieve)) == (0, 0)
 
 
-def test_the_disk_is_written_anew_seldom() -> None:
-    """What sinks is added to what has sunk: all of it is written again only when that has become twice as much."""
+def test_what_has_sunk_is_not_written_again() -> None:
+    """A table that sinks joins those that have sunk; the sieve alone is made anew, and seldom."""
     table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 14, cache_bytes=1), None)
     draw = np.random.default_rng(11)
     hashes = draw.integers(1, 2**62, (64 * CHUNK, 2))
-    lengths, sunk = set(), set()
+    sieves: set[int] = set()
+    places: list[int] = []
     for number, part in enumerate(np.split(hashes, 64)):
         table.make_room(CHUNK)
-        sunk.add(int(table.arrays.counters[SUNK]))
-        lengths.add(len(table.arrays.sieve))
-        chunk = table._add_chunk(0)
+        assert [place for place in places if place not in table.arrays.segments[:, 0].tolist()] == []
+        places = table.arrays.segments[:, 0].tolist()
+        sieves.add(len(table.arrays.sieve))
+        chunk = table._add_chunk(number // 8)
         table.arrays.chunks[chunk, CHUNK_COUNT] = CHUNK
         enter_chunk(table.arrays, np.ascontiguousarray(part[:, 0]), np.ascontiguousarray(part[:, 1]), number)
-    assert len(sunk) > 60
-    assert 3 <= len(lengths) <= 9
-    places = [find_entry(table.arrays, first, second, -1)[1] for first, second in hashes.tolist()]
-    assert places == [index // CHUNK for index in range(len(hashes))]
+    assert len(places) == 63
+    assert 3 <= len(sieves) <= 9
+    where = [find_entry(table.arrays, first, second, -1)[1] for first, second in hashes.tolist()]
+    assert where == [index // CHUNK for index in range(len(hashes))]
+    table.drop(4 * DAY_MS)
+    assert len(table.arrays.segments) == 31
+    where = [find_entry(table.arrays, first, second, -1)[0] for first, second in hashes.tolist()]
+    assert where == [-1] * (32 * CHUNK) + [-2] * (32 * CHUNK)
+
+
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written raises an error; it does not end the process at some later access."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 14, cache_bytes=1), None)
+    table.add(0, (1, 2, 0, 0, 0, 0, 0, 0))
+    with pytest.raises(OSError, match="No space left"):
+        table.make_room(CHUNK * 4)
 
 
 def test_a_full_chunk_that_left_memory_is_found_and_voided_before_it_is_written() -> None:
@@ -365,7 +387,7 @@ def test_a_full_chunk_that_left_memory_is_found_and_voided_before_it_is_written(
     assert found[1][ENTRY_STATE] == VOIDED
 
 
-def may_be_cold_share(table: IdTable, hashes: np.ndarray) -> float:
+def may_have_sunk_share(table: IdTable, hashes: np.ndarray) -> float:
     """The share of hashes that the sieve lets through."""
-    passed = [may_be_cold(table.arrays, first) for first in hashes[:, 0].tolist()]
+    passed = [may_have_sunk(table.arrays, first) for first in hashes[:, 0].tolist()]
     return sum(passed) / len(passed)

@@ -1,0 +1,89 @@
+"""Ids that have sunk to disk: tables as they lay in memory, one behind the other, and a sieve over all of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from billing.runtime.native.pages import in_file, zeros
+from processor.kernel.ids import DAY_MS, SIEVE_WORDS, mark, survey
+
+# Of a hundred hashes that are not there, fewer than one passes the sieve.
+_SIEVE_BITS_PER_ENTRY = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    slots: NDArray[np.int64]
+    entries: int
+    newest_day_ms: int
+
+
+class Segments:
+    """The tables that have sunk, oldest first. Each is written once; it goes as a whole with the last of its days.
+
+    Args:
+        folder: where the files are; None: where temporary files are.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._segments: list[_Segment] = []
+        # How many entries the sieve has room for, and how many are marked in it.
+        self._room = self._marked = 0
+        self.sieve: NDArray[np.int64] = zeros(0)
+        """Tells of hashes that they are not there; empty if nothing is."""
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    @property
+    def entries(self) -> int:
+        """How many have sunk."""
+        return sum(segment.entries for segment in self._segments)
+
+    @property
+    def disk_bytes(self) -> int:
+        """How much they take."""
+        return sum(segment.slots.nbytes for segment in self._segments)
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """Of each, newest first, where it lies in memory, as the system pages it in, and its last slot."""
+        rows = [(segment.slots.ctypes.data, len(segment.slots) - 1) for segment in reversed(self._segments)]
+        return np.array(rows, np.int64).reshape(-1, 2)
+
+    def add(self, slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> None:
+        """Write a table.
+
+        Args:
+            slots: the table.
+            chunks: what is known of each chunk.
+
+        Raises:
+            OSError: the disk is full, or broken.
+        """
+        entries, newest_day_ms = survey(slots, chunks)
+        before = self.entries
+        self._segments.append(_Segment(in_file(self._folder, slots), int(entries), int(newest_day_ms)))
+        if self._marked + entries <= self._room:
+            self._mark(self._segments[-1:], chunks)
+            return
+        # Twice what there was, so that it is made anew seldom.
+        self._room, self._marked = max(before + int(entries), 2 * before), 0
+        self.sieve = zeros(-(-self._room * _SIEVE_BITS_PER_ENTRY // (64 * SIEVE_WORDS)) * SIEVE_WORDS)
+        self._mark(self._segments, chunks)
+
+    def drop(self, forgotten_ms: int) -> bool:
+        """Drop those whose days ended at an event time or before; say whether there were any."""
+        kept = [segment for segment in self._segments if segment.newest_day_ms + DAY_MS > forgotten_ms]
+        dropped, self._segments = len(self._segments) - len(kept), kept
+        if dropped and not kept:
+            self.sieve, self._room, self._marked = zeros(0), 0, 0
+        return bool(dropped)
+
+    def _mark(self, segments: list[_Segment], chunks: NDArray[np.int64]) -> None:
+        for segment in segments:
+            mark(self.sieve, segment.slots, chunks)
+            self._marked += segment.entries
