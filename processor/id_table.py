@@ -29,10 +29,10 @@ from processor.kernel.ids import (
     USED,
     VOIDED,
     IdArrays,
-    enter_again,
     enter_chunk,
     enter_one,
     find_entry,
+    spread,
     survey,
 )
 
@@ -80,11 +80,13 @@ class IdTable:
         self._places = max(1, limits.cache_bytes // _CHUNK_BYTES)
         # The largest power of two that fits.
         self._most_slots = max(_FIRST_ENTRIES, (1 << (limits.table_bytes // _SLOT_BYTES).bit_length()) // 2)
+        # Room for all that there may be, of which the table takes what it needs: so it grows where it lies.
+        self._slots = zeros(self._most_slots, 2)
         self._segments = Segments(limits.folder)
         self._to_slots = to_slots
         self._from_slots = None if to_slots is None else np.argsort(to_slots)
         self.arrays = IdArrays(
-            slots=zeros(_FIRST_ENTRIES, 2),
+            slots=self._slots[:_FIRST_ENTRIES],
             segments=self._segments.places,
             sieve=self._segments.sieve,
             chunks=np.zeros((_FIRST_CHUNKS, 4), np.int64),
@@ -148,18 +150,25 @@ class IdTable:
         kept, length = int(survey(slots, self.arrays.chunks)[0]), len(slots)
         while kept + entries > length * _FULL_AT_FIRST // _OF:
             length *= 2
-        self.arrays.counters[USED] = 0
         if kept and length > self._most_slots:
             self._sink()
             self.make_room(entries)
-            return
-        self.arrays = self.arrays._replace(slots=zeros(length, 2))
-        enter_again(self.arrays, slots)
+        else:
+            self._widen(length)
+
+    def _widen(self, length: int) -> None:
+        """Let the table have so many slots."""
+        if length > len(self._slots):
+            # There is nothing in it: as much comes at once as there may be.
+            self._slots = zeros(length, 2)
+        former, self.arrays = len(self.arrays.slots), self.arrays._replace(slots=self._slots[:length])
+        spread(self.arrays, min(former, length))
 
     def _sink(self) -> None:
         """Let the whole table sink to disk."""
         self._segments.add(self.arrays.slots, self.arrays.chunks)
         self.arrays.slots.fill(0)
+        self.arrays.counters[USED] = 0
         self._learn_segments()
 
     def _learn_segments(self) -> None:

@@ -475,13 +475,29 @@ def survey(slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> tuple[Whole, 
 
 
 @compiled
-def enter_again(ids: IdArrays, former: NDArray[np.int64]) -> None:
-    """Enter what former slots hold, but for entries of chunks that were dropped."""
-    places = id_places(ids)
-    for at in range(former.shape[0]):
-        first, entry = former[at, 0], former[at, 1]
-        if first != 0 and ids.chunks[(entry & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
-            _enter(places, first, entry, entry & _LOCATION)
+def spread(ids: IdArrays, former: Whole) -> None:
+    """Make a table of the first so many slots one of all slots, in place, without entries of chunks that were dropped.
+
+    Whoever is taken out is put back where it now belongs. From an empty slot on, all that lie between that place and
+    the one that it had have been put back before, so it never comes to lie behind the latter.
+
+    Args:
+        ids: the slots behind the former ones are empty; there may be none.
+        former: how many slots the table had, one of them empty at least.
+    """
+    places, mask, used = id_places(ids), former - 1, 0
+    start = 0
+    while ids.slots[start, 0] != 0:
+        start += 1
+    for step in range(1, former):
+        at = (start + step) & mask
+        first, entry = ids.slots[at, 0], ids.slots[at, 1]
+        if first != 0:
+            ids.slots[at, 0] = 0
+            if ids.chunks[(entry & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
+                _put(places.slots, places.last, first, entry)
+                used += 1
+    ids.counters[USED] = used
 
 
 @compiled
