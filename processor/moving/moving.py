@@ -12,6 +12,7 @@ from billing.errors import OperatorError
 from billing.runtime.fetching import careful, largest_batch_bytes, swift, unpacked_too_much
 from billing.runtime.kafka import admin_client
 from billing.runtime.logs import get_logger
+from billing.runtime.memory import merge_freed_memory
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.runtime.pulse import Pulse
 from billing.settings import Settings
@@ -51,6 +52,7 @@ def moving_beside(
     if settings.dedup_scope == "partition":
         yield lambda: None
         return
+    merge_freed_memory()
     with Moving(settings, settings.keyed_partitions, MovingMetrics(registry), pulse, may_write) as moving:
         yield moving.raise_failure
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from confluent_kafka import KafkaError, Producer, TopicPartition
 
 from billing.client_names import moving_transactional_ids
@@ -65,12 +66,15 @@ class MoveWriter:
             **client_config(settings),
             "transactional.id": transactional_id(settings),
             "transaction.timeout.ms": OPEN_MS,
-            "linger.ms": 20,
-            "batch.size": 1_000_000,
+            # What is sent soon is free again soon, and still near.
+            "linger.ms": 5,
+            "batch.size": 200_000,
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": 262_144,
             "message.max.bytes": LARGEST_RECORD_BYTES,
             "compression.type": "lz4",
+            # Of what was delivered the flush tells; nobody reads a report on each record.
+            "delivery.report.only.error": True,
             "error_cb": self._note_trouble,
         }
         self._producer = Producer(options)
@@ -90,7 +94,9 @@ class MoveWriter:
         self._write(bookmarks)
 
     def move(self, block: RecordBlock, positions: Integers, targets: Integers) -> None:
-        """Hand on the records at some positions of a block, each to its partition (step 2)."""
+        """Hand on the records at some positions of a block, each to its partition (step 2), in their order there."""
+        # Partition by partition, for each has a queue of its own: it costs the client's thread half as much.
+        positions = positions[np.argsort(targets[positions], kind="stable")]
         if isinstance(block, NativeBlock) and self._bulk is not None:
             for piece, fits in _pieces(block, positions):
                 if fits:

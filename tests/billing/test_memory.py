@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from billing.runtime.memory import give_back_memory
+from billing.runtime.memory import give_back_memory, merge_freed_memory
 
 
 def test_it_is_given_back_where_that_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,3 +22,22 @@ def test_it_is_given_back_where_that_can_be(monkeypatch: pytest.MonkeyPatch) -> 
     assert asked == [0]
     monkeypatch.undo()
     give_back_memory()
+
+
+def test_what_is_freed_is_merged_where_the_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is glibc's M_MXFAST, 1 in malloc.h; elsewhere nothing happens."""
+    asked: list[tuple[int, int]] = []
+
+    class Library:
+        def __init__(self, name: None) -> None:
+            assert name is None
+
+    def mallopt(_: Library, option: int, value: int) -> int:
+        asked.append((option, value))
+        return 1
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    assert not merge_freed_memory()
+    monkeypatch.setattr(Library, "mallopt", mallopt, raising=False)
+    assert merge_freed_memory()
+    assert asked == [(1, 0)]
