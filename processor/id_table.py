@@ -80,8 +80,7 @@ class IdTable:
         self._places = max(1, limits.cache_bytes // _CHUNK_BYTES)
         # The largest power of two that fits.
         self._most_slots = max(_FIRST_ENTRIES, (1 << (limits.table_bytes // _SLOT_BYTES).bit_length()) // 2)
-        # Room for all that there may be, of which the table takes what it needs: so it grows where it lies.
-        self._slots = zeros(self._most_slots, 2)
+        self._slots = _room_for(self._most_slots)
         self._segments = Segments(limits.folder)
         self._to_slots = to_slots
         self._from_slots = None if to_slots is None else np.argsort(to_slots)
@@ -157,12 +156,13 @@ class IdTable:
             self._widen(length)
 
     def _widen(self, length: int) -> None:
-        """Let the table have so many slots."""
+        """Let the table have so many slots, no fewer than it has."""
+        former = self.arrays.slots
         if length > len(self._slots):
-            # There is nothing in it: as much comes at once as there may be.
             self._slots = zeros(length, 2)
-        former, self.arrays = len(self.arrays.slots), self.arrays._replace(slots=self._slots[:length])
-        spread(self.arrays, min(former, length))
+            self._slots[: len(former)] = former
+        self.arrays = self.arrays._replace(slots=self._slots[:length])
+        spread(self.arrays, len(former))
 
     def _sink(self) -> None:
         """Let the whole table sink to disk."""
@@ -319,3 +319,14 @@ class IdTable:
         self._at_place += [None] * free
         self._hand = free
         return free
+
+
+def _room_for(slots: int) -> NDArray[np.int64]:
+    """Return room for as many slots as a table may have, so that it grows where it lies; unused, it takes no memory.
+
+    Where the system promises no memory that it does not have, the room is for the first ones.
+    """
+    try:
+        return zeros(slots, 2)
+    except OSError:
+        return zeros(_FIRST_ENTRIES, 2)

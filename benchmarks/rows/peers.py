@@ -27,4 +27,9 @@ def against_peers(stage: Stage) -> Outcome:
         figures.append(Figure("processor", peer.name, ratio, at_least(FACTORS[peer.name])))
         aim = at_most(CPU_SHARE[peer.name]) if peer.name in CPU_SHARE else None
         figures.append(Figure("CPU per event", peer.name, cpu, aim))
+        if peer.name in CPU_SHARE:
+            nothing = rates["bare*"].events_per_second / rate.events_per_second
+            figures.append(Figure("bare*, which does nothing", peer.name, nothing))
+            nothing = rates["bare*"].cpu_micros_per_event / rate.cpu_micros_per_event
+            figures.append(Figure("CPU per event of bare*", peer.name, nothing))
     return Outcome(figures, f"{describe(rates)}. {'. '.join(memory)}.", plot_of(rates))

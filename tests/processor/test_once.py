@@ -15,8 +15,10 @@ from billing.event import BillableEvent, EventRules, Reason, Void
 from billing.money import format_micros
 from billing.period import month_calendar
 from billing.runtime.native.block import JoinedValues
+from billing.runtime.native.pages import zeros
 from billing.subtotal import CustomerMonthKey, ProgressKey, decode_key, decode_progress, decode_sums, encode_key
 from billing.sums import TypeTable
+from processor import id_table
 from processor.book import PartitionBook, read_progress
 from processor.fold import Fold, FoldRules
 from processor.id_chunks import chunk_key, chunk_keys, decode_chunk, decode_known, known_key
@@ -342,6 +344,32 @@ def test_what_has_sunk_is_not_written_again() -> None:
     assert len(table.arrays.segments) == 31
     where = [find_entry(table.arrays, first, second, -1)[0] for first, second in hashes.tolist()]
     assert where == [-1] * (32 * CHUNK) + [-2] * (32 * CHUNK)
+
+
+@pytest.mark.parametrize("promised", [True, False])
+def test_a_table_grows_whatever_memory_is_promised(monkeypatch: pytest.MonkeyPatch, promised: bool) -> None:
+    """In its place, or where the system reserves nothing, by being copied; with days that were dropped or without."""
+    refused: list[int] = []
+
+    def sparing(*shape: int) -> np.ndarray:
+        if shape[0] > 1 << 20 and not promised:
+            refused.append(shape[0])
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return zeros(*shape)
+
+    monkeypatch.setattr(id_table, "zeros", sparing)
+    table = IdTable(PARTITION, lambda keys: [None] * len(keys), IdLimits(cache_bytes=1 << 30), None)
+    assert len(refused) == (not promised)
+    hashes = np.random.default_rng(5).integers(1, 2**62, (9 * CHUNK, 2)).tolist()
+    for number, (first, second) in enumerate(hashes):
+        table.add(number // CHUNK * DAY_MS, (first, second, number, 0, 0, number, 0, 0))
+        if number == 5 * CHUNK:
+            table.drop(2 * DAY_MS)
+    assert len(table) == 7 * CHUNK
+    found = [table.find(first, second, 0) for first, second in hashes]
+    assert [None if one is None else int(one[1][2]) for one in found] == [None] * 2 * CHUNK + [
+        *range(2 * CHUNK, 9 * CHUNK)
+    ]
 
 
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
