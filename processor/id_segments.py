@@ -1,4 +1,4 @@
-"""Ids that have sunk to disk: tables as they lay in memory, one behind the other, and a sieve over all of them."""
+"""Ids that have sunk to disk: tables as they lay in memory, each in a file, and a sieve over all of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.runtime.native.pages import in_file, zeros
-from processor.kernel.ids import DAY_MS, SIEVE_WORDS, mark, survey
+from processor.kernel.ids import DAY_MS, SIEVE_WORDS, mark
 
 # Of a hundred hashes that are not there, fewer than one passes the sieve.
 _SIEVE_BITS_PER_ENTRY = 12
@@ -35,9 +35,6 @@ class Segments:
         self.sieve: NDArray[np.int64] = zeros(0)
         """Tells of hashes that they are not there; empty if nothing is."""
 
-    def __len__(self) -> int:
-        return len(self._segments)
-
     @property
     def entries(self) -> int:
         """How many have sunk."""
@@ -54,24 +51,25 @@ class Segments:
         rows = [(segment.slots.ctypes.data, len(segment.slots) - 1) for segment in reversed(self._segments)]
         return np.array(rows, np.int64).reshape(-1, 2)
 
-    def add(self, slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> None:
+    def add(self, slots: NDArray[np.int64], entries: int, newest_day_ms: int, chunks: NDArray[np.int64]) -> None:
         """Write a table.
 
         Args:
             slots: the table.
+            entries: how many it holds, of chunks that were not dropped.
+            newest_day_ms: the newest day of these.
             chunks: what is known of each chunk.
 
         Raises:
             OSError: the disk is full, or broken.
         """
-        entries, newest_day_ms = survey(slots, chunks)
         before = self.entries
-        self._segments.append(_Segment(in_file(self._folder, slots), int(entries), int(newest_day_ms)))
+        self._segments.append(_Segment(in_file(self._folder, slots), entries, newest_day_ms))
         if self._marked + entries <= self._room:
             self._mark(self._segments[-1:], chunks)
             return
         # Twice what there was, so that it is made anew seldom.
-        self._room, self._marked = max(before + int(entries), 2 * before), 0
+        self._room, self._marked = max(before + entries, 2 * before), 0
         self.sieve = zeros(-(-self._room * _SIEVE_BITS_PER_ENTRY // (64 * SIEVE_WORDS)) * SIEVE_WORDS)
         self._mark(self._segments, chunks)
 

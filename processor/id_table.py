@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from billing.runtime.native.pages import doubled, zeros
+from billing.runtime.native.pages import longer, zeros
 from processor.id_chunks import chunk_key, chunk_keys, decode_chunk, encode_chunk
 from processor.id_segments import Segments
 from processor.kernel.ids import (
@@ -25,6 +25,7 @@ from processor.kernel.ids import (
     HASH_B,
     NO_DAY,
     PACKED,
+    SLOT_BYTES,
     TAILS,
     USED,
     VOIDED,
@@ -39,7 +40,6 @@ from processor.kernel.ids import (
 Fetch = Callable[[Sequence[bytes]], Sequence[bytes | None]]
 """Returns the values of keys as State has them committed."""
 
-_SLOT_BYTES = 16
 _CHUNK_BYTES = CHUNK * ENTRY_NUMBERS * 8
 _FIRST_ENTRIES, _FIRST_CHUNKS, _FIRST_DAYS = 1_024, 16, 8
 # The slots are at most so full, eight of ten; those of a new table, so that it lasts, six of ten. In a fuller one a new
@@ -79,7 +79,7 @@ class IdTable:
         self._fetch = fetch
         self._places = max(1, limits.cache_bytes // _CHUNK_BYTES)
         # The largest power of two that fits.
-        self._most_slots = max(_FIRST_ENTRIES, (1 << (limits.table_bytes // _SLOT_BYTES).bit_length()) // 2)
+        self._most_slots = max(_FIRST_ENTRIES, (1 << (limits.table_bytes // SLOT_BYTES).bit_length()) // 2)
         self._slots = _room_for(self._most_slots)
         self._segments = Segments(limits.folder)
         self._to_slots = to_slots
@@ -146,11 +146,12 @@ class IdTable:
         slots = self.arrays.slots
         if int(self.arrays.counters[USED]) + entries <= len(slots) * _FULL // _OF:
             return
-        kept, length = int(survey(slots, self.arrays.chunks)[0]), len(slots)
+        kept, newest_day_ms = map(int, survey(slots, self.arrays.chunks))
+        length = len(slots)
         while kept + entries > length * _FULL_AT_FIRST // _OF:
             length *= 2
         if kept and length > self._most_slots:
-            self._sink()
+            self._sink(kept, newest_day_ms)
             self.make_room(entries)
         else:
             self._widen(length)
@@ -164,9 +165,9 @@ class IdTable:
         self.arrays = self.arrays._replace(slots=self._slots[:length])
         spread(self.arrays, len(former))
 
-    def _sink(self) -> None:
-        """Let the whole table sink to disk."""
-        self._segments.add(self.arrays.slots, self.arrays.chunks)
+    def _sink(self, entries: int, newest_day_ms: int) -> None:
+        """Let the whole table sink to disk, with so many entries up to a day."""
+        self._segments.add(self.arrays.slots, entries, newest_day_ms, self.arrays.chunks)
         self.arrays.slots.fill(0)
         self.arrays.counters[USED] = 0
         self._learn_segments()
@@ -280,7 +281,7 @@ class IdTable:
         """Add a chunk without entries, which takes those of the day from now on."""
         chunk = len(self._numbers)
         if chunk == len(self.arrays.chunks):
-            self.arrays = self.arrays._replace(chunks=doubled(self.arrays.chunks))
+            self.arrays = self.arrays._replace(chunks=_doubled(self.arrays.chunks))
         chunks = self._days.setdefault(day, [])
         self.arrays.chunks[chunk] = day * DAY_MS, -1, 0, 0
         self._numbers.append(len(chunks))
@@ -293,7 +294,7 @@ class IdTable:
         (found,) = np.nonzero(self.arrays.tails[:count, 0] == day_ms)
         place = int(found[0]) if len(found) else count
         if place == len(self.arrays.tails):
-            self.arrays = self.arrays._replace(tails=doubled(self.arrays.tails))
+            self.arrays = self.arrays._replace(tails=_doubled(self.arrays.tails))
         self.arrays.tails[place] = day_ms, chunk
         self.arrays.counters[TAILS] = max(count, place + 1)
 
@@ -315,7 +316,7 @@ class IdTable:
                 self.arrays.chunks[chunk, CHUNK_PLACE] = -1
                 return self._hand
         free = len(self._at_place)
-        self.arrays = self.arrays._replace(pool=doubled(self.arrays.pool))
+        self.arrays = self.arrays._replace(pool=_doubled(self.arrays.pool))
         self._at_place += [None] * free
         self._hand = free
         return free
@@ -330,3 +331,7 @@ def _room_for(slots: int) -> NDArray[np.int64]:
         return zeros(slots, 2)
     except OSError:
         return zeros(_FIRST_ENTRIES, 2)
+
+
+def _doubled(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    return longer(array, len(array), len(array), in_large_pages=True)

@@ -5,8 +5,8 @@ They are made eight times as long as what they hold: memory that was never touch
 
 import numpy as np
 
+from billing.runtime.native.pages import longer
 from exporter.kernel.arrays import MonthArrays
-from exporter.model.names import longer
 
 _FIRST_ROWS = 64
 

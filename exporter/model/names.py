@@ -2,18 +2,16 @@
 
 import os
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from billing.runtime.native.pages import zeros
+from billing.runtime.native.pages import longer
 from exporter.kernel.arrays import NONE, Bytes, Codes, NameArrays
 from exporter.kernel.names import add_name, find_name, join_names, rehash
 
 _FIRST_NAMES = 1_024
 _FIRST_BYTES = 16 * _FIRST_NAMES
-_LARGE_BYTES = 1 << 20
 
 
 class Names:
@@ -85,17 +83,3 @@ class Names:
 def as_bytes(name: str, more: bytes = b"") -> Bytes:
     """Return a name as kernels take it. What a query may hold and no record does is taken too, and never found."""
     return np.frombuffer(name.encode("utf-8", "surrogatepass") + more, np.uint8)
-
-
-def longer(array: NDArray[Any], used: int, more: int) -> NDArray[Any]:
-    """Return an array that has more room, with what is used of the old one, and zeros behind that.
-
-    What is never touched takes no memory, if it is large.
-    """
-    shape = (len(array) + more, *array.shape[1:])
-    if int(np.prod(shape)) * array.itemsize < _LARGE_BYTES:
-        made = np.zeros(shape, array.dtype)
-    else:
-        made = zeros(*shape, dtype=array.dtype, in_large_pages=False)
-    made[:used] = array[:used]
-    return made

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from billing.runtime.native.pages import longer
 from billing.sums import Sums
 from exporter.kernel.arrays import Bytes, Codes, Integers
 from exporter.kernel.order import ALL_TYPES, ELSEWHERE, IN_COLUMNS, measure, note
 from exporter.model.columns import MonthColumns
-from exporter.model.names import Names, longer
+from exporter.model.names import Names
 from exporter.model.ordered import MOST_CHANGES_AT_ONCE
 from exporter.model.run import Entry, Run
 

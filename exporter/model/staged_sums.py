@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from billing.runtime.native.pages import longer
 from billing.sums import NO_SUMS, Sums, minus, plus
 from exporter.kernel.arrays import NONE, Integers, MonthArrays, ParsedArrays, StageArrays
 from exporter.kernel.staged import enter_staged, find_staged
 from exporter.kernel.sums import stage
 from exporter.model.columns import MonthColumns
 from exporter.model.month_arrays import no_rows
-from exporter.model.names import longer
 from exporter.model.packing import Differences, fits, pack, sums_at, unpack
 
 _FIRST_ROWS = 64

@@ -56,6 +56,7 @@ NEXT_ROW, WATERMARK, NEXT_SPECIAL, VERDICTS, WANTED = range(5)
 DONE, WANTS_ROOM, WANTS_CHUNK, IS_SPECIAL = range(4)
 DUPLICATE, CONFLICT, TOO_OLD = 1, 2, 3
 
+SLOT_BYTES = 16
 SIEVE_WORDS = 8
 """How many words a block of the sieve has."""
 _SIEVE_BITS = 6
@@ -67,10 +68,9 @@ _LOCATION_BITS = 40
 _LOCATION = (1 << _LOCATION_BITS) - 1
 _ENTRY_BYTES = 8 * ENTRY_NUMBERS
 _CHUNK_ROW_BYTES = 4 * 8
-_SLOT_BYTES = 16
 # Slots are looked at from the start of a cache line on.
 _LINE_BYTES = 64
-_LINE_START = ~(_LINE_BYTES // _SLOT_BYTES - 1)
+_LINE_START = ~(_LINE_BYTES // SLOT_BYTES - 1)
 _AHEAD = 8
 
 
@@ -188,7 +188,7 @@ def _home(first: Whole, last: Whole) -> Whole:
 @inlined
 def _fetch_ahead(ids: IdPlaces, first: Whole) -> None:
     """Have what tells of a hash brought nearer: the lines in which it is nearly always, and what the sieve has."""
-    line = ids.slots + _SLOT_BYTES * _home(first, ids.last)
+    line = ids.slots + SLOT_BYTES * _home(first, ids.last)
     prefetch(line)
     prefetch(line + _LINE_BYTES)
     if ids.blocks > 0:
@@ -227,7 +227,7 @@ def _find_among(
     at = _home(first, last)
     top = np.uint64(second) >> np.uint64(_LOCATION_BITS)
     while True:
-        word = slots + _SLOT_BYTES * at
+        word = slots + SLOT_BYTES * at
         held = np.int64(load64(word))
         if held == 0:
             return ABSENT, ABSENT, word
@@ -290,9 +290,9 @@ def _tail(ids: IdPlaces, day_ms: Whole) -> tuple[Whole, Whole]:
 @inlined
 def _put(slots: Whole, last: Whole, first: Whole, entry: Whole) -> None:
     at = _home(first, last)
-    while np.int64(load64(slots + _SLOT_BYTES * at)) != 0:
+    while np.int64(load64(slots + SLOT_BYTES * at)) != 0:
         at = (at + 1) & last
-    _fill(slots + _SLOT_BYTES * at, first, entry)
+    _fill(slots + SLOT_BYTES * at, first, entry)
 
 
 @inlined
@@ -458,8 +458,14 @@ def enter_chunk(ids: IdArrays, first: NDArray[np.int64], second: NDArray[np.int6
     places = id_places(ids)
     count = first.shape[0]
     for within in range(count):
-        prefetch(places.slots + _SLOT_BYTES * _home(first[min(within + _AHEAD, count - 1)], places.last))
+        prefetch(places.slots + SLOT_BYTES * _home(first[min(within + _AHEAD, count - 1)], places.last))
         _enter(places, first[within], second[within], (chunk << CHUNK_BITS) | within)
+
+
+@inlined
+def _day_of(entry: Whole, chunks: NDArray[np.int64]) -> Whole:
+    """Return the day of what a slot's second word tells of."""
+    return chunks[(entry & _LOCATION) >> CHUNK_BITS, CHUNK_DAY]
 
 
 @compiled
@@ -468,7 +474,7 @@ def survey(slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> tuple[Whole, 
     kept, newest = 0, np.int64(NO_DAY)
     for at in range(slots.shape[0]):
         if slots[at, 0] != 0:
-            day = chunks[(slots[at, 1] & _LOCATION) >> CHUNK_BITS, CHUNK_DAY]
+            day = _day_of(slots[at, 1], chunks)
             kept += day != NO_DAY
             newest = max(newest, day)
     return kept, newest
@@ -494,7 +500,7 @@ def spread(ids: IdArrays, former: Whole) -> None:
         first, entry = ids.slots[at, 0], ids.slots[at, 1]
         if first != 0:
             ids.slots[at, 0] = 0
-            if ids.chunks[(entry & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
+            if _day_of(entry, ids.chunks) != NO_DAY:
                 _put(places.slots, places.last, first, entry)
                 used += 1
     ids.counters[USED] = used
@@ -506,7 +512,7 @@ def mark(sieve: NDArray[np.int64], slots: NDArray[np.int64], chunks: NDArray[np.
     words, blocks, last = address_of(sieve), sieve.shape[0] // SIEVE_WORDS, slots.shape[0] - 1
     for at in range(slots.shape[0]):
         _fetch_block(words, blocks, slots[min(at + _AHEAD, last), 0])
-        if slots[at, 0] != 0 and chunks[(slots[at, 1] & _LOCATION) >> CHUNK_BITS, CHUNK_DAY] != NO_DAY:
+        if slots[at, 0] != 0 and _day_of(slots[at, 1], chunks) != NO_DAY:
             _mark(words, blocks, slots[at, 0])
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+_LARGE_BYTES = 1 << 20
 _LARGE_PAGES: int | None = getattr(mmap, "MADV_HUGEPAGE", None)
 
 
@@ -48,11 +49,18 @@ def in_file(folder: Path | None, array: NDArray[np.int64]) -> NDArray[np.int64]:
         return _array(mmap.mmap(file.fileno(), array.nbytes), array.shape, np.int64)
 
 
-def doubled(array: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return an array that is twice as long, zeros behind what there was."""
-    longer = zeros(2 * len(array), *array.shape[1:])
-    longer[: len(array)] = array
-    return longer
+def longer(array: NDArray[Any], used: int, more: int, in_large_pages: bool = False) -> NDArray[Any]:
+    """Return an array that has more room, with what is used of the old one, and zeros behind that.
+
+    What is never touched takes no memory, if it is large.
+    """
+    shape = (len(array) + more, *array.shape[1:])
+    if _size_bytes(shape, array.dtype) < _LARGE_BYTES:
+        made = np.zeros(shape, array.dtype)
+    else:
+        made = zeros(*shape, dtype=array.dtype, in_large_pages=in_large_pages)
+    made[:used] = array[:used]
+    return made
 
 
 def _size_bytes(shape: tuple[int, ...], dtype: DTypeLike) -> int:
