@@ -77,11 +77,14 @@ class BulkProducer:
         self._topic = self._library.rd_kafka_topic_new(self._handle, topic.encode(), None)
 
     def send(self, payloads: Packed, keys: Packed | None, partitions: NDArray[np.int32]) -> None:
-        """Send records; waits while too many are under way.
+        """Send records, those of a partition in their order; waits while too many are under way.
 
         Raises:
             RuntimeError: Kafka's client took not all of them.
         """
+        # One partition after the other: the client looks a partition up for each record that is not of the last one.
+        order = np.argsort(partitions, kind="stable")
+        payloads, keys, partitions = payloads.take(order), None if keys is None else keys.take(order), partitions[order]
         messages = np.zeros(len(payloads), _MESSAGE)
         messages["partition"] = partitions
         messages["payload"] = payloads.data.ctypes.data + payloads.starts

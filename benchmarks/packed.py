@@ -27,6 +27,10 @@ class Packed:
     def __getitem__(self, rows: slice) -> "Packed":
         return Packed(self.data, self.starts[rows], self.lengths[rows])
 
+    def take(self, rows: NDArray[np.int64]) -> "Packed":
+        """Return the byte strings of some rows, in their order."""
+        return Packed(self.data, self.starts[rows], self.lengths[rows])
+
     def at(self, row: int) -> bytes:
         """Return one of them."""
         start = int(self.starts[row])

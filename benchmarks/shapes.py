@@ -1,4 +1,4 @@
-"""Events for benchmarks: lines made by the million with numpy, of any shape, and what they add up to."""
+"""Events for benchmarks: lines made by the million, of any shape, and what they add up to."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.lines import Digits, Table, Texts, lines
 from benchmarks.packed import Packed
 from benchmarks.truth import NAME_DIGITS, Truth
 from billing.event import DEFAULT_TYPES
@@ -20,7 +21,6 @@ _MOST_CENTS = 100_000
 _REPEATED_AFTER = 1_000
 _WIDEST_TIME = 13
 
-Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
 
 
@@ -105,9 +105,9 @@ class EventMaker:
         prefixes = shape.names.value
         names = [f"{prefixes[n % len(prefixes)]}{n:0{NAME_DIGITS}d}" for n in range(shape.customers)]
         self.truth = Truth(names, shape.month_names, starts[0], self._end_ms)
-        self._names = _table(names)
-        self._amounts = _table([f"{cents // 100}.{cents % 100:02d}" for cents in range(_MOST_CENTS)] + ["1.2.3"])
-        self._types = _table([*DEFAULT_TYPES, "NOSUCH"])
+        self._names = Table.of(names)
+        self._amounts = Table.of([f"{cents // 100}.{cents % 100:02d}" for cents in range(_MOST_CENTS)] + ["1.2.3"])
+        self._types = Table.of([*DEFAULT_TYPES, "NOSUCH"])
 
     def chunks(self, events: int) -> Iterator[Chunk]:
         """Yield so many more events."""
@@ -161,41 +161,19 @@ class EventMaker:
     def _lines(
         self, times: Integers, customers: Integers, cents: Integers, types: Integers, numbers: Integers
     ) -> tuple[Packed, Packed]:
-        name, amount, type_ = self._names[customers], self._amounts[cents], self._types[types]
-        time = _digits(times, _WIDEST_TIME)
+        name, amount, type_ = self._names.at(customers), self._amounts.at(cents), self._types.at(types)
+        time = Digits(times, _WIDEST_TIME)
+        head: list[str | Texts | Digits]
+        rest: list[str | Texts | Digits]
         if self.shape.form is Form.JSON:
-            head: list[str | Bytes] = ['{"timestamp": ', time, ', "customer": "']
-            rest: list[str | Bytes] = ['", "amount": "', amount, '", "type": "', type_, '"}']
+            head = ['{"timestamp": ', time, ', "customer": "']
+            rest = ['", "amount": "', amount, '", "type": "', type_, '"}']
         else:
-            head, rest = [time, ","], [",", amount, ",", type_]
+            head = [time, ","]
+            rest = [",", amount, ",", type_]
             if self.shape.form is Form.CSV_WITH_ID:
-                rest += [",event-", _digits(numbers, 10)]
-        payloads = _packed([*head, name, *rest], len(times))
+                rest += [",event-", Digits(numbers, 10)]
+        payloads = lines([*head, name, *rest], len(times))
         # The name stands behind as many bytes in each line.
-        offset = sum(len(piece) if isinstance(piece, str) else piece.shape[1] for piece in head)
-        return payloads, Packed(payloads.data, payloads.starts + offset, np.count_nonzero(name, axis=1))
-
-
-def _table(texts: list[str]) -> Bytes:
-    """Return a row of bytes for each text, filled up with zeros."""
-    array = np.array([text.encode() for text in texts])
-    return array.view(np.uint8).reshape(len(texts), -1)
-
-
-def _digits(numbers: Integers, width: int) -> Bytes:
-    powers = 10 ** np.arange(width - 1, -1, -1, dtype=np.int64)
-    return (numbers[:, None] // powers % 10 + ord("0")).astype(np.uint8)
-
-
-def _packed(pieces: list[str | Bytes], rows: int) -> Packed:
-    """Return each row's pieces joined, without the zeros that fill them up."""
-    columns = [
-        np.broadcast_to(np.frombuffer(piece.encode(), np.uint8), (rows, len(piece)))
-        if isinstance(piece, str)
-        else piece
-        for piece in pieces
-    ]
-    whole = np.hstack(columns)
-    used = whole != 0
-    lengths = np.count_nonzero(used, axis=1)
-    return Packed(whole[used], np.cumsum(lengths) - lengths, lengths)
+        offset = lines(head, 1).lengths[0]
+        return payloads, Packed(payloads.data, payloads.starts + offset, name.lengths)

@@ -1,0 +1,94 @@
+"""Lines of text by the million, put together from columns by compiled code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.packed import Packed
+from billing.runtime.native.compiled import compiled
+
+Bytes = NDArray[np.uint8]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of texts.
+
+    Args:
+        data: holds them.
+        starts: where the text of each line begins.
+        lengths: how many bytes it has.
+    """
+
+    data: Bytes
+    starts: Integers
+    lengths: Integers
+
+
+@dataclass(frozen=True)
+class Table:
+    """Texts to choose from."""
+
+    texts: Packed
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Table":
+        """Return a table of some texts."""
+        return cls(Packed.of([text.encode() for text in texts]))
+
+    def at(self, rows: Integers) -> Texts:
+        """Return a column with the text of a row in each line."""
+        return Texts(self.texts.data, self.texts.starts[rows], self.texts.lengths[rows])
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A column of numbers from 0 on, filled up with zeros to a width."""
+
+    numbers: Integers
+    width: int
+
+
+def lines(pieces: Sequence[str | Texts | Digits], count: int) -> Packed:
+    """Return so many lines, each of which joins what the pieces have for it."""
+    columns = [_same(piece, count) if isinstance(piece, str) else piece for piece in pieces]
+    lengths = np.zeros(count, np.int64)
+    for column in columns:
+        lengths += column.width if isinstance(column, Digits) else column.lengths[:count]
+    starts = np.cumsum(lengths) - lengths
+    data, ends = np.empty(int(lengths.sum()), np.uint8), starts.copy()
+    for column in columns:
+        if isinstance(column, Digits):
+            put_digits(data, ends, column.numbers, column.width)
+        else:
+            put_texts(data, ends, column.data, column.starts, column.lengths)
+    return Packed(data, starts, lengths)
+
+
+def _same(text: str, count: int) -> Texts:
+    data = np.frombuffer(text.encode(), np.uint8)
+    return Texts(data, np.zeros(count, np.int64), np.full(count, len(data)))
+
+
+@compiled
+def put_texts(out: Bytes, ends: Integers, data: Bytes, starts: Integers, lengths: Integers) -> None:
+    """Write a text at the end of each line, and move that end."""
+    for line in range(ends.shape[0]):
+        end, start = ends[line], starts[line]
+        for place in range(lengths[line]):
+            out[end + place] = data[start + place]
+        ends[line] = end + lengths[line]
+
+
+@compiled
+def put_digits(out: Bytes, ends: Integers, numbers: Integers, width: int) -> None:
+    """Write a number at the end of each line, and move that end."""
+    for line in range(ends.shape[0]):
+        number, end = np.uint64(numbers[line]), ends[line] + width
+        for place in range(1, width + 1):
+            out[end - place] = np.uint64(48) + number % np.uint64(10)
+            number //= np.uint64(10)
+        ends[line] = end
