@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from billing.runtime.kafka import meet_brokers
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.settings import load_settings
 
@@ -31,6 +32,7 @@ def read_all(servers: str, topic: str, partitions: int) -> Iterator[list[Message
     )
     # What is written, whether its transaction has ended or not.
     ends = PartitionBounds(load_settings({"bootstrap_servers": servers}, {})).log_ends(topic, range(partitions))
+    meet_brokers(consumer, topic)
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
     behind, silent = set(range(partitions)), 0
     try:

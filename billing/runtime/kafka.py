@@ -3,11 +3,12 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from billing.client_names import READERS_GROUP
@@ -53,6 +54,7 @@ _FEW_BROKERS = frozenset({KafkaError.INVALID_REPLICATION_FACTOR})
 _PAUSE_SECONDS = 0.2
 # How long a client may take to connect to a broker and to be told all topics: at first, and at last.
 _LEAST_LIST_SECONDS, _LIST_SECONDS = 2.0, 10.0
+_MEET_SECONDS = 5.0
 _UNKNOWN_SETTING = re.compile(r"Unknown topic config name: ([a-z.]+)")
 
 
@@ -98,6 +100,16 @@ def reader_config(settings: Settings, group: str = READERS_GROUP) -> dict[str, o
         # How long a broker holds the answer back that a partition has been read to its end.
         "fetch.wait.max.ms": 100,
     }
+
+
+def meet_brokers(client: Consumer | Producer, topic: str, most_seconds: float = _MEET_SECONDS) -> None:
+    """Let a new client know a topic's leaders, so that it can ask them at once.
+
+    One that knows no broker when it is told to read, or to begin its transactions, tries again after half a second. So
+    does this one where none answers in time.
+    """
+    with suppress(KafkaException):
+        client.list_topics(topic, timeout=most_seconds)
 
 
 def wrong_option(error: KafkaError) -> OperatorError:

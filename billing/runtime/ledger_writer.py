@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from billing.client_names import writer_transactional_id
 from billing.errors import OperatorError
 from billing.runtime.client_errors import forbidden
-from billing.runtime.kafka import client_config
+from billing.runtime.kafka import client_config, meet_brokers
 from billing.runtime.logs import get_logger
 from billing.runtime.signals import NEVER, StopFlag
 from billing.settings import Settings
@@ -100,6 +100,7 @@ class LedgerWriter:
             KafkaRefusesError: it does not allow this.
         """
         try:
+            meet_brokers(self._producer, self._topic)
             self._persist(self._producer.init_transactions)
         except KafkaException as error:
             raise self._failure(error) from error

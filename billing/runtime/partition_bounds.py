@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from billing.runtime.client_errors import raise_if_forbidden, raise_read_error
 from billing.runtime.fetching import is_refused, swift
-from billing.runtime.kafka import KafkaUnavailableError, admin_client, is_passing, reader_config
+from billing.runtime.kafka import KafkaUnavailableError, admin_client, is_passing, meet_brokers, reader_config
 from billing.settings import Settings
 
 _POLL_SECONDS = 0.2
@@ -152,6 +152,7 @@ def find_records_with(
     found = {partition: False for partition, stretch in stretches.items() if stretch.is_empty}
     wanted = {partition: stretch for partition, stretch in stretches.items() if not stretch.is_empty}
     deadline = time.monotonic() + timeout_seconds
+    meet_brokers(consumer, topic, timeout_seconds)
     consumer.assign([TopicPartition(topic, partition, stretch.start) for partition, stretch in wanted.items()])
     while wanted and time.monotonic() < deadline:
         message = consumer.poll(min(_POLL_SECONDS, timeout_seconds))

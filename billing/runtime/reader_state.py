@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from billing.runtime.client_errors import raise_read_error
-from billing.runtime.kafka import is_passing, reader_config
+from billing.runtime.kafka import is_passing, meet_brokers, reader_config
 from billing.settings import Settings
 
-_METADATA_SECONDS = 5.0
 # So long a broker may not know a topic that another has just made.
 _BEGIN_SECONDS = 30.0
 
@@ -35,9 +33,7 @@ class ReaderState:
         self._fault: KafkaError | None = None
         self.fault_place: tuple[int, int] | None = None
         """Partition and offset at which reading ended with an error."""
-        # Who knows the leaders asks them at once; who does not tries again after half a second.
-        with suppress(KafkaException):
-            self._consumer.list_topics(topic, timeout=_METADATA_SECONDS)
+        meet_brokers(self._consumer, topic)
         self._behind = set(range(partitions))
         self._next_offsets = dict.fromkeys(range(partitions), 0)
         self._starts: dict[int, int] = {}

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, Producer, TopicPartition
 from billing.client_names import moving_transactional_ids
 from billing.moved_record import MOVED_HEADER, InputPlace, encode_place
 from billing.rejected_record import WHOLE_BYTES, carry
-from billing.runtime.kafka import client_config
+from billing.runtime.kafka import client_config, meet_brokers
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import Integers, NativeBlock, RecordBlock
 from billing.runtime.native.moving import BulkMover
@@ -85,6 +85,7 @@ class MoveWriter:
 
     def take_over(self) -> None:
         """Fence whoever ran under this instance's name before, and end its transaction."""
+        meet_brokers(self._producer, self._bookmarks)
         self._producer.init_transactions(_INIT_SECONDS)
 
     def begin(self, bookmarks: Mapping[int, Bookmark]) -> None:

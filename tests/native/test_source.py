@@ -1,7 +1,7 @@
 """Where records cannot be read natively they come through Python; where one comes astray, everything is read again."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -53,27 +53,45 @@ class FakeMessage:
         return 7
 
 
+@dataclass
 class FakeQueue:
-    """A queue that nothing waits in."""
+    """A queue that nothing waits in, and how long was waited for it."""
 
-    def drain(self, _: float) -> tuple[list[Any], list[Any]]:
+    has_partitions: bool = True
+    waits: list[float] = field(default_factory=list)
+
+    def drain(self, wait_seconds: float) -> tuple[list[Any], list[Any]]:
+        self.waits.append(wait_seconds)
         return [], []
 
 
 @dataclass
 class FakeClient:
-    """A client that has one message."""
+    """A client that has one message, and how long was waited for it."""
 
-    message: FakeMessage
+    message: FakeMessage | None
+    waits: list[float] = field(default_factory=list)
 
-    def poll(self, _: float) -> FakeMessage:
+    def poll(self, wait_seconds: float) -> FakeMessage | None:
+        self.waits.append(wait_seconds)
         return self.message
 
 
-def native_source(message: FakeMessage) -> NativeSource:
+def native_source(message: FakeMessage | None) -> NativeSource:
     polled: Any = FakeClient(message)
     queue: Any = FakeQueue()
     return NativeSource(polled, queue)
+
+
+@pytest.mark.parametrize("has_partitions", [True, False])
+def test_who_has_no_partitions_waits_for_the_group(has_partitions: bool) -> None:
+    """What it has to tell does not come through the queue, so nobody waits there."""
+    client, queue = FakeClient(None), FakeQueue(has_partitions)
+    polled: Any = client
+    records: Any = queue
+    NativeSource(polled, records).take(0.25)
+    assert client.waits == [0 if has_partitions else 0.25]
+    assert queue.waits == ([0.25] if has_partitions else [])
 
 
 def test_a_record_on_the_clients_own_queue_is_not_taken() -> None:

@@ -292,7 +292,9 @@ class FakeClientProducer:
 
 
 def direct_producer(client: FakeClientProducer) -> DirectProducer:
-    producer = DirectProducer(broker_address="localhost:1", transactional=True, extra_config={"client.id": "qb-test"})
+    producer = DirectProducer(
+        "t", broker_address="localhost:1", transactional=True, extra_config={"client.id": "qb-test"}
+    )
     producer._producer._inner_producer = client
     return producer
 

@@ -79,6 +79,11 @@ class RecordQueue:
                 self._library.rd_kafka_queue_forward(queue, None)
                 self._library.rd_kafka_queue_destroy(queue)
 
+    @property
+    def has_partitions(self) -> bool:
+        """Whether records of any partition come here."""
+        return bool(self._forwarded)
+
     def drain(self, wait_seconds: float) -> tuple[NativeBlock, list[PartitionError]]:
         """Return the records that are waiting, and the errors among them; both empty if there are none in time.
 

@@ -100,11 +100,16 @@ class NativeSource:
         Raises:
             StrayRecordError: a record came through the client's own queue.
         """
-        message = self._polled.poll(0)
+        has_partitions = self._queue.has_partitions
+        # Who has none waits for the group to share them out: that does not come through the queue.
+        message = self._polled.poll(0 if has_partitions else wait_seconds)
         if message is not None and message.error() is None:
             raise StrayRecordError(f"partition {message.partition()}, offset {message.offset()}")
+        told = [] if message is None else [_error_of(message)]
+        if not has_partitions:
+            return JoinedBlock([]), told
         block, errors = self._queue.drain(wait_seconds)
-        return block, errors if message is None else [_error_of(message), *errors]
+        return block, [*told, *errors]
 
     def close(self) -> None:
         """Let go of everything. Do so before the consumer is closed."""
