@@ -74,9 +74,12 @@ class EventRejectedError(ValueError):
     """An event that cannot be billed: `reason` from the closed list, `detail` for the person who mends it."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
 
 
 @dataclass(frozen=True, slots=True)
