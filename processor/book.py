@@ -105,7 +105,7 @@ class PartitionBook:
         added = self._table.add(reading.rows, progress.watermark_ms)
         taken = self._take_back(reading, decided.taken)
         rejections = reading.rejections + decided.rejections
-        rejections.sort(key=lambda rejection: rejection.index)
+        rejections.sort(key=lambda rejection: rejection.position)
         self._record_times_ms += [oldest_record_ms, newest_record_ms]
         self.progress = replace(
             progress,

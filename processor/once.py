@@ -228,7 +228,7 @@ class Once:
             else:
                 self._table.open_chunk(int(progress[WANTED]))
         self._note(reading, self._verdicts[: int(progress[VERDICTS])], decisions)
-        decisions.rejections.sort(key=lambda rejection: rejection.index)
+        decisions.rejections.sort(key=lambda rejection: rejection.position)
         return decisions
 
     def _note(self, reading: Reading, verdicts: NDArray[np.int64], decisions: Decisions) -> None:

@@ -33,7 +33,7 @@ class Records(Protocol):
 class Rejection(NamedTuple):
     """A record that cannot be billed: its position among those read, and why."""
 
-    index: int
+    position: int
     reason: Reason
     detail: str
 

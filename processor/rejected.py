@@ -47,7 +47,7 @@ def rejected_records(
     """
     if not rejections:
         return
-    indices = [rejection.index for rejection in rejections]
+    indices = [rejection.position for rejection in rejections]
     offsets, headers_at = records.offsets[indices].tolist(), records.headers_at(indices)
     found = zip(rejections, offsets, records.keys_at(indices), records.values_at(indices), headers_at, strict=True)
     for rejection, offset, key, value, sent in found:

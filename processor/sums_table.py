@@ -26,6 +26,7 @@ from processor.kernel.table import (
     clear_dirty,
     hour_row,
     mark_dirty,
+    new_ahead,
     new_table,
     with_room,
 )
@@ -112,6 +113,7 @@ class SumsTable:
         self._rules = rules
         self._calendar = calendar_arrays(rules.calendar)
         types = len(rules.events.types)
+        self._ahead = new_ahead()
         self.customers = SumsRows(_FIRST_CUSTOMERS, types)
         self.hours = SumsRows(_FIRST_HOURS, types)
 
@@ -144,7 +146,9 @@ class SumsTable:
         wide = np.empty((2 * count, 3), np.int64)
         customers, hours = self.customers.arrays, self.hours.arrays
         late_after_ms = self._rules.out_of_orderness_ms
-        left = add_events(rows, sign, self._calendar, customers, hours, late_after_ms, counters, accepted, wide)
+        left = add_events(
+            rows, sign, self._calendar, customers, hours, late_after_ms, counters, accepted, wide, self._ahead
+        )
         for index, kind, row in wide[:left].tolist():
             self._add_wide(self.customers if kind == WIDE_CUSTOMER else self.hours, row, rows[index], sign)
         sums = [number for high, low, events in accepted.tolist() for number in ((high << 32) + low, events)]

@@ -10,8 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.runtime.native.compiled import compiled, inlined
-from billing.runtime.native.memory import Whole, address_of, folded_product, load8, load64, store8, store32, store64
-from processor.kernel.calendar import CalendarArrays, calendar_places, cut_of, hour_start, month_of
+from billing.runtime.native.memory import (
+    Whole,
+    address_of,
+    folded_product,
+    load8,
+    load64,
+    prefetch,
+    store8,
+    store32,
+    store64,
+)
+from processor.kernel.calendar import CalendarArrays, CalendarPlaces, calendar_places, cut_of, hour_start, month_of
 from processor.kernel.rows import HASH, MICROS, MS, NAME, NAME_LENGTH, NO_EVENT, ROW_NUMBERS, SLOT
 from processor.kernel.text import same_bytes
 
@@ -27,6 +37,11 @@ WIDE_CUSTOMER, WIDE_HOUR = 1, 2
 _MONTH_KEY = np.uint64(0x9E3779B97F4A7C15)
 _SLOT_KEY = np.uint64(0xD6E8FEB86659FD93)
 _KEY_BYTES = 4 * 8
+# So many events are looked at ahead. Each is added by its month, the hash of that with the customer, the start of its
+# hour, and the hash of that.
+_STRETCH = 16
+AHEAD_MONTH, AHEAD_CUSTOMER, AHEAD_START, AHEAD_HOUR = range(4)
+_AHEAD_BYTES = 4 * 8
 _ACCEPTED_BYTES = 3 * 8
 _ROW_BITS = 32
 _ROW_MASK = (1 << _ROW_BITS) - 1
@@ -65,6 +80,11 @@ def new_table(rows: int, name_bytes: int, types: int) -> TableArrays:
         dirty=np.zeros(rows, np.int32),
         counters=np.zeros(3, np.int64),
     )
+
+
+def new_ahead() -> NDArray[np.int64]:
+    """Return room for what some events are added by; the columns are `AHEAD_` in turn."""
+    return np.zeros((_STRETCH, 4), np.int64)
 
 
 def with_room(table: TableArrays, rows: int, name_bytes: int) -> TableArrays:
@@ -132,9 +152,35 @@ def fill_slots(table: TableArrays) -> None:
 
 
 @inlined
-def find_customer(table: TablePlaces, name: Whole, length: Whole, name_hash: Whole, month: Whole) -> Whole:
-    """Return the row of a customer and month. A new one is added with sums of 0: there must be room for it."""
-    found = folded_product(np.uint64(name_hash) ^ (np.uint64(month) * _MONTH_KEY), _SLOT_KEY)
+def customer_hash(name_hash: Whole, month: Whole) -> Whole:
+    """Return the hash of a customer's month by the hash of the customer's name."""
+    return folded_product(np.uint64(name_hash) ^ (np.uint64(month) * _MONTH_KEY), _SLOT_KEY)
+
+
+@inlined
+def hour_hash(start_ms: Whole) -> Whole:
+    """Return the hash of an hour by its start."""
+    return folded_product(np.uint64(start_ms) ^ _MONTH_KEY, _SLOT_KEY)
+
+
+@inlined
+def _fetch_slot(table: TablePlaces, found: Whole) -> None:
+    """Have the slot brought nearer in which a hash is looked for first."""
+    prefetch(table.slots + 8 * np.int64(found & np.uint64(table.last_slot)))
+
+
+@inlined
+def _fetch_row(table: TablePlaces, found: Whole, slot: Whole) -> None:
+    """Have key and sums brought nearer of the row that the slot of a hash tells: it need not be the right one."""
+    entry = load64(table.slots + 8 * np.int64(found & np.uint64(table.last_slot)))
+    row = np.int64(entry & np.uint64(_ROW_MASK)) - 1
+    prefetch(table.keys + _KEY_BYTES * row)
+    prefetch(table.sums + row * table.sums_bytes + 16 * slot)
+
+
+@inlined
+def find_customer(table: TablePlaces, name: Whole, length: Whole, found: Whole, month: Whole) -> Whole:
+    """Return the row of a customer and month by their hash. A new one is added with sums of 0: there must be room."""
     slot = np.int64(found & np.uint64(table.last_slot))
     tag = found >> np.uint64(_ROW_BITS)
     while True:
@@ -154,9 +200,8 @@ def find_customer(table: TablePlaces, name: Whole, length: Whole, name_hash: Who
 
 
 @inlined
-def find_hour(table: TablePlaces, start_ms: Whole) -> Whole:
-    """Return the row of an hour by its start. A new one is added with sums of 0: there must be room for it."""
-    found = folded_product(np.uint64(start_ms) ^ _MONTH_KEY, _SLOT_KEY)
+def find_hour(table: TablePlaces, found: Whole, start_ms: Whole) -> Whole:
+    """Return the row of an hour by its hash and start. A new one is added with sums of 0: there must be room for it."""
     slot = np.int64(found & np.uint64(table.last_slot))
     while True:
         entry = load64(table.slots + 8 * slot)
@@ -171,7 +216,7 @@ def find_hour(table: TablePlaces, start_ms: Whole) -> Whole:
 @compiled
 def hour_row(table: TableArrays, start_ms: Whole) -> Whole:
     """Return the row of an hour by its start. A new one is added with sums of 0: there must be room for it."""
-    return find_hour(table_places(table), start_ms)
+    return find_hour(table_places(table), hour_hash(start_ms), start_ms)
 
 
 @inlined
@@ -244,6 +289,7 @@ def add_events(
     counters: NDArray[np.int64],
     accepted: NDArray[np.int64],
     wide: NDArray[np.int64],
+    ahead: NDArray[np.int64],
 ) -> Whole:
     """Add what rows of :func:`processor.kernel.parse.parse_records` say, in their order.
 
@@ -257,34 +303,75 @@ def add_events(
         counters: the watermark and the number of late events, which are carried on.
         accepted: by type, sums over all events: upper and lower half of the micros, and the count.
         wide: filled in with (position, what has no room, row of the customer or hour) of events that do not fit.
+        ahead: room for what :func:`new_ahead` says, used meanwhile.
 
     Returns:
         How many of these there are.
     """
-    left = 0
+    left, count = 0, rows.shape[0]
     watermark_ms, late = counters[WATERMARK_MS], counters[LATE]
     event, all_sums, times = address_of(rows), address_of(accepted), calendar_places(calendar)
+    keys = key = address_of(ahead)
     by_customer, by_hour = table_places(customers), table_places(hours)
-    for index in range(rows.shape[0]):
+    for index in range(count):
+        if not index % _STRETCH:
+            _fetch(event, min(_STRETCH, count - index), times, by_customer, by_hour, keys)
+            key = keys
         slot = np.int64(load64(event + 8 * SLOT))
         if slot != NO_EVENT:
             ms, micros = np.int64(load64(event + 8 * MS)), sign * np.int64(load64(event + 8 * MICROS))
             late += ms < watermark_ms - out_of_orderness_ms
             watermark_ms = max(watermark_ms, ms)
             _add_to_all(all_sums + _ACCEPTED_BYTES * slot, micros, sign)
-            cut = cut_of(times, ms)
             name, length = np.int64(load64(event + 8 * NAME)), np.int64(load64(event + 8 * NAME_LENGTH))
-            row = find_customer(by_customer, name, length, load64(event + 8 * HASH), month_of(times, cut))
+            month, customer = np.int64(load64(key + 8 * AHEAD_MONTH)), load64(key + 8 * AHEAD_CUSTOMER)
+            row = find_customer(by_customer, name, length, customer, month)
             if not _add(by_customer, row, slot, micros, sign):
                 wide[left, 0], wide[left, 1], wide[left, 2] = index, WIDE_CUSTOMER, row
                 left += 1
-            row = find_hour(by_hour, hour_start(times, cut, ms))
+            row = find_hour(by_hour, load64(key + 8 * AHEAD_HOUR), np.int64(load64(key + 8 * AHEAD_START)))
             if not _add(by_hour, row, slot, micros, sign):
                 wide[left, 0], wide[left, 1], wide[left, 2] = index, WIDE_HOUR, row
                 left += 1
         event += 8 * ROW_NUMBERS
+        key += _AHEAD_BYTES
     counters[WATERMARK_MS], counters[LATE] = watermark_ms, late
     return left
+
+
+@inlined
+def _fetch(
+    event: Whole, count: Whole, times: CalendarPlaces, by_customer: TablePlaces, by_hour: TablePlaces, keys: Whole
+) -> None:
+    """Find out by what so many events will be added, and have that brought nearer: slots first, then rows.
+
+    Args:
+        event: the first one's row.
+        count: how many.
+        times: months and hours.
+        by_customer: the sums per customer and month.
+        by_hour: the sums per hour.
+        keys: filled in with a row of :func:`new_ahead` for each event.
+    """
+    for place in range(count):
+        at, key = event + 8 * ROW_NUMBERS * place, keys + _AHEAD_BYTES * place
+        if np.int64(load64(at + 8 * SLOT)) != NO_EVENT:
+            ms = np.int64(load64(at + 8 * MS))
+            cut = cut_of(times, ms)
+            month, start_ms = month_of(times, cut), hour_start(times, cut, ms)
+            customer, hour = customer_hash(load64(at + 8 * HASH), month), hour_hash(start_ms)
+            _fetch_slot(by_customer, customer)
+            _fetch_slot(by_hour, hour)
+            store64(key + 8 * AHEAD_MONTH, month)
+            store64(key + 8 * AHEAD_CUSTOMER, np.int64(customer))
+            store64(key + 8 * AHEAD_START, start_ms)
+            store64(key + 8 * AHEAD_HOUR, np.int64(hour))
+    for place in range(count):
+        at, key = event + 8 * ROW_NUMBERS * place, keys + _AHEAD_BYTES * place
+        slot = np.int64(load64(at + 8 * SLOT))
+        if slot != NO_EVENT:
+            _fetch_row(by_customer, load64(key + 8 * AHEAD_CUSTOMER), slot)
+            _fetch_row(by_hour, load64(key + 8 * AHEAD_HOUR), slot)
 
 
 @inlined

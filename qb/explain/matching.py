@@ -100,7 +100,7 @@ class CustomerFinder:
             places: the events that were rejected by the rules or the clock of their day.
         """
         reading = self._reader.read(block, now_ms)
-        named = [one.index for one in reading.rejections if may_name(block.value(one.index), self._name)]
+        named = [one.position for one in reading.rejections if may_name(block.value(one.position), self._name)]
         voids = [index for index, one in reading.special.items() if isinstance(one, Void)]
         for index in sorted([*self._positions(reading), *named, *voids]):
             partition, offset = int(block.partitions[index]), int(block.offsets[index])

@@ -41,7 +41,7 @@ def count_batches(
         added = table.add(reading.rows, result.watermark_ms)
         result.watermark_ms, result.late = added.watermark_ms, result.late + added.late
         result.accepted = plus(result.accepted, added.accepted)
-        result.rejections += [Rejection(before + r.index, r.reason, r.detail) for r in reading.rejections]
+        result.rejections += [Rejection(before + r.position, r.reason, r.detail) for r in reading.rejections]
         result.exact += reading.exact
         before += len(batch)
     result.customers, result.hours = dict(table.by_customer()), dict(table.by_hour())

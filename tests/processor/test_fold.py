@@ -48,7 +48,7 @@ def assert_same(payloads: Sequence[bytes | None], watermark_ms: int = -1) -> Cou
     assert folded.hours == expected.hours
     assert folded.accepted == expected.accepted
     assert (folded.watermark_ms, folded.late) == (expected.watermark_ms, expected.late)
-    verdicts = [(rejection.index, (rejection.reason, rejection.detail)) for rejection in folded.rejections]
+    verdicts = [(rejection.position, (rejection.reason, rejection.detail)) for rejection in folded.rejections]
     assert verdicts == [(index, verdict) for index, p in enumerate(payloads) if (verdict := verdict_on(p)) is not None]
     return folded
 
@@ -283,4 +283,4 @@ def test_an_event_time_may_lie_a_day_ahead_and_no_further() -> None:
     payloads = [f"{allowed},a,1".encode(), f"{refused},a,1".encode()]
     reading = read(payloads, RULES, NOW_MS)
     assert reading.rows[reading.rows[:, SLOT] >= 0, MS].tolist() == [allowed]
-    assert [(r.index, r.reason) for r in reading.rejections] == [(1, Reason.FUTURE_TIMESTAMP)]
+    assert [(r.position, r.reason) for r in reading.rejections] == [(1, Reason.FUTURE_TIMESTAMP)]

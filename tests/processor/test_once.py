@@ -156,7 +156,7 @@ def histories(draw: st.DrawFn) -> list[Record]:
 
 def check(outcomes: Sequence[Outcome], fold: Fold, first: int) -> None:
     """What a fold rejects is what the model says, with the offset of the first."""
-    rejected = {one.index: one for one in fold.rejections}
+    rejected = {one.position: one for one in fold.rejections}
     for index, outcome in enumerate(outcomes[first : first + len(outcomes)]):
         said = rejected.get(index)
         assert (said.reason if said else None) == outcome.reason
