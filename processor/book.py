@@ -8,8 +8,6 @@ in memory is read from State first, unless memory holds all that State does.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from billing.event import Reason
 from billing.runtime.native.block import Integers
 from billing.subtotal import (
@@ -196,7 +194,7 @@ class PartitionBook:
         """Add what State holds of blocks of hours that are new in memory."""
         hours = self._table.hours
         starts = hours.arrays.keys[hours.dirty, KEY_MONTH]
-        new = set(np.unique(starts - starts % BLOCK_MS).tolist()) - self._known_blocks
+        new = set((starts - starts % BLOCK_MS).tolist()) - self._known_blocks
         self._known_blocks |= new
         if self._holds_all:
             return

@@ -91,7 +91,7 @@ class ChangesEncoder:
         """Return the records of the blocks of hours that changed, each with all its hours."""
         starts = table.arrays.keys[: len(table), KEY_MONTH]
         blocks = starts - starts % BLOCK_MS
-        changed = np.unique(blocks[table.dirty])
+        changed = np.array(sorted(set(blocks[table.dirty].tolist())), np.int64)
         rows = np.flatnonzero(np.isin(blocks, changed))
         rows = rows[np.argsort(starts[rows])]
         keys = [encode_key(HourBlockKey(self._partition, start)) for start in changed.tolist()]

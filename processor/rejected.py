@@ -1,11 +1,11 @@
 """Hands a record that cannot be billed to the topic of rejected records: unchanged, with the reason and its origin."""
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from billing.moved_record import KEYED_OFFSET, KEYED_PARTITION, InputPlace, split_headers
-from billing.rejected_record import Carried, carry
+from billing.rejected_record import WHOLE_BYTES, Carried, carry
 from billing.runtime.native.block import PartitionRecords
 from billing.runtime.native.producing import HeaderColumn
 from processor.quix_commit import Output
@@ -14,30 +14,36 @@ from processor.reading import Rejection
 REJECTED_RUNBOOK = "docs/runbook.md#rejected-too-large"
 
 
-class RejectedRecord(NamedTuple):
-    """A record that cannot be billed, kept without the message that it came in: that may hold many megabytes.
+class RejectedRecords(NamedTuple):
+    """Records of a partition that cannot be billed, in offset order, whose headers have the same names.
+
+    They are kept by column, and without the messages that they came in: those may hold many megabytes.
 
     Args:
-        carried: what is handed on of it.
-        topic: where it was counted.
-        partition: its partition there.
-        offset: its offset there.
-        rejection: why it cannot be billed.
-        source: where it lay in the input before it was moved, None if it was not.
+        topic: where they were counted.
+        partition: their partition there.
+        offsets: their offsets there.
+        rejections: why they cannot be billed.
+        keys: what is handed on of their keys.
+        values: what is handed on of their values.
+        headers: what is handed on of their headers.
+        sources: where they lay in the input before they were moved, empty if they were not.
     """
 
-    carried: Carried
     topic: str
     partition: int
-    offset: int
-    rejection: Rejection
-    source: InputPlace | None = None
+    offsets: Sequence[int]
+    rejections: Sequence[Rejection]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Sequence[HeaderColumn] = ()
+    sources: Sequence[InputPlace] = ()
 
 
 def rejected_records(
     records: PartitionRecords, topic: str, rejections: Sequence[Rejection], is_moved: bool = False
-) -> Iterator[RejectedRecord]:
-    """Yield what is kept of those records of a topic that cannot be billed.
+) -> list[RejectedRecords]:
+    """Return what is kept of those records of a topic that cannot be billed.
 
     Args:
         records: those of a partition.
@@ -46,16 +52,40 @@ def rejected_records(
         is_moved: whether they were moved there and tell where they lay before.
     """
     if not rejections:
-        return
+        return []
     indices = [rejection.position for rejection in rejections]
-    offsets, headers_at = records.offsets[indices].tolist(), records.headers_at(indices)
-    found = zip(rejections, offsets, records.keys_at(indices), records.values_at(indices), headers_at, strict=True)
-    for rejection, offset, key, value, sent in found:
-        headers, source = split_headers(sent) if is_moved else (sent, None)
-        yield RejectedRecord(carry(key, value, headers), topic, records.partition, offset, rejection, source)
+    offsets, sent = records.offsets[indices].tolist(), records.headers_at(indices)
+    keys, values = list(records.keys_at(indices)), list(records.values_at(indices))
+    longest = int((records.key_lengths[indices] + records.value_lengths[indices]).max())
+    if longest <= WHOLE_BYTES and not any(sent):
+        return [RejectedRecords(topic, records.partition, offsets, rejections, keys, values)]
+    split = [split_headers(headers) if is_moved else (headers, None) for headers in sent]
+    carried = [carry(key, value, own) for key, value, (own, _) in zip(keys, values, split, strict=True)]
+    sources = [source for _, source in split]
+    kept = []
+    for _, group in groupby(range(len(indices)), lambda at: (sources[at] is None, _names(carried[at]))):
+        some = list(group)
+        ones = [carried[at] for at in some]
+        kept.append(
+            RejectedRecords(
+                topic,
+                records.partition,
+                offsets[some[0] : some[-1] + 1],
+                rejections[some[0] : some[-1] + 1],
+                [one.key for one in ones],
+                [one.value for one in ones],
+                [(name, [one.headers[at][1] for one in ones]) for at, name in enumerate(_names(ones[0]))],
+                [source for source in sources[some[0] : some[-1] + 1] if source is not None],
+            )
+        )
+    return kept
 
 
-def produce_rejected(output: Output, topic: str, records: Sequence[RejectedRecord], input_topic: str = "") -> None:
+def _names(carried: Carried) -> list[str]:
+    return [name for name, _ in carried.headers]
+
+
+def produce_rejected(output: Output, topic: str, kept: Sequence[RejectedRecords], input_topic: str = "") -> None:
     """Produce key, value and headers of records as they are carried, with five headers more.
 
     Those of one that was moved name its place in the input; two more in front of them tell where it was counted.
@@ -63,37 +93,33 @@ def produce_rejected(output: Output, topic: str, records: Sequence[RejectedRecor
     Args:
         output: produces in the open transaction.
         topic: the topic of rejected records.
-        records: what cannot be billed.
+        kept: what cannot be billed.
         input_topic: where records lay before they were moved.
     """
-    for _, group in groupby(records, _names):
+    for (_, names), group in groupby(kept, lambda some: (not some.sources, [name for name, _ in some.headers])):
         alike = list(group)
-        keys, values = [record.carried.key for record in alike], [record.carried.value for record in alike]
-        output.produce_each(topic, keys, values, [*_carried(alike), *_places(alike, input_topic)])
+        carried = [(name, _joined(some.headers[at][1] for some in alike)) for at, name in enumerate(names)]
+        keys, values = _joined(some.keys for some in alike), _joined(some.values for some in alike)
+        output.produce_each(topic, keys, values, [*carried, *_places(alike, input_topic)])
 
 
-def _names(record: RejectedRecord) -> tuple[bool, list[str]]:
-    """Return what records have in common whose headers have the same names."""
-    return record.source is None, [name for name, _ in record.carried.headers]
+def _joined(columns: Iterable[Sequence[bytes | None]]) -> list[bytes | None]:
+    return list(chain.from_iterable(columns))
 
 
-def _carried(alike: Sequence[RejectedRecord]) -> Iterator[HeaderColumn]:
-    for index, (name, _) in enumerate(alike[0].carried.headers):
-        yield name, [record.carried.headers[index][1] for record in alike]
-
-
-def _places(alike: Sequence[RejectedRecord], input_topic: str) -> Iterator[HeaderColumn]:
-    # By column: a list for each record would be thousands of objects for Python to look through.
-    topics = [record.topic.encode() for record in alike]
-    partitions, offsets = [b"%d" % record.partition for record in alike], [b"%d" % record.offset for record in alike]
-    sources = [record.source for record in alike if record.source is not None]
+def _places(alike: Sequence[RejectedRecords], input_topic: str) -> Iterator[HeaderColumn]:
+    topics = [topic for some in alike for topic in [some.topic.encode()] * len(some.keys)]
+    partitions = [partition for some in alike for partition in [b"%d" % some.partition] * len(some.keys)]
+    offsets = [b"%d" % offset for some in alike for offset in some.offsets]
+    sources = [source for some in alike for source in some.sources]
     if sources:
         yield KEYED_PARTITION, partitions
         yield KEYED_OFFSET, offsets
-        topics = [input_topic.encode()] * len(alike)
+        topics = [input_topic.encode()] * len(sources)
         partitions, offsets = [b"%d" % at.partition for at in sources], [b"%d" % at.offset for at in sources]
-    yield "reason", [record.rejection.reason.encode() for record in alike]
-    yield "detail", [record.rejection.detail.encode("utf-8", "replace") for record in alike]
+    rejections = [rejection for some in alike for rejection in some.rejections]
+    yield "reason", [rejection.reason.encode() for rejection in rejections]
+    yield "detail", [rejection.detail.encode("utf-8", "replace") for rejection in rejections]
     yield "source-topic", topics
     yield "source-partition", partitions
     yield "source-offset", offsets

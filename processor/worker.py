@@ -18,7 +18,7 @@ from processor.metrics import ProcessorMetrics, Uncommitted
 from processor.once import Once
 from processor.quix_commit import Output
 from processor.reading import EventReader
-from processor.rejected import RejectedRecord, produce_rejected, rejected_records
+from processor.rejected import RejectedRecords, produce_rejected, rejected_records
 from processor.store import Store
 from processor.takeover import Takeover, check_takeover, check_zone
 
@@ -60,7 +60,7 @@ class BillingWorker:
         self._types = TypeTable(rules.events.types)
         self._books: dict[int, PartitionBook] = {}
         self._reader = EventReader(rules.events)
-        self._rejected: list[RejectedRecord] = []
+        self._rejected: list[RejectedRecords] = []
         self._uncommitted = Uncommitted()
         self._commits = 0
 
@@ -140,7 +140,7 @@ class BillingWorker:
         """Forget partitions and whatever of them is not committed."""
         for partition in partitions:
             self._books.pop(partition, None)
-        self._rejected = [record for record in self._rejected if record.partition in self._books]
+        self._rejected = [some for some in self._rejected if some.partition in self._books]
         self._uncommitted = Uncommitted()
         if partitions:
             logger.info("partitions released", partitions=sorted(partitions))

@@ -38,7 +38,7 @@ class CalendarArrays(NamedTuple):
 def calendar_arrays(calendar: MonthCalendar) -> CalendarArrays:
     """Return a calendar as arrays, made once per process. Do not change them."""
     local = calendar.local
-    cuts = np.unique(np.array([*calendar.starts_ms, *local.starts_ms], np.int64))
+    cuts = np.array(sorted({*calendar.starts_ms, *local.starts_ms}), np.int64)
     segments = np.maximum(np.searchsorted(local.starts_ms, cuts, side="right") - 1, 0)
     months = np.maximum(np.searchsorted(calendar.starts_ms, cuts, side="right") - 1, 0)
     bucket_starts = np.arange(((int(cuts[-1]) >> BUCKET_BITS) + 2_000), dtype=np.int64) << BUCKET_BITS

@@ -6,6 +6,7 @@ have the same arrays, so there is one kernel, whichever way the records came.
 
 import ctypes
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -333,6 +334,7 @@ class NativeBlock(RecordBlock):
         self.release()
 
 
+@lru_cache(maxsize=1)
 def message_destroyer(library: Library) -> Any:
     """Return the function that destroys a message, as compiled code calls it."""
     return ctypes.cast(library.rd_kafka_message_destroy, ctypes.CFUNCTYPE(None, ctypes.c_int64))

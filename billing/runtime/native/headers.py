@@ -1,6 +1,7 @@
 """Headers of many records, read without an object for each: where they change, and one of a known length."""
 
 import ctypes
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ MOST_HEADERS = 8
 _LIST, _NAME, _VALUE, _SIZE = range(4)
 
 
+@lru_cache(maxsize=1)
 def header_functions(library: Library) -> tuple[Any, Any]:
     """Return the functions that find a message's headers and one of these, as compiled code calls them."""
     number, address = ctypes.c_int32, ctypes.c_int64
