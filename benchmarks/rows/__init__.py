@@ -10,7 +10,7 @@ from benchmarks.rows.ids import ids
 from benchmarks.rows.invoicer import close_month
 from benchmarks.rows.keyed import keyed
 from benchmarks.rows.peers import against_peers
-from benchmarks.rows.processor import against_bare, against_stock, shapes
+from benchmarks.rows.processor import against_bare, against_stock, commits, shapes
 from benchmarks.rows.scaling import curve, two_processors
 from benchmarks.stage import Stage
 
@@ -20,6 +20,7 @@ ROWS: dict[str, Row] = {
     "bare": against_bare,
     "stock": against_stock,
     "shapes": shapes,
+    "commit": commits,
     "customers": many_customers,
     "restore": restore,
     "ids": ids,

@@ -9,13 +9,14 @@ from benchmarks.stage import Filled, Stage
 # How long transactions are written by hand, all in all; beside a reader, that reads far longer than a commit takes.
 FLOOR_SECONDS, BUSY_FLOOR_SECONDS = 1.5, 0.6
 _MALFORMED = "1 % malformed"
+UNKEYED = Shape("unkeyed", keyed=False)
 # What is compared with the plain one, and how much of its rate should be left.
 OTHERS = {
     "JSON": (Shape("json", form=Form.JSON), 0.6),
     "CSV with ids": (Shape("ids", form=Form.CSV_WITH_ID), 0.9),
     "names beyond ASCII": (Shape("scripts", names=Names.ANY), 0.9),
     _MALFORMED: (Shape("malformed", malformed_share=0.01), 0.8),
-    "not keyed": (Shape("unkeyed", keyed=False), 0.95),
+    "not keyed": (UNKEYED, 0.95),
 }
 
 
@@ -31,19 +32,13 @@ def against_bare(stage: Stage) -> Outcome:
     fallback = run_processor(stage, filled, native_reading=False).rate
     rates = {"bare*": bare, "processor": run.rate, "through Python": fallback}
     details = f"{describe(rates)}; memory at most {run.peak_mib:.0f} MiB, State {run.state_mib:.1f} MiB; "
-    details += f"{run.subtotals_per_commit:,} subtotals per commit."
-    commit = PLAIN.partitions, PLAIN.customers, run.subtotals_per_commit
-    floor = run_floor(stage, *commit, FLOOR_SECONDS)
-    busy = run_floor(stage, *commit, BUSY_FLOOR_SECONDS, filled.topic)
+    details += f"{run.subtotals_per_commit:,} subtotals per commit, which take {run.commit_micros:.1f} us each."
     ratio = run.rate.events_per_second / bare.events_per_second
     cpu = run.rate.cpu_micros_per_event
     figures = [
         Figure("processor", "bare*", ratio, at_least(1.0)),
         Figure("the same, native_reading: false", "bare*", fallback.events_per_second / bare.events_per_second),
         Figure("CPU per event, all in", "", cpu, unit="us"),
-        Figure("time of a commit per subtotal published", "", run.commit_micros, at_most(5), "us"),
-        Figure("the same subtotals written and committed by hand", "", 1e6 / floor.events_per_second, unit="us"),
-        Figure("the same by hand, while bare* reads", "", 1e6 / busy.events_per_second, unit="us"),
         Figure("CPU per event", "bare*", cpu / bare.cpu_micros_per_event),
     ]
     return Outcome(figures, details, plot_of(rates))
@@ -63,6 +58,22 @@ def against_stock(stage: Stage) -> Outcome:
         Figure("bare*, which does nothing", "stock Quix", bare / stock),
     ]
     return Outcome(figures, f"{describe(rates)}.", plot_of(rates))
+
+
+def commits(stage: Stage) -> Outcome:
+    """A commit of many subtotals, per subtotal: each customer is in each partition, since records have no keys."""
+    filled = stage.filled(UNKEYED)
+    run = run_processor(stage, filled)
+    size = UNKEYED.partitions, run.subtotals_per_commit, run.subtotals_per_commit
+    floor = run_floor(stage, *size, FLOOR_SECONDS)
+    busy = run_floor(stage, *size, BUSY_FLOOR_SECONDS, filled.topic)
+    figures = [
+        Figure("time of a commit per subtotal published", "", run.commit_micros, at_most(5), "us"),
+        Figure("the same subtotals written and committed by hand", "", 1e6 / floor.events_per_second, unit="us"),
+        Figure("the same by hand, while bare* reads", "", 1e6 / busy.events_per_second, unit="us"),
+    ]
+    details = f"{run.subtotals_per_commit:,} subtotals per commit."
+    return Outcome(figures, details, bars("us", {figure.what: figure.value for figure in figures}))
 
 
 def shapes(stage: Stage) -> Outcome:

@@ -22,6 +22,8 @@ from billing.runtime.native.memory import load32, load64
 
 Integers = NDArray[np.int64]
 Headers = list[tuple[str, bytes | None]]
+# What holds some texts, where in memory each lies, and how long it is.
+Joined = tuple[Sequence[object], Integers, Integers]
 
 # How many texts are copied at once, and how long each may be.
 _MOST_AT_ONCE, _SMALL_BYTES = 1_000, 16_384
@@ -248,7 +250,7 @@ class JoinedValues:
         return [self._originals[index] for index in indices]
 
 
-def joined(texts: Sequence[bytes]) -> tuple[Sequence[object], Integers, Integers]:
+def joined(texts: Sequence[bytes]) -> Joined:
     """Return what holds some texts, and where in memory each lies, and how long it is.
 
     The addresses hold for as long as what holds the texts. Short ones are copied into one buffer, which costs less than
@@ -261,7 +263,7 @@ def joined(texts: Sequence[bytes]) -> tuple[Sequence[object], Integers, Integers
     return buffer, _address(buffer) + np.cumsum(lengths) - lengths, lengths
 
 
-def joined_if_any(texts: Sequence[bytes | str | None]) -> tuple[Sequence[object], Integers, Integers]:
+def joined_if_any(texts: Sequence[bytes | str | None]) -> Joined:
     """Return the same of texts some of which there are not: their length is -1."""
     missing = [index for index, text in enumerate(texts) if text is None]
     buffer, addresses, lengths = joined([text.encode() if isinstance(text, str) else text or b"" for text in texts])

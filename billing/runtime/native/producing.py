@@ -8,7 +8,7 @@ import numpy as np
 from confluent_kafka import KafkaError, KafkaException
 from numpy.typing import NDArray
 
-from billing.runtime.native.block import Integers, joined_if_any
+from billing.runtime.native.block import Integers, Joined, joined, joined_if_any
 from billing.runtime.native.client import handle_of, native_library
 from billing.runtime.native.compiled import compiled
 from billing.runtime.native.memory import Whole
@@ -66,7 +66,7 @@ class BulkProducer:
         Raises:
             KafkaException: a record is refused by the library.
         """
-        self._produce_all(_Arguments(topic, partition, headers), [keys, values])
+        self._produce_all(_Arguments(topic, partition, headers), [joined(keys), joined(values)])
 
     def produce_each(
         self,
@@ -87,20 +87,20 @@ class BulkProducer:
             KafkaException: a record is refused by the library.
         """
         arguments = _Arguments(topic, _ANY_PARTITION, [(name, b"") for name, _ in headers])
-        self._produce_all(arguments, [keys, values, *(column for _, column in headers)])
+        columns = [keys, values, *(column for _, column in headers)]
+        self._produce_all(arguments, [joined_if_any(column) for column in columns])
 
-    def _produce_all(self, arguments: "_Arguments", columns: Sequence[Sequence[bytes | None]]) -> None:
-        joins = [joined_if_any(column) for column in columns]
+    def _produce_all(self, arguments: "_Arguments", joins: Sequence[Joined]) -> None:
+        """Produce records: keys, values and columns of headers, each joined; what holds them is kept meanwhile."""
         places = np.stack([numbers for _, addresses, lengths in joins for numbers in _places(addresses, lengths)])
         done = 0
         while True:
             done, error = produce_records(
-                self._handle, self._produce, arguments.words, arguments.changing(len(columns)), places, done
+                self._handle, self._produce, arguments.words, arguments.changing(len(joins)), places, done
             )
             if not error:
                 break
             make_room(self._library, self._producer, int(error))
-        del joins  # it had to last until here
 
 
 def _places(addresses: Integers, lengths: Integers) -> tuple[Integers, Integers]:
