@@ -68,7 +68,7 @@ class BulkProducer:
             "bootstrap.servers": servers,
             "compression.type": "lz4",
             "linger.ms": 50,
-            "batch.size": 1_000_000,
+            "batch.size": 300_000,
             "queue.buffering.max.messages": 2_000_000,
             "log_level": 3,
             **(options or {}),

@@ -42,9 +42,9 @@ class Sizes:
 
     events: int = 8_000_000
     customers: int = 1_000_000
-    seconds: float = 6.0
+    seconds: float = 5.0
     stock_seconds: float = 8.0
-    close_customers: int = 30_000
+    close_customers: int = 20_000
     ids: int = 4_000_000
     curve_points: int = 3
     rough: bool = False

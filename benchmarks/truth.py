@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.reading import newest_values
+from benchmarks.reading import newest_values, without_collection
 from billing.event import DEFAULT_TYPES
 from billing.subtotal import (
     CustomerMonthKey,
@@ -89,8 +89,10 @@ class Truth:
                 array, row = self.customers, number * len(self.months) + self.months.index(of.month)
             else:
                 array, row = self.hours, (of.hour_start_ms - self.first_ms) // HOUR_MS
-            for type_, amounts in sums.items():
-                array[:, row * len(DEFAULT_TYPES) + DEFAULT_TYPES.index(type_)] += amounts
+            for type_, (micros, count) in sums.items():
+                place = row * len(DEFAULT_TYPES) + DEFAULT_TYPES.index(type_)
+                array[0, place] += micros
+                array[1, place] += count
         except (IndexError, ValueError):
             raise InexactError(f"no event was of {of}") from None
 
@@ -113,6 +115,7 @@ class Truth:
         return found
 
 
+@without_collection()
 def check_subtotals(servers: str, topic: str, partitions: int, truth: Truth) -> None:
     """Compare the committed subtotals and progress with the truth.
 

@@ -47,13 +47,14 @@ def _together(stage: Stage, number: int) -> tuple[Rate, float]:
     That is in microseconds.
     """
     name, partitions = stage.new_name("group"), PLAIN.partitions
+    events = stage.sizes.events * number  # or two would be done before they have committed often enough to tell a rate
     topic = f"{name}.incoming"
     environment = stage.environment(name, topic, partitions)
     maker = EventMaker(PLAIN)
     options = {"transactional.id": name, "transaction.timeout.ms": 600_000}
     with ExitStack() as stack, BulkProducer(stage.servers, topic, options) as producer:
         with producer.transaction():
-            for chunk in ahead(maker.chunks(stage.sizes.events)):
+            for chunk in ahead(maker.chunks(events)):
                 producer.send(chunk.payloads, chunk.keys, chunk.partitions)
             producer.flush()
             parts = [
@@ -61,7 +62,7 @@ def _together(stage: Stage, number: int) -> tuple[Rate, float]:
                 for instance, core in enumerate((stage.cores * number)[:number])
             ]
             wait_for(lambda: _owned(parts) == [partitions // number] * number, "partitions are shared out", parts)
-        filled = Filled(PLAIN, topic, stage.sizes.events, maker)
+        filled = Filled(PLAIN, topic, events, maker)
         before = stage.broker_cpu_seconds()
         rate = watch(stage, filled, name, parts).rate()
         broker_micros = (stage.broker_cpu_seconds() - before) * 1e6 / filled.events

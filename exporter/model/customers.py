@@ -5,6 +5,7 @@ from collections.abc import Collection, ItemsView, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from billing.runtime.native.pages import longer
 from billing.sums import Sums
 from exporter.kernel.arrays import Codes
 from exporter.model.columns import MonthColumns
@@ -42,10 +43,9 @@ class KnownNames(Collection[str]):
 
     def add(self, codes: Codes | int) -> None:
         """Take customers in."""
-        if len(self._names) > len(self._is_known):
-            longer = np.zeros(len(self._names) + len(self._names) // 8 + _PIECE, np.bool_)
-            longer[: len(self._is_known)] = self._is_known
-            self._is_known = longer
+        used = len(self._is_known)
+        if len(self._names) > used:
+            self._is_known = longer(self._is_known, used, len(self._names) - used + len(self._names) // 8 + _PIECE)
         self._is_known[codes] = True
 
     def still(self) -> "KnownNames":
