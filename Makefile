@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests wait for processes more than they compute, so more of them run at once than there are cores.
-WORKERS ?= 6
+WORKERS ?= 4
 # Tests are handed out in the order in which tests/distribution.py puts them.
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Each set of files that is used together, joined by +.

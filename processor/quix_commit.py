@@ -266,17 +266,18 @@ class DirectProducer(InternalProducer):
         self._seal, self.is_committed = None, False
         self._kept = {}
         if not self._producer.instantiated:
-            self._producer._inner_producer = self._connected()
+            self._connect()
         super().begin_transaction()  # type: ignore[no-untyped-call]
         if self._bulk is None and self._natively:
             self._bulk = BulkProducer.of(self._producer._producer, self._client_id)
 
-    def _connected(self) -> Producer:
-        """Return the client, ready to begin a transaction."""
+    def _connect(self) -> None:
+        """Make the client and let it take over, as Quix does, but not before it knows a broker."""
         client = Producer(self._producer._producer_config)
+        # Whatever comes of it: a rebalance that comes meanwhile would have Quix make another one.
+        self._producer._inner_producer = client
         meet_brokers(client, self._known_topic)
         client.init_transactions()
-        return client
 
     def commit_transaction(self, positions: Any, group_metadata: Any, timeout: float | None = None) -> None:
         """End the transaction: steps 3 to 5 of :class:`BatchingContext`. Each is tried once, in one bounded time.

@@ -69,7 +69,8 @@ def tear(tearing: Tearing) -> None:
         half = len(positions) // 2
         move(writer, block, positions[:half], targets)
         writer._producer._producer.flush(60)
-        tearing.reached(STEPS[1])
+        if half:  # or what is torn holds no record
+            tearing.reached(STEPS[1])
         move(writer, block, positions[half:], targets)
 
     for name, torn in (("__init__", torn_made), ("move", torn_move)):
