@@ -14,37 +14,6 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Texts:
-    """A column of texts.
-
-    Args:
-        data: holds them.
-        starts: where the text of each line begins.
-        lengths: how many bytes it has.
-    """
-
-    data: Bytes
-    starts: Integers
-    lengths: Integers
-
-
-@dataclass(frozen=True)
-class Table:
-    """Texts to choose from."""
-
-    texts: Packed
-
-    @classmethod
-    def of(cls, texts: Sequence[str]) -> "Table":
-        """Return a table of some texts."""
-        return cls(Packed.of([text.encode() for text in texts]))
-
-    def at(self, rows: Integers) -> Texts:
-        """Return a column with the text of a row in each line."""
-        return Texts(self.texts.data, self.texts.starts[rows], self.texts.lengths[rows])
-
-
-@dataclass(frozen=True)
 class Digits:
     """A column of numbers from 0 on, filled up with zeros to a width."""
 
@@ -52,12 +21,12 @@ class Digits:
     width: int
 
 
-def lines(pieces: Sequence[str | Texts | Digits], count: int) -> Packed:
-    """Return so many lines, each of which joins what the pieces have for it."""
+def lines(pieces: Sequence[str | Packed | Digits], count: int) -> Packed:
+    """Return so many lines, each of which joins what the pieces have for it: a text is the same in each."""
     columns = [_same(piece, count) if isinstance(piece, str) else piece for piece in pieces]
     lengths = np.zeros(count, np.int64)
     for column in columns:
-        lengths += column.width if isinstance(column, Digits) else column.lengths[:count]
+        lengths += column.width if isinstance(column, Digits) else column.lengths
     starts = np.cumsum(lengths) - lengths
     data, ends = np.empty(int(lengths.sum()), np.uint8), starts.copy()
     for column in columns:
@@ -68,9 +37,9 @@ def lines(pieces: Sequence[str | Texts | Digits], count: int) -> Packed:
     return Packed(data, starts, lengths)
 
 
-def _same(text: str, count: int) -> Texts:
+def _same(text: str, count: int) -> Packed:
     data = np.frombuffer(text.encode(), np.uint8)
-    return Texts(data, np.zeros(count, np.int64), np.full(count, len(data)))
+    return Packed(data, np.zeros(count, np.int64), np.full(count, len(data)))
 
 
 @compiled

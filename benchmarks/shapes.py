@@ -7,7 +7,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.lines import Digits, Table, Texts, lines
+from benchmarks.lines import Digits, lines
 from benchmarks.packed import Packed
 from benchmarks.truth import NAME_DIGITS, Truth
 from billing.event import DEFAULT_TYPES
@@ -105,9 +105,10 @@ class EventMaker:
         prefixes = shape.names.value
         names = [f"{prefixes[n % len(prefixes)]}{n:0{NAME_DIGITS}d}" for n in range(shape.customers)]
         self.truth = Truth(names, shape.month_names, starts[0], self._end_ms)
-        self._names = Table.of(names)
-        self._amounts = Table.of([f"{cents // 100}.{cents % 100:02d}" for cents in range(_MOST_CENTS)] + ["1.2.3"])
-        self._types = Table.of([*DEFAULT_TYPES, "NOSUCH"])
+        self._names = Packed.of([name.encode() for name in names])
+        amounts = [b"%d.%02d" % divmod(cents, 100) for cents in range(_MOST_CENTS)]
+        self._amounts = Packed.of([*amounts, b"1.2.3"])
+        self._types = Packed.of([*(name.encode() for name in DEFAULT_TYPES), b"NOSUCH"])
 
     def chunks(self, events: int) -> Iterator[Chunk]:
         """Yield so many more events."""
@@ -161,10 +162,10 @@ class EventMaker:
     def _lines(
         self, times: Integers, customers: Integers, cents: Integers, types: Integers, numbers: Integers
     ) -> tuple[Packed, Packed]:
-        name, amount, type_ = self._names.at(customers), self._amounts.at(cents), self._types.at(types)
+        name, amount, type_ = self._names.take(customers), self._amounts.take(cents), self._types.take(types)
         time = Digits(times, _WIDEST_TIME)
-        head: list[str | Texts | Digits]
-        rest: list[str | Texts | Digits]
+        head: list[str | Digits]
+        rest: list[str | Packed | Digits]
         if self.shape.form is Form.JSON:
             head = ['{"timestamp": ', time, ', "customer": "']
             rest = ['", "amount": "', amount, '", "type": "', type_, '"}']
@@ -175,5 +176,5 @@ class EventMaker:
                 rest += [",event-", Digits(numbers, 10)]
         payloads = lines([*head, name, *rest], len(times))
         # The name stands behind as many bytes in each line.
-        offset = lines(head, 1).lengths[0]
+        offset = sum(len(piece) if isinstance(piece, str) else piece.width for piece in head)
         return payloads, Packed(payloads.data, payloads.starts + offset, name.lengths)
