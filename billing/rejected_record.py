@@ -27,7 +27,7 @@ class Carried(NamedTuple):
 
 def carry(key: bytes | None, value: bytes | None, headers: Headers) -> Carried:
     """Return what is carried of a record: the whole, or the beginning with :data:`SIZE_HEADER`."""
-    size = len(key or b"") + len(value or b"") + (_size(headers) if headers else 0)
+    size = len(key or b"") + len(value or b"") + _size(headers)
     if size <= WHOLE_BYTES:
         return Carried(key, value, tuple(headers))
     kept = tuple(headers) if _size(headers) <= KEPT_BYTES else ()

@@ -5,7 +5,7 @@ from itertools import chain, groupby
 from typing import NamedTuple
 
 from billing.moved_record import KEYED_OFFSET, KEYED_PARTITION, InputPlace, split_headers
-from billing.rejected_record import WHOLE_BYTES, Carried, carry
+from billing.rejected_record import WHOLE_BYTES, carry
 from billing.runtime.native.block import PartitionRecords
 from billing.runtime.native.producing import HeaderColumn
 from processor.quix_commit import Output
@@ -59,30 +59,15 @@ def rejected_records(
     longest = int((records.key_lengths[indices] + records.value_lengths[indices]).max())
     if longest <= WHOLE_BYTES and not any(sent):
         return [RejectedRecords(topic, records.partition, offsets, rejections, keys, values)]
-    split = [split_headers(headers) if is_moved else (headers, None) for headers in sent]
-    carried = [carry(key, value, own) for key, value, (own, _) in zip(keys, values, split, strict=True)]
-    sources = [source for _, source in split]
     kept = []
-    for _, group in groupby(range(len(indices)), lambda at: (sources[at] is None, _names(carried[at]))):
-        some = list(group)
-        ones = [carried[at] for at in some]
-        kept.append(
-            RejectedRecords(
-                topic,
-                records.partition,
-                offsets[some[0] : some[-1] + 1],
-                rejections[some[0] : some[-1] + 1],
-                [one.key for one in ones],
-                [one.value for one in ones],
-                [(name, [one.headers[at][1] for one in ones]) for at, name in enumerate(_names(ones[0]))],
-                [source for source in sources[some[0] : some[-1] + 1] if source is not None],
-            )
-        )
+    for rejection, offset, key, value, headers in zip(rejections, offsets, keys, values, sent, strict=True):
+        own, source = split_headers(headers) if is_moved else (headers, None)
+        carried = carry(key, value, own)
+        columns = [(name, [content]) for name, content in carried.headers]
+        sources = [] if source is None else [source]
+        place = topic, records.partition, [offset]
+        kept.append(RejectedRecords(*place, [rejection], [carried.key], [carried.value], columns, sources))
     return kept
-
-
-def _names(carried: Carried) -> list[str]:
-    return [name for name, _ in carried.headers]
 
 
 def produce_rejected(output: Output, topic: str, kept: Sequence[RejectedRecords], input_topic: str = "") -> None:
