@@ -39,13 +39,14 @@ from tests.notifier.receiver import (
 
 SIGNER = Signer([parse_secret(SECRET)])
 PATIENT = RetryRule(0.01, 0.02, 60)
-TRY_SECONDS = 0.5
+# A try that is meant to be given up, and one that is not, however busy the machine.
+SHORT_SECONDS, LONG_SECONDS = 0.5, 20.0
 TIMEOUT_SECONDS = 30.0
 
 
-async def try_once(*answers: Answer) -> tuple[Failure | None, str, float, Receiver]:
+async def try_once(*answers: Answer, try_seconds: float = LONG_SECONDS) -> tuple[Failure | None, str, float, Receiver]:
     """Send one message to a receiver, and return what came of it, and how long it took."""
-    async with receiving(*answers) as receiver, WebhookSender(receiver.url, LEDGER, SIGNER, TRY_SECONDS) as sender:
+    async with receiving(*answers) as receiver, WebhookSender(receiver.url, LEDGER, SIGNER, try_seconds) as sender:
         one = notification("Ada")
         began = time.monotonic()
         outcome = await asyncio.wait_for(sender.send(Pending(one, one.id(LEDGER))), TIMEOUT_SECONDS)
@@ -94,7 +95,8 @@ def test_what_counts_as_taken(answer: Answer) -> None:
 )
 def test_what_counts_as_failed(answer: Answer, failure: Failure) -> None:
     """No redirect is followed, and what is no HTTP is no answer; the reason is short and can be printed."""
-    found, reason, _, receiver = asyncio.run(try_once(answer))
+    seconds = SHORT_SECONDS if failure is Failure.TIMEOUT else LONG_SECONDS
+    found, reason, _, receiver = asyncio.run(try_once(answer, try_seconds=seconds))
     assert found is failure
     assert len(receiver.received) == 1
     assert reason.isprintable()
@@ -105,7 +107,7 @@ def test_nobody_listens() -> None:
     """A port without a receiver."""
 
     async def send() -> Failure | None:
-        async with WebhookSender("http://127.0.0.1:1/hook", LEDGER, SIGNER, TRY_SECONDS) as sender:
+        async with WebhookSender("http://127.0.0.1:1/hook", LEDGER, SIGNER, LONG_SECONDS) as sender:
             return (await sender.send(Pending(notification("Ada"), "msg_1"))).failure
 
     assert asyncio.run(send()) is Failure.CONNECTION
@@ -130,12 +132,13 @@ async def carry(
     rule: RetryRule = PATIENT,
     again: bool = False,
     claim: SendingClaim | None = None,
+    try_seconds: float = LONG_SECONDS,
 ) -> CollectorRegistry:
     """Send what is in a ledger until it is done, and return the metrics."""
     registry = CollectorRegistry()
     log.rewind()
     outbox = Outbox(LEDGER, rule, lambda: 0.5)
-    async with WebhookSender(url, LEDGER, SIGNER, TRY_SECONDS) as sender:
+    async with WebhookSender(url, LEDGER, SIGNER, try_seconds) as sender:
         courier = Courier(
             log,
             outbox,
@@ -165,7 +168,7 @@ def test_it_is_tried_until_it_is_taken() -> None:
 
     async def scene() -> Receiver:
         async with receiving(status(500), raw(b"?"), hang, status(302)) as receiver:
-            await carry(log, receiver.url, lambda: ended(log) == 1)
+            await carry(log, receiver.url, lambda: ended(log) == 1, try_seconds=2.0)
             return receiver
 
     receiver = asyncio.run(scene())
@@ -184,7 +187,7 @@ def test_a_customer_that_hangs_holds_up_nobody_else() -> None:
 
     async def scene() -> Receiver:
         async with receiving(hang, hang, status(503)) as receiver:
-            await carry(log, receiver.url, lambda: ended(log) == 32)
+            await carry(log, receiver.url, lambda: ended(log) == 32, try_seconds=2.0)
             return receiver
 
     receiver = asyncio.run(scene())
