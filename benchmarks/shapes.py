@@ -107,7 +107,7 @@ class EventMaker:
         self.truth = Truth(names, shape.month_names, starts[0], self._end_ms)
         self._names = Packed.of([name.encode() for name in names])
         amounts = [b"%d.%02d" % divmod(cents, 100) for cents in range(_MOST_CENTS)]
-        self._amounts = Packed.of([*amounts, b"1.2.3"])
+        self._amounts = Packed.of([*amounts, *(amount + b".3" for amount in amounts)])
         self._types = Packed.of([*(name.encode() for name in DEFAULT_TYPES), b"NOSUCH"])
 
     def chunks(self, events: int) -> Iterator[Chunk]:
@@ -131,7 +131,8 @@ class EventMaker:
         self.truth.rejected += events - int(good.sum())
         self.truth.duplicates += int((good & again).sum())
         bad = np.flatnonzero(~good)
-        cents[bad[::2]], types[bad[1::2]] = _MOST_CENTS, len(DEFAULT_TYPES)
+        cents[bad[::2]] += _MOST_CENTS
+        types[bad[1::2]] = len(DEFAULT_TYPES)
         turns = customers if shape.keyed else np.arange(self._made, self._made + events)
         self._made += events
         payloads, keys = self._lines(times, customers, cents, types, numbers)

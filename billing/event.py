@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from billing.event_time import EventTimeError, parse_event_time
-from billing.money import FRACTION_DIGITS, MAX_AMOUNT_MICROS, AmountError, TooPreciseError, parse_amount
+from billing.money import FRACTION_DIGITS, MAX_AMOUNT_MICROS, AmountError, TooPreciseError, micros_or_mistake
 from billing.period import format_timestamp
 
 MAX_CUSTOMER_CHARACTERS = 200
@@ -34,6 +34,8 @@ DEFAULT_TYPE = "MISC"
 # One that does not end is taken whole, too: looked for an end again at each quote in it, it would cost seconds.
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _QUOTED = re.compile(r'"[^"]*"?')
+# What makes a line more than its fields between commas, but for line ends behind it.
+_NEEDS_CARE = re.compile(r'"|[\r\n]+[^\r\n]')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 FIELDS = ("timestamp", "customer", "amount", "type", "id", "void", "replace")
@@ -198,6 +200,34 @@ def decode_record(payload: bytes | None, rules: EventRules, now_ms: int) -> Bill
     if stripped.startswith("["):
         raise EventRejectedError(Reason.MALFORMED, f"a JSON array; {_ONE_EVENT}")
     return _from_csv(text.strip("\r\n"), rules, now_ms)
+
+
+def mistake_behind(fields: int, rest: bytes, rules: EventRules) -> tuple[Reason, str] | None:
+    """Return why :func:`decode_record` rejects a line, None if it may not; by what follows fields that are right.
+
+    Args:
+        fields: how many are right, two or three: the timestamp, the customer, and the amount.
+        rest: all that follows the comma behind these.
+        rules: what an event must keep to.
+    """
+    try:
+        text = rest.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    left = text.rstrip("\r\n").split(",")
+    if _NEEDS_CARE.search(text) or not 3 <= fields + len(left) <= 5:
+        return None
+    if fields == 2:
+        micros = micros_or_mistake(left[0])
+        if isinstance(micros, AmountError):
+            return _of_amount(micros)
+        del left[0]
+    try:
+        if left:
+            rules.type_of(left[0])
+    except EventRejectedError as error:
+        return error.reason, error.detail
+    return None
 
 
 def customer_of(payload: bytes | None) -> str | None:
@@ -400,12 +430,15 @@ def _decimal_micros(value: Decimal) -> int:
 
 
 def _amount(text: str) -> int:
-    try:
-        return parse_amount(text)
-    except TooPreciseError as error:
-        raise EventRejectedError(Reason.TOO_PRECISE, f"amount {error}") from None
-    except AmountError as error:
-        raise EventRejectedError(Reason.BAD_AMOUNT, f"amount {error}") from None
+    micros = micros_or_mistake(text)
+    if isinstance(micros, AmountError):
+        raise EventRejectedError(*_of_amount(micros))
+    return micros
+
+
+def _of_amount(mistake: AmountError) -> tuple[Reason, str]:
+    reason = Reason.TOO_PRECISE if isinstance(mistake, TooPreciseError) else Reason.BAD_AMOUNT
+    return reason, f"amount {mistake}"
 
 
 def _check_time(timestamp_ms: int, rules: EventRules, now_ms: int) -> int:

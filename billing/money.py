@@ -33,15 +33,23 @@ def parse_amount(text: str) -> int:
         TooPreciseError: more than six fractional digits, not counting zeros at the end.
         AmountError: anything else, or a magnitude of 10^12 units and more.
     """
+    micros = micros_or_mistake(text)
+    if isinstance(micros, AmountError):
+        raise micros
+    return micros
+
+
+def micros_or_mistake(text: str) -> int | AmountError:
+    """Return what :func:`parse_amount` returns, or what it raises: for those who meet many mistakes."""
     match = _AMOUNT.fullmatch(text)
     if match is None:
-        raise AmountError(_no_amount(text))
+        return AmountError(_no_amount(text))
     # Without its padding zeros no part is longer than what int() takes.
     sign, units, fraction = match[1], match[2].lstrip("0"), (match[3] or "").rstrip("0")
     if len(fraction) > FRACTION_DIGITS:
-        raise TooPreciseError(f"{text[:40]!r} has {len(fraction)} fractional digits; {FRACTION_DIGITS} are allowed")
+        return TooPreciseError(f"{text[:40]!r} has {len(fraction)} fractional digits; {FRACTION_DIGITS} are allowed")
     if len(units) > MAX_UNIT_DIGITS:
-        raise AmountError(f"{text[:40]!r} is not below 10^{MAX_UNIT_DIGITS}")
+        return AmountError(f"{text[:40]!r} is not below 10^{MAX_UNIT_DIGITS}")
     micros = int(units or "0") * MICROS_PER_UNIT + int(fraction.ljust(FRACTION_DIGITS, "0"))
     return -micros if sign == "-" else micros
 

@@ -6,15 +6,31 @@ The kernel takes only what it reads exactly as :func:`billing.event.decode_recor
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, Void, decode_record
+from billing.event import BillableEvent, EventRejectedError, EventRules, Reason, Void, decode_record, mistake_behind
 from billing.runtime.native.block import Integers, joined
 from processor.kernel.parse import hash_names, parse_records
-from processor.kernel.rows import ID, ID_LENGTH, MICROS, MS, NAME, NAME_LENGTH, ROW_NUMBERS, SLOT, type_rows
+from processor.kernel.rows import (
+    FIELDS_READ,
+    ID,
+    ID_LENGTH,
+    MICROS,
+    MS,
+    NAME,
+    NAME_LENGTH,
+    REST,
+    ROW_NUMBERS,
+    SLOT,
+    type_rows,
+)
+
+# Mistakes that are kept in mind: so many, in ends of lines of so many bytes.
+_MISTAKES, _MISTAKE_BYTES = 1_024, 64
 
 
 class Records(Protocol):
@@ -73,8 +89,10 @@ class EventReader:
         self._seed = secrets.randbits(62)
         self._rows = np.empty((0, ROW_NUMBERS), np.int64)
         self._rest = np.empty(0, np.int64)
-        self._names: Sequence[object] = b""
-        self._ids: Sequence[object] = b""
+        # The same mistake comes again and again: a producer that does not know better makes it with each record.
+        self._mistake = lru_cache(_MISTAKES)(partial(mistake_behind, rules=rules))
+        self._names: object = b""
+        self._ids: object = b""
 
     def read(self, records: Records, now_ms: int) -> Reading:
         """Read records.
@@ -102,7 +120,14 @@ class EventReader:
         events: list[BillableEvent] = []
         rejections: list[Rejection] = []
         special: dict[int, BillableEvent | Void] = {}
-        for index, value in zip(positions, records.values_at(positions), strict=True):
+        read = rows[positions, FIELDS_READ].tolist()
+        behind = (rows[positions, REST] - records.values[positions]).tolist()
+        for index, value, fields, start in zip(positions, records.values_at(positions), read, behind, strict=True):
+            if fields and value is not None and len(value) - start <= _MISTAKE_BYTES:
+                mistake = self._mistake(fields, value[start:])
+                if mistake is not None:
+                    rejections.append(Rejection(index, *mistake))
+                    continue
             try:
                 event = decode_record(value, self._rules, now_ms)
             except EventRejectedError as error:
@@ -135,7 +160,7 @@ def fill_rows(
     slots: Sequence[int],
     names: Sequence[str],
     seed: int,
-) -> Sequence[object]:
+) -> object:
     """Fill in rows at some positions with events without ids; return what must be kept for as long as they are used.
 
     Args:

@@ -11,6 +11,7 @@ from processor.kernel.rows import (
     MS,
     NAME,
     NAME_LENGTH,
+    REST,
     SLOT,
     TYPE_BYTES,
     TYPE_LENGTH,
@@ -20,45 +21,58 @@ from processor.kernel.rows import (
 )
 from processor.kernel.text import FAILED, amount, digits, name, type_word
 
+ALL_READ = np.int64(-1)
+
 _COMMA = 44
+# Fields before the amount, and before the type.
+_TWO, _THREE = np.int64(2), np.int64(3)
 
 
 @inlined
-def parse_csv(at: Whole, end: Whole, row: Whole, types: TypePlaces) -> bool:
-    """Fill in the row at an address with what a line says; False leaves it to the exact path."""
+def parse_csv(at: Whole, end: Whole, row: Whole, types: TypePlaces) -> Whole:
+    """Fill in the row at an address with what a line says; what is not read to its end is left to the exact path.
+
+    Returns:
+        `ALL_READ`, or how many fields are surely right, with the address behind them in `REST`; 0: that is not known.
+    """
     at, time = digits(at, end)
     if at == FAILED or at >= end or load8(at) != _COMMA:
-        return False
+        return 0
     store64(row + 8 * MS, time)
     start = at + 1
     at = name(start, end, _COMMA, False)
     if at <= start or at >= end:
-        return False
+        return 0
     store64(row + 8 * NAME, start)
     store64(row + 8 * NAME_LENGTH, at - start)
-    at, micros = amount(at + 1, end, True)
+    start = at + 1
+    store64(row + 8 * REST, start)
+    at, micros = amount(start, end, True)
     if at == FAILED:
-        return False
+        return _TWO
     store64(row + 8 * MICROS, micros)
     store64(row + 8 * ID_LENGTH, 0)
     if at == end:
         store64(row + 8 * SLOT, slot_of(0, 0, types))
-        return True
+        return ALL_READ
     if load8(at) != _COMMA:
-        return False
+        return _TWO
     start = at + 1
+    store64(row + 8 * REST, start)
     at, word = type_word(start, end, _COMMA)
     if at == FAILED:
-        return False
+        return _THREE
     slot = slot_of(word, at - start, types)
     store64(row + 8 * SLOT, slot)
-    if slot < 0 or at == end:
-        return bool(slot >= 0)
+    if slot < 0:
+        return _THREE
+    if at == end:
+        return ALL_READ
     start = at + 1
     at = name(start, end, _COMMA, True)
     store64(row + 8 * ID, start)
     store64(row + 8 * ID_LENGTH, at - start)
-    return bool(at == end)
+    return ALL_READ if at == end else np.int64(0)
 
 
 @inlined

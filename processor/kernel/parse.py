@@ -8,9 +8,20 @@ from billing.local_time import MS_PER_SECOND
 from billing.period import FIRST_MS_TIMESTAMP
 from billing.runtime.native.compiled import compiled, inlined
 from billing.runtime.native.memory import Whole, address_of, load8, load64, store64
-from processor.kernel.csv import parse_csv
+from processor.kernel.csv import ALL_READ, parse_csv
 from processor.kernel.json import parse_json, skip_space
-from processor.kernel.rows import HASH, MS, NAME, NAME_LENGTH, NO_EVENT, ROW_NUMBERS, SLOT, TypePlaces, type_places
+from processor.kernel.rows import (
+    FIELDS_READ,
+    HASH,
+    MS,
+    NAME,
+    NAME_LENGTH,
+    NO_EVENT,
+    ROW_NUMBERS,
+    SLOT,
+    TypePlaces,
+    type_places,
+)
 from processor.kernel.text import hash_of
 
 
@@ -42,15 +53,16 @@ def parse_records(
     row, known = address_of(rows), type_places(types)
     longest, earliest_ms, latest_ms = limits
     for index in range(values.shape[0]):
-        length = lengths[index]
-        if (
-            0 < length <= longest
-            and _parse(values[index], length, row, known)
-            and _in_time(row, earliest_ms, latest_ms)
-        ):
+        length, read = lengths[index], np.int64(0)
+        if 0 < length <= longest:
+            read = _parse(values[index], length, row, known)
+        if read != 0 and not _in_time(row, earliest_ms, latest_ms):
+            read = np.int64(0)
+        if read == ALL_READ:
             _hash_name(row, seed)
         else:
             store64(row + 8 * SLOT, NO_EVENT)
+            store64(row + 8 * FIELDS_READ, read)
             rest[left] = index
             left += 1
         row += 8 * ROW_NUMBERS
@@ -58,13 +70,13 @@ def parse_records(
 
 
 @inlined
-def _parse(at: Whole, length: Whole, row: Whole, types: TypePlaces) -> bool:
+def _parse(at: Whole, length: Whole, row: Whole, types: TypePlaces) -> Whole:
     end = at + length
     if 48 <= load8(at) <= 57 and load8(end - 1) > 32:
         return parse_csv(at, end, row, types)
     start = skip_space(at, end)
     if start < end and load8(start) == 123:
-        return parse_json(start, end, row, types)
+        return ALL_READ if parse_json(start, end, row, types) else np.int64(0)
     # Line ends around a line do not count; spaces do.
     while at < end and (load8(at) == 10 or load8(at) == 13):
         at += 1

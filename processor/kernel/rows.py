@@ -15,6 +15,9 @@ MS, MICROS, SLOT, NAME, NAME_LENGTH, HASH, ID, ID_LENGTH = range(ROW_NUMBERS)
 address and length of the id."""
 NO_EVENT = -1
 """The slot of a row that holds no event."""
+REST, FIELDS_READ = ID, ID_LENGTH
+"""Of a row that holds no event: how many fields of a line are surely right, 0 if that is not known, and the address
+behind the comma that follows them."""
 
 TYPE_WORD, TYPE_LENGTH, TYPE_SLOT = range(3)
 TYPE_BYTES = 3 * 8

@@ -17,6 +17,7 @@ from billing.event import (
     Void,
     decode_event,
     decode_record,
+    mistake_behind,
 )
 from billing.money import MAX_AMOUNT_MICROS, format_micros
 from billing.period import format_timestamp
@@ -427,3 +428,45 @@ def test_a_void_is_no_event() -> None:
     """Whoever bills events alone rejects it."""
     with pytest.raises(EventRejectedError, match="a void"):
         decode_event(b'{"void":"A1","customer":"Charlie"}', RULES, NOW_MS)
+
+
+TAILS = st.lists(
+    st.sampled_from(
+        [b"1", b".", b"5", b"-", b",", b"DATA", b"FAX", b'"', b"\n", b"\r", b" ", b"\xff", "\u017f".encode()]
+    )
+).map(b"".join)
+
+
+@given(st.sampled_from([(2, b"1488142855,Charlie,"), (3, b"1488142855,Charlie,1,")]), TAILS)
+@example((2, b"1488142855,Charlie,"), b"1.2.3,DATA\r\n")
+@example((3, b"1488142855,Charlie,1,"), b'FAX,"a,b"')
+def test_a_mistake_is_the_same_whether_all_of_a_line_is_read_or_its_end(head: tuple[int, bytes], tail: bytes) -> None:
+    """Whatever follows fields that are right: the end tells the same, or that all of the line must be read."""
+    fields, line = head
+    try:
+        decode_record(line + tail, RULES, NOW_MS)
+        whole = None
+    except EventRejectedError as error:
+        whole = error.reason, error.detail
+    assert mistake_behind(fields, tail, RULES) in (None, whole)
+
+
+@pytest.mark.parametrize(
+    ("fields", "tail", "reason"),
+    [
+        (2, b"much", Reason.BAD_AMOUNT),
+        (2, b"1,5,DATA", Reason.UNKNOWN_TYPE),
+        (2, b"0.0000001,DATA\n", Reason.TOO_PRECISE),
+        (2, b"1,FAX,id", Reason.UNKNOWN_TYPE),
+        (3, b"FAX", Reason.UNKNOWN_TYPE),
+        (2, b"1,DATA", None),
+        (2, b"1,2,3,4", None),
+        (3, b"FAX\nFAX", None),
+        (3, b'FAX,"id"', None),
+        (3, b"FAX,\xff", None),
+    ],
+)
+def test_what_the_end_of_a_line_tells(fields: int, tail: bytes, reason: Reason | None) -> None:
+    """Mistakes of the fields there; nothing where all of the line decides."""
+    mistake = mistake_behind(fields, tail, RULES)
+    assert (mistake and mistake[0]) == reason

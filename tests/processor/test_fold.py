@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.event import EventRejectedError, EventRules, Reason, decode_event
+from billing.event import EventRejectedError, EventRules, Reason, decode_event, mistake_behind
 from billing.period import MonthCalendar
 from billing.sums import NO_SUMS, TypeTable, plus, total_micros
+from processor import reading
 from processor.fold import FoldRules
 from processor.kernel.rows import MS, SLOT
 from tests.billing.test_events_page import ACCEPTED, REJECTED, payload_of
@@ -266,6 +267,22 @@ def test_the_kernel_takes_plain_records() -> None:
     assert count(payloads, RULES, NOW_MS).exact == 1
 
 
+def test_a_line_is_judged_by_the_field_that_the_kernel_stopped_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of it is not read again; nor is the same mistake, in another line."""
+    monkeypatch.setattr(reading, "decode_record", None)
+    seen: list[tuple[int, bytes]] = []
+
+    def noted(fields: int, rest: bytes, rules: EventRules) -> tuple[Reason, str] | None:
+        seen.append((fields, rest))
+        return mistake_behind(fields, rest, rules)
+
+    monkeypatch.setattr(reading, "mistake_behind", noted)
+    payloads = [b"1488142855,Charlie,much", b"1488142855,Zo\xc3\xab,1,FAX\n", b"\n1488142856,Alice,much"]
+    folded = count(payloads, RULES, NOW_MS)
+    assert [r.reason for r in folded.rejections] == [Reason.BAD_AMOUNT, Reason.UNKNOWN_TYPE, Reason.BAD_AMOUNT]
+    assert seen == [(2, b"much"), (3, b"FAX\n")]
+
+
 def test_sums_beyond_64_bits_are_exact() -> None:
     """Twenty of the largest amounts come to more than 64 bits hold."""
     folded = assert_same([b"1488142855,Charlie,999999999999.999999"] * 20)
@@ -281,6 +298,6 @@ def test_an_event_time_may_lie_a_day_ahead_and_no_further() -> None:
     """The bound belongs to what is allowed."""
     allowed, refused = NOW_MS + DAY_MS, NOW_MS + DAY_MS + 1
     payloads = [f"{allowed},a,1".encode(), f"{refused},a,1".encode()]
-    reading = read(payloads, RULES, NOW_MS)
-    assert reading.rows[reading.rows[:, SLOT] >= 0, MS].tolist() == [allowed]
-    assert [(r.position, r.reason) for r in reading.rejections] == [(1, Reason.FUTURE_TIMESTAMP)]
+    found = read(payloads, RULES, NOW_MS)
+    assert found.rows[found.rows[:, SLOT] >= 0, MS].tolist() == [allowed]
+    assert [(r.position, r.reason) for r in found.rejections] == [(1, Reason.FUTURE_TIMESTAMP)]
