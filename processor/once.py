@@ -79,7 +79,7 @@ class Taken:
     slot: int
 
 
-def rows_of(taken: Sequence[Taken], seed: int) -> tuple[NDArray[np.int64], Sequence[object]]:
+def rows_of(taken: Sequence[Taken], seed: int) -> tuple[NDArray[np.int64], object]:
     """Return events as rows, like those of a reading with the same seed, and what must be kept as long as they are."""
     rows = np.zeros((len(taken), ROW_NUMBERS), np.int64)
     times_ms, micros = [event.timestamp_ms for event in taken], [event.amount_micros for event in taken]

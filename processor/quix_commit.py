@@ -21,6 +21,7 @@ from confluent_kafka import KafkaError
 
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import PartitionRecords
+from billing.runtime.native.copying import Joined, copies
 from billing.runtime.native.producing import BulkProducer, HeaderColumn
 from processor.store import Store
 from processor.takeover import Takeover
@@ -52,13 +53,7 @@ class Output(Protocol):
         """Produce records to one partition, in their order."""
         ...
 
-    def produce_each(
-        self,
-        topic: str,
-        keys: Sequence[bytes | None],
-        values: Sequence[bytes | None],
-        headers: Sequence[HeaderColumn],
-    ) -> None:
+    def produce_each(self, topic: str, keys: Joined, values: Joined, headers: Sequence[HeaderColumn]) -> None:
         """Produce records to the partitions of their keys; `headers` holds, by name, one for each record."""
         ...
 
@@ -194,20 +189,15 @@ class DirectProducer(InternalProducer):
             self._hand_over(topic, partition, keys, values, {})
             self._keep_seal(_Seal(topic, {"key": keys[-1], "value": values[-1], "partition": partition}))
 
-    def produce_each(
-        self,
-        topic: str,
-        keys: Sequence[bytes | None],
-        values: Sequence[bytes | None],
-        headers: Sequence[HeaderColumn],
-    ) -> None:
+    def produce_each(self, topic: str, keys: Joined, values: Joined, headers: Sequence[HeaderColumn]) -> None:
         """Produce records of the worker that never seal: by name, `headers` holds one for each record."""
         self._raise_for_error()  # type: ignore[no-untyped-call]
         if self._bulk is not None:
             self._bulk.produce_each(topic, keys, values, headers)
             return
-        names, columns = [name for name, _ in headers], [column for _, column in headers]
-        for key, value, *row in zip(keys, values, *columns, strict=True):
+        names = [name for name, _ in headers]
+        columns = [copies(*places) for _, *places in (keys, values, *(column for _, column in headers))]
+        for key, value, *row in zip(*columns, strict=True):
             self.produce(topic, key=key, value=value, headers=list(zip(names, row, strict=True)))
 
     def keep(self, topic: str, partition: int, headers: Mapping[str, str | bytes], key: bytes, value: bytes) -> None:

@@ -105,8 +105,7 @@ class BillingWorker:
             np.count_nonzero(has_id & (records.key_lengths <= 0) & (not self._is_moved))
         )
         fold = book.count(reading, records.offsets, min(times_ms), max(times_ms))
-        topic = self._settings.counted_topic
-        self._rejected.extend(rejected_records(records, topic, fold.rejections, self._is_moved))
+        self._rejected.extend(rejected_records(records, fold.rejections, self._is_moved))
         self._uncommitted.add(fold)
         self._metrics.observe_fold(len(records), time.perf_counter() - start)
 
@@ -119,14 +118,15 @@ class BillingWorker:
             OperatorError: nothing may be written any more.
         """
         self._may_write()
-        topic, now_ms = self._settings.subtotals_topic, self._wall_clock.now_ms()
+        settings, now_ms = self._settings, self._wall_clock.now_ms()
         for book in self._books.values():
             if book.is_dirty:
                 partition = subtotals_partition(book.partition, self._subtotals_partitions)
-                for keys, values in book.write(store_of(book.partition), self._settings.instance, now_ms):
-                    output.produce_all(topic, partition, keys, values)
+                for keys, values in book.write(store_of(book.partition), settings.instance, now_ms):
+                    output.produce_all(settings.subtotals_topic, partition, keys, values)
                     self._uncommitted.published += len(keys)
-        produce_rejected(output, self._settings.rejected_topic, self._rejected, self._settings.input_topic)
+        topics = settings.counted_topic, settings.input_topic
+        produce_rejected(output, settings.rejected_topic, self._rejected, *topics)
         self._rejected = []
         self._keep_within_memory()
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.runtime.native.block import PartitionRecords, RecordBlock, joined_if_any
+from billing.runtime.native.copying import copies
 
 # From none to more than are copied at once, of every size around the one that is still small.
 TEXTS = st.none() | st.binary(max_size=20) | st.integers(16_380, 16_390).map(lambda size: b"x" * size)
@@ -27,7 +28,10 @@ def test_values_and_keys_of_many_records(some: list[bytes | None], times: int, d
     part = PartitionRecords(RecordBlock(np.stack([0 * numbers, numbers, *columns])), slice(0, len(texts)))
     chosen = draw.choices(range(len(texts)), k=len(texts))
     assert [*part.values_at(chosen)] == [part.value(i) for i in chosen] == [texts[i] for i in chosen]
-    assert [*part.keys_at(chosen)] == [part.key(i) for i in chosen] == [keys[i] for i in chosen]
+    held = part.gathered(chosen)
+    found_keys, found_values = (copies(*places) for _, *places in held)
+    assert found_keys == [part.key(i) for i in chosen] == [keys[i] for i in chosen]
+    assert found_values == [texts[i] for i in chosen]
 
 
 def test_long_texts_are_not_copied() -> None:

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from billing.runtime.native.block import joined, joined_if_any
 from billing.runtime.native.producing import BulkProducer
 from tests.conftest import Kafka
 
@@ -91,8 +92,9 @@ def test_each_record_has_its_own_headers_and_goes_where_its_key_says(kafka: Kafk
         ("second", [b"x" * (number % 300) for number in range(3_002)]),
     ]
     producer, bulk = producer_of(kafka, **options)
-    bulk.produce_each(topic, keys, values, headers)
-    bulk.produce_each(topic, [], [], [("first", [])])
+    columns = [(name, joined_if_any(column)) for name, column in headers]
+    bulk.produce_each(topic, joined_if_any(keys), joined_if_any(values), columns)
+    bulk.produce_each(topic, joined([]), joined([]), [("first", joined([]))])
     assert producer.flush(WAIT_SECONDS) == 0
     seen = [record for partition in range(2) for record in committed(kafka, topic, partition)]
     rows = zip(keys, values, headers[0][1], headers[1][1], strict=True)

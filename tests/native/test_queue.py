@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from billing.runtime.native.block import JoinedBlock, PartitionRecords, RecordBlock
 from billing.runtime.native.client import handle_of, native_library
+from billing.runtime.native.copying import copies
 from billing.runtime.native.queue import RecordQueue
 from tests.conftest import Kafka
 
@@ -86,7 +87,8 @@ def contents_of(part: PartitionRecords) -> list[Seen]:
     headers = [part.headers(i) for i in indices]
     for some in (list(indices), list(indices)[::-2]):
         assert [*part.values_at(some)] == [values[i] for i in some]
-        assert [*part.keys_at(some)] == [keys[i] for i in some]
+        held = part.gathered(some)
+        assert [copies(*places) for _, *places in held] == [[keys[i] for i in some], [values[i] for i in some]]
         assert part.headers_at(some) == [headers[i] for i in some]
     return [
         (part.partition, int(part.offsets[i]), values[i], keys[i], headers[i], part.timestamp_ms(i)) for i in indices

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
+from billing.runtime.native.block import joined
 from processor.positions import Positions
 from processor.quix_adapter import BatchingConsumer, KafkaConsumerException, KafkaProducerDeliveryError, Topic
 from processor.quix_commit import COMMIT_SECONDS, BatchingContext, CommitInDoubtError, DirectProducer
@@ -343,7 +344,7 @@ def test_a_commit_is_sealed_with_a_record_of_the_partition_that_was_written_to_f
     producer.begin_transaction()
     producer.produce_all("t", 3, [b"a", b"b"], [b"v", b"v"])
     producer.produce_all("t", 4, [b"c"], [b"v"])
-    producer.produce_each("rejected", [b"a"], [b"r"], [("reason", [b"malformed"])])
+    producer.produce_each("rejected", joined([b"a"]), joined([b"r"]), [("reason", joined([b"malformed"]))])
     assert not producer.is_committed
     producer.commit_transaction([TopicPartition("t", 0, 1)], None)
     assert [record[2] for record in client.records] == [b"a", b"b", b"c", b"a", b"b"]

@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 
 from billing.runtime.native.client import Library
 from billing.runtime.native.compiled import compiled
-from billing.runtime.native.copying import copies, first_bytes
+from billing.runtime.native.copying import Joined, copies, first_bytes, gathered
 from billing.runtime.native.headers import have_headers, header_functions, header_starts, last_values
 from billing.runtime.native.memory import load32, load64
 
 Integers = NDArray[np.int64]
 Headers = list[tuple[str, bytes | None]]
-# What holds some texts, where in memory each lies, and how long it is.
-Joined = tuple[Sequence[object], Integers, Integers]
 
 # How many texts are copied at once, and how long each may be.
 _MOST_AT_ONCE, _SMALL_BYTES = 1_000, 16_384
@@ -57,10 +55,6 @@ class RecordBlock:
     def values_at(self, positions: Sequence[int] | Integers) -> Iterator[bytes | None]:
         """Yield the values of the records at some positions, copied."""
         return _copied_all(self.values[positions], self.value_lengths[positions])
-
-    def keys_at(self, positions: Sequence[int] | Integers) -> Iterator[bytes | None]:
-        """Yield the keys of the records at some positions, copied."""
-        return _copied_all(self.keys[positions], self.key_lengths[positions])
 
     def headers(self, index: int) -> Headers:
         """Return a record's headers."""
@@ -134,13 +128,15 @@ class PartitionRecords:
         """Return a record's headers."""
         return self._block.headers(self._position(index))
 
+    def gathered(self, indices: Sequence[int]) -> tuple[Joined, Joined]:
+        """Return keys and values of some records, copied."""
+        positions, block = self._positions(indices), self._block
+        keys = gathered(block.keys[positions], block.key_lengths[positions])
+        return keys, gathered(block.values[positions], block.value_lengths[positions])
+
     def values_at(self, indices: Sequence[int]) -> Iterator[bytes | None]:
         """Yield the values of some records, copied."""
         return self._block.values_at(self._positions(indices))
-
-    def keys_at(self, indices: Sequence[int]) -> Iterator[bytes | None]:
-        """Yield the keys of some records, copied."""
-        return self._block.keys_at(self._positions(indices))
 
     def headers_at(self, indices: Sequence[int]) -> list[Headers]:
         """Return the headers of some records."""
@@ -269,6 +265,18 @@ def joined_if_any(texts: Sequence[bytes | str | None]) -> Joined:
     buffer, addresses, lengths = joined([text.encode() if isinstance(text, str) else text or b"" for text in texts])
     lengths[missing] = -1
     return buffer, addresses, lengths
+
+
+def joined_all(joins: Sequence[Joined]) -> Joined:
+    """Return several as one."""
+    kept, addresses, lengths = zip(*joins, strict=True)
+    return kept, np.concatenate(addresses), np.concatenate(lengths)
+
+
+def chosen(texts: Sequence[bytes], which: Integers) -> Joined:
+    """Return, for each index, the text that it is the index of."""
+    kept, addresses, lengths = joined(texts)
+    return kept, addresses[which], lengths[which]
 
 
 def _address(buffer: bytes) -> int:

@@ -1,4 +1,4 @@
-"""Python's bytes of many texts that lie in memory, made at once."""
+"""Copies of many texts that lie in memory, made at once: in Python's bytes, or one behind the other."""
 
 from itertools import pairwise
 
@@ -9,6 +9,16 @@ from billing.runtime.native.compiled import compiled
 from billing.runtime.native.memory import load8
 
 Integers = NDArray[np.int64]
+Joined = tuple[object, Integers, Integers]
+"""What holds some texts, where in memory each lies, and how long it is; one that there is not has the length -1."""
+
+
+def gathered(addresses: Integers, lengths: Integers) -> Joined:
+    """Return copies of texts, one behind the other."""
+    ends = np.cumsum(np.maximum(lengths, 0))
+    out = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
+    copy_all(addresses, lengths, out)
+    return out, out.ctypes.data + ends - np.maximum(lengths, 0), lengths
 
 
 def copies(addresses: Integers, lengths: Integers) -> list[bytes | None]:

@@ -8,9 +8,10 @@ import numpy as np
 from confluent_kafka import KafkaError, KafkaException
 from numpy.typing import NDArray
 
-from billing.runtime.native.block import Integers, Joined, joined, joined_if_any
+from billing.runtime.native.block import Integers, joined
 from billing.runtime.native.client import handle_of, native_library
 from billing.runtime.native.compiled import compiled
+from billing.runtime.native.copying import Joined
 from billing.runtime.native.memory import Whole
 
 # rd_kafka_vu_t: a tag (32 bits) at 0, a union of 64 bytes at 8. The tags are rd_kafka_vtype_t's.
@@ -25,7 +26,7 @@ _ADDRESS, _HEADER_ADDRESS = 1, 2
 _ANY_PARTITION = -1
 
 # A header of many records: its name, and the value of each.
-HeaderColumn = tuple[str, Sequence[bytes | None]]
+HeaderColumn = tuple[str, Joined]
 
 
 class BulkProducer:
@@ -71,8 +72,8 @@ class BulkProducer:
     def produce_each(
         self,
         topic: str,
-        keys: Sequence[bytes | None],
-        values: Sequence[bytes | None],
+        keys: Joined,
+        values: Joined,
         headers: Sequence[HeaderColumn],
     ) -> None:
         """Produce records, in their order, to the partitions of their keys, each with headers of its own.
@@ -87,8 +88,7 @@ class BulkProducer:
             KafkaException: a record is refused by the library.
         """
         arguments = _Arguments(topic, _ANY_PARTITION, [(name, b"") for name, _ in headers])
-        columns = [keys, values, *(column for _, column in headers)]
-        self._produce_all(arguments, [joined_if_any(column) for column in columns])
+        self._produce_all(arguments, [keys, values, *(column for _, column in headers)])
 
     def _produce_all(self, arguments: "_Arguments", joins: Sequence[Joined]) -> None:
         """Produce records: keys, values and columns of headers, each joined; what holds them is kept meanwhile."""
