@@ -42,6 +42,7 @@ from processor.takeover import Takeover
 # Quix imports the HTTP client of its cloud, which insists on showing a warning of its own future.
 with warnings.catch_warnings(record=True):
     from quixstreams import Application
+    from quixstreams.exceptions import PartitionAssignmentError
     from quixstreams.internal_consumer import InternalConsumer
     from quixstreams.internal_producer import InternalProducer
     from quixstreams.kafka.exceptions import KafkaConsumerException, KafkaProducerDeliveryError
@@ -146,7 +147,11 @@ class BatchingConsumer(InternalConsumer):
         self._release()
         if self._source is not None:
             self._source.close()
-        super().close()  # type: ignore[no-untyped-call]
+        try:
+            super().close()  # type: ignore[no-untyped-call]
+        except PartitionAssignmentError as error:
+            # Nobody counts what a rebalance brings by now. What the client is closed for must not be hidden by it.
+            logger.info("a rebalance failed as the group was left", error=repr(error.__cause__))
 
     def poll_row(self, timeout: float | None = None, buffered: bool = False) -> Row | None:
         """Return the next partition's batch, or None if nothing is waiting."""

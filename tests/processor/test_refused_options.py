@@ -19,7 +19,7 @@ from tests.pipeline import Pipeline
 def test_an_option_that_is_refused_is_told_in_one_sentence(
     kafka: Kafka, tmp_path: Path, unique_name: str, option: str, said: str
 ) -> None:
-    """What is refused, where to correct it, and the section."""
+    """What is refused, where to correct it, and the section; at the first start, whatever fails as that ends."""
     with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name) as pipeline:
         pipeline.produce(b"1488142855,Alice,1")
         pipeline.flush()
@@ -30,3 +30,4 @@ def test_an_option_that_is_refused_is_told_in_one_sentence(
         assert said in last_line
         assert "docs/runbook.md#kafka-refuses" in last_line
         assert "Traceback" not in log
+        assert log.count("processor starts") <= 1
