@@ -222,6 +222,17 @@ def run_floor(
     return rate
 
 
+def run_ids_floor(stage: Stage, partitions: int, ids: int, seconds: float) -> Rate:
+    """Return the rate of ids that are kept by hand, so many in each transaction; see :mod:`benchmarks.ids_floor`."""
+    name = stage.new_name("ids-floor")
+    environment = stage.environment(name, f"{name}.incoming", partitions)
+    folder = stage.directory / name
+    arguments = [str(folder), environment["QB_SUBTOTALS_TOPIC"], str(partitions), str(ids), str(seconds)]
+    rate = _measured(stage, "ids_floor", arguments)
+    shutil.rmtree(folder, ignore_errors=True)
+    return rate
+
+
 def run_reject_floor(stage: Stage, seconds: float) -> Rate:
     """Return the rate of records that are rejected by hand; see :mod:`benchmarks.reject_floor`."""
     environment = stage.environment(name := stage.new_name("reject-floor"), f"{name}.incoming", 1)

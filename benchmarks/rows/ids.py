@@ -7,8 +7,8 @@ from dataclasses import replace
 from benchmarks.child import Part
 from benchmarks.figures import Figure, Outcome, at_least
 from benchmarks.rows.customers import restored
-from benchmarks.rows.processor import describe, plot_of
-from benchmarks.runs import Run, run_processor
+from benchmarks.rows.processor import FLOOR_SECONDS, describe, plot_of
+from benchmarks.runs import Run, run_ids_floor, run_processor
 from benchmarks.shapes import Form, Shape
 from benchmarks.stage import Stage
 from billing.runtime.native.pages import zeros
@@ -37,17 +37,19 @@ def ids(stage: Stage) -> Outcome:
     }
     without, with_ids, with_repeats = runs.values()
     seconds = _restore_seconds(with_ids, stage, plain.partitions)
-    base = without.rate.events_per_second
+    base, plain_micros = without.rate.events_per_second, without.rate.cpu_micros_per_event
+    by_hand = run_ids_floor(stage, plain.partitions, round(with_ids.rate.events_per_second), FLOOR_SECONDS)
     figures = [
         Figure("unique ids", "no ids", with_ids.rate.events_per_second / base, at_least(0.5)),
         Figure("10 % duplicates", "no ids", with_repeats.rate.events_per_second / base, at_least(0.5)),
         Figure("unique ids, from the first one on", "no ids", with_ids.whole.events_per_second / base),
         Figure("10 % duplicates, from the first one on", "no ids", with_repeats.whole.events_per_second / base),
+        Figure("unique ids, kept by hand", "no ids", plain_micros / (plain_micros + by_hand.cpu_micros_per_event)),
         Figure("memory per id", "", with_ids.ids_bytes / with_ids.ids, unit="bytes"),
         Figure("State per id", "", with_ids.state_mib * 1024 * 1024 / with_ids.ids, unit="bytes"),
         Figure("restore, per million ids", "", seconds * 1e6 / with_ids.ids, unit="s"),
     ]
-    rates = {name: run.rate for name, run in runs.items()}
+    rates = {name: run.rate for name, run in runs.items()} | {"ids kept by hand, unread": by_hand}
     memory = (
         f"{with_ids.ids:,.0f} ids: {with_ids.peak_mib:,.0f} MiB in all, restored in {seconds:.1f} s. A GiB of memory "
         f"that nobody had before takes this machine {touching:.2f} s"

@@ -6,7 +6,7 @@ from benchmarks.stage import Stage, settings_of
 from benchmarks.truth import compare
 
 # Often enough for the client's buffer to be full in both.
-UPDATES = (3, 9)
+UPDATES = (6, 18)
 
 
 def close_month(stage: Stage) -> Outcome:
