@@ -16,6 +16,7 @@ from billing.runtime.claimed_instance import claimed_instance
 from billing.runtime.fetching import careful, largest_batch_bytes, swift, unpacked_too_much
 from billing.runtime.kafka import admin_client, ensure_topics, reader_config
 from billing.runtime.logs import get_logger
+from billing.runtime.memory import keep_freed_memory
 from billing.runtime.part_server import Listening, part_served
 from billing.runtime.pulse import KafkaProbe, Pulse
 from billing.runtime.signals import stop_on_signals
@@ -83,6 +84,7 @@ def _run(settings: Settings) -> int:
     ):
         processor = Processor(settings, partitions["subtotals"], metrics, topics.raise_refusal, pulse, moving_goes_on)
         registry.register(StatusCollector(processor.status))
+        keep_freed_memory()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

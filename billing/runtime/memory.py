@@ -4,6 +4,8 @@ import ctypes
 
 # M_MXFAST of malloc.h: up to which size pieces are kept apart when they are freed.
 _MOST_KEPT_APART = 1
+# M_TRIM_THRESHOLD, and M_MMAP_THRESHOLD with the most that it may be: options, and what they are set to, in bytes.
+_KEEP_AT_THE_END, _MOST_FROM_THE_HEAP = (-1, 268_435_456), (-3, 33_554_432)
 
 
 def give_back_memory() -> None:
@@ -24,3 +26,15 @@ def merge_freed_memory() -> bool:
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     return set_option is not None and set_option(_MOST_KEPT_APART, 0) == 1
+
+
+def keep_freed_memory() -> bool:
+    """Have large pieces that are freed kept for the next ones. Return whether it is so.
+
+    Each commit and each answer of a broker needs as much as the one before. By default the C library gives it back in
+    between, and the system finds and empties it again, page by page, where a virtual machine's host may have taken it.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is None:
+        return False
+    return all(set_option(*option) == 1 for option in (_KEEP_AT_THE_END, _MOST_FROM_THE_HEAP))

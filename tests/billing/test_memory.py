@@ -1,10 +1,11 @@
 """Memory that was freed is given back, where the C library can."""
 
 import ctypes
+from collections.abc import Callable
 
 import pytest
 
-from billing.runtime.memory import give_back_memory, merge_freed_memory
+from billing.runtime.memory import give_back_memory, keep_freed_memory, merge_freed_memory
 
 
 def test_it_is_given_back_where_that_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,8 +25,14 @@ def test_it_is_given_back_where_that_can_be(monkeypatch: pytest.MonkeyPatch) -> 
     give_back_memory()
 
 
-def test_what_is_freed_is_merged_where_the_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is glibc's M_MXFAST, 1 in malloc.h; elsewhere nothing happens."""
+@pytest.mark.parametrize(
+    ("set_options", "expected"),
+    [(merge_freed_memory, [(1, 0)]), (keep_freed_memory, [(-1, 268_435_456), (-3, 33_554_432)])],
+)
+def test_what_is_freed_is_merged_or_kept_where_the_library_can(
+    monkeypatch: pytest.MonkeyPatch, set_options: Callable[[], bool], expected: list[tuple[int, int]]
+) -> None:
+    """By options of glibc: M_MXFAST, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h; elsewhere nothing happens."""
     asked: list[tuple[int, int]] = []
 
     class Library:
@@ -37,7 +44,7 @@ def test_what_is_freed_is_merged_where_the_library_can(monkeypatch: pytest.Monke
         return 1
 
     monkeypatch.setattr(ctypes, "CDLL", Library)
-    assert not merge_freed_memory()
+    assert not set_options()
     monkeypatch.setattr(Library, "mallopt", mallopt, raising=False)
-    assert merge_freed_memory()
-    assert asked == [(1, 0)]
+    assert set_options()
+    assert asked == expected
