@@ -237,6 +237,7 @@ class BatchingApplication(Application):
         self._batch_messages = batch_messages
         self._natively = natively
         self._on_poll = on_poll
+        self._input_name = input_topic
         super().__init__(
             auto_offset_reset="error",
             auto_recover_from_source_offset_out_of_range=False,
@@ -330,6 +331,7 @@ class BatchingApplication(Application):
             return super()._get_internal_producer(on_error, transactional)
         return DirectProducer(
             natively=self._natively,
+            known_topic=self._input_name,
             broker_address=self._config.broker_address,
             extra_config=self._config.producer_extra_config,
             flush_timeout=self._config.flush_timeout,

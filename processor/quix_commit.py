@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from threading import Timer
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Producer
 
+from billing.runtime.kafka import meet_brokers
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import PartitionRecords
 from billing.runtime.native.copying import Joined, copies
@@ -148,12 +149,14 @@ class DirectProducer(InternalProducer):
     once a batch, and where a commit waits for them.
 
     Args:
+        known_topic: a topic that is there.
         natively: whether to try to hand over many records at once.
         options: what Quix's producer takes.
     """
 
-    def __init__(self, natively: bool = False, **options: Any) -> None:
+    def __init__(self, known_topic: str, natively: bool = False, **options: Any) -> None:
         self._natively = natively
+        self._known_topic = known_topic
         on_error = options.pop("on_error", None)
         super().__init__(on_error=on_error, **options)
         self._producer = quix_producer.Producer(
@@ -252,9 +255,19 @@ class DirectProducer(InternalProducer):
         """Begin a transaction; nothing is sent until it holds a record."""
         self._seal, self.is_committed = None, False
         self._kept = {}
+        if not self._producer.instantiated:
+            self._connect()
         super().begin_transaction()  # type: ignore[no-untyped-call]
         if self._bulk is None and self._natively:
             self._bulk = BulkProducer.of(self._producer._producer, self._client_id)
+
+    def _connect(self) -> None:
+        """Make the client and let it take over, as Quix does, but not before it knows a broker."""
+        client = Producer(self._producer._producer_config)
+        # Whatever comes of it: a rebalance that comes meanwhile would have Quix make another one.
+        self._producer._inner_producer = client
+        meet_brokers(client, self._known_topic)
+        client.init_transactions()
 
     def commit_transaction(self, positions: Any, group_metadata: Any, timeout: float | None = None) -> None:
         """End the transaction: steps 3 to 5 of :class:`BatchingContext`. Each is tried once, in one bounded time.

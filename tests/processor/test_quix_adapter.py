@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from billing.runtime.native.block import joined
+from processor import quix_commit
 from processor.positions import Positions
 from processor.quix_adapter import BatchingConsumer, KafkaConsumerException, KafkaProducerDeliveryError, Topic
 from processor.quix_commit import COMMIT_SECONDS, BatchingContext, CommitInDoubtError, DirectProducer
@@ -292,10 +293,39 @@ class FakeClientProducer:
         self.calls.append(("commit", timeout))
 
 
+def new_producer() -> DirectProducer:
+    return DirectProducer("t", broker_address="localhost:1", transactional=True, extra_config={"client.id": "qb-test"})
+
+
 def direct_producer(client: FakeClientProducer) -> DirectProducer:
-    producer = DirectProducer(broker_address="localhost:1", transactional=True, extra_config={"client.id": "qb-test"})
+    producer = new_producer()
     producer._producer._inner_producer = client
     return producer
+
+
+@dataclass
+class RefusedClientProducer:
+    """A client that asks for a topic before it takes over, which the broker refuses."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def list_topics(self, topic: str, timeout: float) -> None:
+        assert timeout > 0
+        self.asked.append(topic)
+
+    def init_transactions(self) -> None:
+        self.asked.append("takeover")
+        raise KafkaException(KafkaError(KafkaError.INVALID_TRANSACTION_TIMEOUT))
+
+
+def test_a_takeover_that_is_refused_leaves_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rebalance that uses the producer afterwards finds it; another one's error would hide the first."""
+    client, producer = RefusedClientProducer(), new_producer()
+    monkeypatch.setattr(quix_commit, "Producer", lambda _: client)
+    with pytest.raises(KafkaException):
+        producer.begin_transaction()
+    assert client.asked == ["t", "takeover"]
+    assert producer._producer._producer is client
 
 
 def test_a_record_goes_to_the_client_as_it_is() -> None:
