@@ -39,7 +39,7 @@ class Records(Protocol):
     values: Integers
     value_lengths: Integers
 
-    def values_at(self, indices: Sequence[int]) -> Iterable[bytes | None]:
+    def values_at(self, indices: Integers) -> Iterable[bytes | None]:
         """Return the values of some records, copied."""
         ...
 
@@ -108,21 +108,21 @@ class EventReader:
         rules = self._rules
         limits = (rules.max_event_bytes, rules.min_event_ms, now_ms + rules.max_future_ms)
         left = parse_records(records.values, records.value_lengths, self._types, limits, self._seed, rows, self._rest)
-        positions = self._rest[:left].tolist()
-        rejections, special = self._read_exactly(records, positions, rows, now_ms) if left else ([], {})
+        rejections, special = self._read_exactly(records, self._rest[:left], rows, now_ms) if left else ([], {})
         return Reading(rows, rejections, left, special, self._seed)
 
     def _read_exactly(
-        self, records: Records, positions: list[int], rows: NDArray[np.int64], now_ms: int
+        self, records: Records, positions: Integers, rows: NDArray[np.int64], now_ms: int
     ) -> tuple[list[Rejection], dict[int, BillableEvent | Void]]:
         """Read records one by one: events into their rows. Return what cannot be billed, and what takes back."""
         accepted: list[int] = []
         events: list[BillableEvent] = []
         rejections: list[Rejection] = []
         special: dict[int, BillableEvent | Void] = {}
-        read = rows[positions, FIELDS_READ].tolist()
-        behind = (rows[positions, REST] - records.values[positions]).tolist()
-        for index, value, fields, start in zip(positions, records.values_at(positions), read, behind, strict=True):
+        left = rows[positions]
+        columns = positions, left[:, FIELDS_READ], left[:, REST] - records.values[positions]
+        values = records.values_at(positions)
+        for index, fields, start, value in zip(*(column.tolist() for column in columns), values, strict=True):
             if fields and value is not None and len(value) - start <= _MISTAKE_BYTES:
                 mistake = self._mistake(fields, value[start:])
                 if mistake is not None:

@@ -53,7 +53,7 @@ def rejected_records(
     """
     if not rejections:
         return []
-    indices = [rejection.position for rejection in rejections]
+    indices = np.array([rejection.position for rejection in rejections], np.int64)
     offsets, sent = records.offsets[indices].tolist(), records.headers_at(indices)
     longest = int((records.key_lengths[indices] + records.value_lengths[indices]).max())
     if longest <= WHOLE_BYTES and not any(sent):

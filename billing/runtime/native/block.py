@@ -128,17 +128,17 @@ class PartitionRecords:
         """Return a record's headers."""
         return self._block.headers(self._position(index))
 
-    def gathered(self, indices: Sequence[int]) -> tuple[Joined, Joined]:
+    def gathered(self, indices: Sequence[int] | Integers) -> tuple[Joined, Joined]:
         """Return keys and values of some records, copied."""
         positions, block = self._positions(indices), self._block
         keys = gathered(block.keys[positions], block.key_lengths[positions])
         return keys, gathered(block.values[positions], block.value_lengths[positions])
 
-    def values_at(self, indices: Sequence[int]) -> Iterator[bytes | None]:
+    def values_at(self, indices: Sequence[int] | Integers) -> Iterator[bytes | None]:
         """Yield the values of some records, copied."""
         return self._block.values_at(self._positions(indices))
 
-    def headers_at(self, indices: Sequence[int]) -> list[Headers]:
+    def headers_at(self, indices: Sequence[int] | Integers) -> list[Headers]:
         """Return the headers of some records."""
         return self._block.headers_at(self._positions(indices))
 
@@ -167,8 +167,8 @@ class PartitionRecords:
             return int(self._selection.start) + index
         return int(self._selection[index])
 
-    def _positions(self, indices: Sequence[int]) -> Integers:
-        chosen = np.array(indices, np.int64)
+    def _positions(self, indices: Sequence[int] | Integers) -> Integers:
+        chosen = np.asarray(indices, np.int64)
         return chosen + self._selection.start if isinstance(self._selection, slice) else self._selection[chosen]
 
 
@@ -241,7 +241,7 @@ class JoinedValues:
     def __len__(self) -> int:
         return len(self._originals)
 
-    def values_at(self, indices: Sequence[int]) -> list[bytes | None]:
+    def values_at(self, indices: Sequence[int] | Integers) -> list[bytes | None]:
         """Return the values of some records."""
         return [self._originals[index] for index in indices]
 
