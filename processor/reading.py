@@ -1,6 +1,7 @@
 """Reads records: the plain ones by a kernel, where they lie; each other by the rules themselves, one by one.
 
-The kernel takes only what it reads exactly as :func:`billing.event.decode_record` would. It never rejects a record.
+The kernel takes only what it reads exactly as :func:`billing.event.decode_record` would. It never rejects a record, but
+of a line it tells which fields are right: if the first one behind them is a mistake, the rules need not read the rest.
 """
 
 import secrets
