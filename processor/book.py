@@ -5,6 +5,7 @@ until a commit; then each changed subtotal is written once to State and handed o
 in memory is read from State first, unless memory holds all that State does.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -215,9 +216,7 @@ class PartitionBook:
 def _count_reasons(counts: Mapping[str, int], reasons: list[Reason]) -> Mapping[str, int]:
     if not reasons:
         return counts
-    total = dict(counts)
-    for reason in reasons:
-        if reason is Reason.DUPLICATE:  # kept, but no mistake
-            continue
-        total[reason.value] = total.get(reason.value, 0) + 1
-    return total
+    total = Counter(counts)
+    total.update(map(str, reasons))
+    del total[Reason.DUPLICATE.value]  # kept, but no mistake
+    return dict(total)
