@@ -6,7 +6,7 @@ in memory is read from State first, unless memory holds all that State does.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from billing.event import Reason
@@ -27,7 +27,7 @@ from processor.changes import Changes, ChangesEncoder
 from processor.fold import Fold, FoldRules
 from processor.kernel.table import KEY_MONTH
 from processor.once import Once, Taken, rows_of
-from processor.reading import Reading
+from processor.reading import Reading, Rejection
 from processor.store import Store
 from processor.sums_table import SumsTable
 
@@ -105,6 +105,7 @@ class PartitionBook:
         taken = self._take_back(reading, decided.taken)
         rejections = reading.rejections + decided.rejections
         rejections.sort(key=lambda rejection: rejection.position)
+        rejected = _count_reasons(rejections)
         self._record_times_ms += [oldest_record_ms, newest_record_ms]
         self.progress = replace(
             progress,
@@ -116,7 +117,7 @@ class PartitionBook:
             replaces=progress.replaces + decided.replaces,
             duplicates=progress.duplicates + decided.duplicates,
             late=progress.late + added.late,
-            rejected=_count_reasons(progress.rejected, [rejection.reason for rejection in rejections]),
+            rejected=dict(Counter(progress.rejected) + rejected),
         )
         return Fold(
             watermark_ms=added.watermark_ms,
@@ -124,6 +125,7 @@ class PartitionBook:
             taken=taken,
             late=added.late,
             rejections=rejections,
+            rejected=rejected,
             duplicates=decided.duplicates,
             voids=decided.voids,
             replaces=decided.replaces,
@@ -213,10 +215,8 @@ class PartitionBook:
         self._encoder.learn_types()
 
 
-def _count_reasons(counts: Mapping[str, int], reasons: list[Reason]) -> Mapping[str, int]:
-    if not reasons:
-        return counts
-    total = Counter(counts)
-    total.update(map(str, reasons))
-    del total[Reason.DUPLICATE.value]  # kept, but no mistake
-    return dict(total)
+def _count_reasons(rejections: Sequence[Rejection]) -> Counter[str]:
+    """Return how many records are rejected for each reason; a duplicate that is kept is no mistake."""
+    counts = Counter(str(rejection.reason) for rejection in rejections)
+    del counts[Reason.DUPLICATE.value]
+    return counts

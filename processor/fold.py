@@ -3,6 +3,7 @@
 The same records give the same result however they are cut into batches.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from billing.event import EventRules
@@ -39,6 +40,7 @@ class Fold:
         taken: the sums of the events that are taken back, as they change the others: none of them is above 0 in count.
         late: how many events lay more than `out_of_orderness` behind the watermark when they came.
         rejections: the records that cannot be billed, in offset order; duplicates among them if they are kept.
+        rejected: by reason, how many of these are no duplicates.
         duplicates: how many records repeated others.
         voids: how many records took an event back.
         replaces: how many events took the place of others.
@@ -50,6 +52,7 @@ class Fold:
     taken: Sums = NO_SUMS
     late: int = 0
     rejections: list[Rejection] = field(default_factory=list)
+    rejected: Mapping[str, int] = field(default_factory=dict)
     duplicates: int = 0
     voids: int = 0
     replaces: int = 0

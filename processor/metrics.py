@@ -23,7 +23,7 @@ class Uncommitted:
     """What was folded and produced since the last commit."""
 
     accepted: Sums = NO_SUMS
-    rejected: Count[Reason] = field(default_factory=Count)
+    rejected: Count[str] = field(default_factory=Count)
     late: int = 0
     exact: int = 0
     published: int = 0
@@ -35,7 +35,7 @@ class Uncommitted:
     def add(self, fold: Fold) -> None:
         """Take in what a fold accepted and rejected."""
         self.accepted = plus(self.accepted, fold.accepted)
-        self.rejected.update(one.reason for one in fold.rejections if one.reason is not Reason.DUPLICATE)
+        self.rejected.update(fold.rejected)
         self.duplicates += fold.duplicates
         self.voids += fold.voids
         self.replaces += fold.replaces
@@ -111,7 +111,7 @@ class ProcessorMetrics:
         for type_, (_, count) in self._types.unpack(counts.accepted).items():
             self._accepted.labels(type_).inc(count)
         for reason, count in counts.rejected.items():
-            self._rejected.labels(reason.value).inc(count)
+            self._rejected.labels(reason).inc(count)
         self._late.inc(counts.late)
         self._exact.inc(counts.exact)
         self._published.inc(counts.published)

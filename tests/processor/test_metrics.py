@@ -9,11 +9,9 @@ from prometheus_client import CollectorRegistry, disable_created_metrics, enable
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from billing.event import Reason
 from processor.fold import Fold
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector, Uncommitted
 from processor.moving.metrics import MovingMetrics
-from processor.reading import Rejection
 
 TYPES = ("CALL", "MISC")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -70,7 +68,7 @@ def test_only_what_is_committed_is_counted() -> None:
             watermark_ms=0,
             accepted=(6, 5, 1, 1),
             late=1,
-            rejections=[Rejection(1, Reason.MALFORMED, ""), Rejection(2, Reason.MALFORMED, "")],
+            rejected={"malformed": 2},
         )
     )
     call = ("billing_processor_events_accepted_total", (("event_type", "CALL"),))
