@@ -35,8 +35,10 @@ from processor.moving.moving import moving_beside
 from processor.once import OnceRules
 from processor.quix_adapter import BatchingApplication
 from processor.scope import check_scope
+from processor.second_look import SecondLook
 from processor.state_options import StateOptions, state_options
 from processor.subtotals_place import check_subtotals_place
+from processor.takeover import StateMismatchError
 from processor.worker import BillingWorker
 
 logger = get_logger(__name__)
@@ -137,6 +139,7 @@ class Processor:
         self._pulse = pulse
         self._may_read = may_read
         self._careful = False
+        self._second_look = SecondLook(settings)
         self._running: tuple[BatchingApplication, BillingWorker] | None = None
 
     def status(self) -> ProcessorStatus | None:
@@ -169,6 +172,16 @@ class Processor:
             application.run()
         except Exception as error:
             failure = sort_failure(error, settings)
+            if worker.commits:
+                self._second_look.has_fitted()
+            if isinstance(failure.told, StateMismatchError) and self._second_look.is_due():
+                logger.warning(
+                    "State does not fit: looking again, in case a commit does not show everywhere yet",
+                    instance=settings.instance,
+                    error=str(failure.told),
+                )
+                self._pulse.fail(type(error).__name__)
+                return Outcome.FAILED
             if failure.told is not None:
                 raise failure.told from error
             if self._careful and is_unpacking_refused(error):

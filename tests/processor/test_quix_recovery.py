@@ -9,19 +9,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from quixstreams.kafka import BaseConsumer
 from quixstreams.state.recovery import RecoveryManager
 from quixstreams.state.rocksdb.partition import RocksDBStorePartition
 
 from processor.quix_recovery import BulkRecovery
 from tests.conftest import Kafka
+from tests.pipeline import wait_until
 
 WAIT_SECONDS = 90.0
 PARTITIONS = 2
 CLIENT_ID = "qb-recovery"
 COMMITTED = {"input": 1_000}
+READ_COMMITTED, READ_UNCOMMITTED = IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED
 Content = dict[str, dict[bytes, bytes]]
 Make = Callable[..., RecoveryManager]
 both_ways = pytest.mark.parametrize("natively", [True, False])
@@ -108,6 +110,16 @@ def write(servers: str, topic: str, transactions: list[tuple[list[Change], bool]
         producer.flush(WAIT_SECONDS)
         end = producer.commit_transaction if commits else producer.abort_transaction
         end(WAIT_SECONDS)
+    # The answer to that comes before the markers of the transaction are written.
+    asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in range(PARTITIONS)}
+    wait_until(
+        lambda: ends_of(client, asked, READ_COMMITTED) == ends_of(client, asked, READ_UNCOMMITTED), what="all ended"
+    )
+
+
+def ends_of(client: AdminClient, asked: dict[TopicPartition, OffsetSpec], isolation: IsolationLevel) -> list[int]:
+    found = client.list_offsets(asked, isolation_level=isolation)
+    return [found[place].result(WAIT_SECONDS).offset for place in asked]
 
 
 @dataclass

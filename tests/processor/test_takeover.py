@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from prometheus_client import CollectorRegistry
 
@@ -16,6 +16,7 @@ from billing.subtotal import Progress, ProgressKey, RecordError, encode_key, enc
 from processor.app import make_worker
 from processor.failures import sort_failure
 from processor.metrics import ProcessorMetrics
+from processor.second_look import MOST_LOOKS, SecondLook
 from processor.takeover import InputDeletedError, StateMismatchError, Takeover, ZoneChangedError, check_takeover
 from tests.conftest import Kafka
 from tests.memory_store import MemoryStore
@@ -177,6 +178,44 @@ def test_a_damaged_deployment_stops_instead_of_miscounting(
     pipeline.flush()
     process = pipeline.start("process", "a")
     assert process.wait(180) == 1
+    assert "docs/runbook.md#state-and-offsets" in pipeline.log_of("process").splitlines()[-1]
+    assert pipeline.log_of("process").count("looking again") == 1
+    assert pipeline.latest_subtotals() == before
+
+
+@pytest.mark.parametrize(("open_ends", "looks"), [([], 1), ([True] * 9, MOST_LOOKS - 1), ([True, False], 2)])
+def test_how_often_it_is_looked_at_again(monkeypatch: pytest.MonkeyPatch, open_ends: list[bool], looks: int) -> None:
+    """Once in any case, then while the changelog has an open end, and not for ever; anew after it has fitted."""
+    look, ends = SecondLook(Settings()), iter([*open_ends, *open_ends])
+    monkeypatch.setattr(look, "_has_open_end", lambda: next(ends, False))
+    for _ in range(2):
+        assert sum(iter(look.is_due, False)) == looks
+        look.has_fitted()
+        ends = iter(open_ends)
+
+
+@SLOW
+def test_what_does_not_fit_is_looked_at_again_while_the_changelog_has_an_open_end(pipeline: Pipeline) -> None:
+    """As after a commit whose markers are not written everywhere. Once they are, and nothing fits, it stops."""
+    count_some(pipeline)
+    wait_until(lambda: _done(reset_group, pipeline), what="the group's offsets changed")
+    before = dict(pipeline.latest_subtotals())
+    options = {
+        "bootstrap.servers": pipeline.settings.bootstrap_servers,
+        "transactional.id": f"open-{pipeline.settings.consumer_group}",
+    }
+    producer = Producer({**options, "transaction.timeout.ms": 300_000})
+    producer.init_transactions(60)
+    producer.begin_transaction()
+    producer.produce(changelog_of(pipeline), b"v", b"k", partition=0)
+    assert producer.flush(60) == 0
+    process = pipeline.start("process", "a")
+    looked_again = "State does not fit: looking again"
+    wait_until(lambda: pipeline.log_of("process").count(looked_again) == 3, what="looked again and again")
+    assert process.poll() is None
+    producer.abort_transaction(60)
+    assert process.wait(180) == 1
+    assert pipeline.log_of("process").count(looked_again) < MOST_LOOKS
     assert "docs/runbook.md#state-and-offsets" in pipeline.log_of("process").splitlines()[-1]
     assert pipeline.latest_subtotals() == before
 
