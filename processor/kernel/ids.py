@@ -278,9 +278,10 @@ def _mark(sieve: Whole, blocks: Whole, first: Whole) -> None:
 @inlined
 def _tail(ids: IdPlaces, day_ms: Whole) -> tuple[Whole, Whole]:
     """Return the chunk with room that takes the entries of a day, or `ABSENT`; and where it is kept in mind."""
-    count = np.int64(load64(ids.counters + 8 * TAILS))
-    for place in range(count):
-        tail = ids.tails + 16 * place
+    # From the one that was opened last: most events are of the newest day.
+    tail = ids.tails + 16 * np.int64(load64(ids.counters + 8 * TAILS))
+    while tail > ids.tails:
+        tail -= 16
         if np.int64(load64(tail)) == day_ms:
             chunk = np.int64(load64(tail + 8))
             return chunk, ids.chunks + _CHUNK_ROW_BYTES * chunk
