@@ -24,8 +24,7 @@ from processor.kernel.text import FAILED, amount, digits, name, type_word
 ALL_READ = np.int64(-1)
 
 _COMMA = 44
-# Fields before the amount, and before the type.
-_TWO, _THREE = np.int64(2), np.int64(3)
+_FIELDS_BEFORE_AMOUNT, _FIELDS_BEFORE_TYPE = np.int64(2), np.int64(3)
 
 
 @inlined
@@ -49,23 +48,23 @@ def parse_csv(at: Whole, end: Whole, row: Whole, types: TypePlaces) -> Whole:
     store64(row + 8 * REST, start)
     at, micros = amount(start, end, True)
     if at == FAILED:
-        return _TWO
+        return _FIELDS_BEFORE_AMOUNT
     store64(row + 8 * MICROS, micros)
     store64(row + 8 * ID_LENGTH, 0)
     if at == end:
         store64(row + 8 * SLOT, slot_of(0, 0, types))
         return ALL_READ
     if load8(at) != _COMMA:
-        return _TWO
+        return _FIELDS_BEFORE_AMOUNT
     start = at + 1
     store64(row + 8 * REST, start)
     at, word = type_word(start, end, _COMMA)
     if at == FAILED:
-        return _THREE
+        return _FIELDS_BEFORE_TYPE
     slot = slot_of(word, at - start, types)
     store64(row + 8 * SLOT, slot)
     if slot < 0:
-        return _THREE
+        return _FIELDS_BEFORE_TYPE
     if at == end:
         return ALL_READ
     start = at + 1
