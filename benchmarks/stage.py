@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +103,21 @@ class Stage:
     def broker_cores(self) -> list[int]:
         """Where all else runs."""
         return self.cores[1:] or self.cores
+
+    @contextmanager
+    def broker_everywhere(self) -> Iterator[None]:
+        """Let the broker run wherever there is room, while each core has a program under measurement of its own."""
+        self._move_broker(self.cores)
+        try:
+            yield
+        finally:
+            self._move_broker(self.broker_cores)
+
+    def _move_broker(self, cores: Sequence[int]) -> None:
+        for pid in self._broker_pids:
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                with suppress(OSError):  # it has just ended
+                    os.sched_setaffinity(int(thread.name), cores)
 
     def broker_cpu_seconds(self) -> float:
         """Return the CPU time that the broker has used so far; 0 if it is somebody else's."""

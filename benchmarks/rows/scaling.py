@@ -12,7 +12,7 @@ from benchmarks.rate import Rate
 from benchmarks.rows.processor import describe, plot_of
 from benchmarks.runs import Run, run_processor, wait_for, watch
 from benchmarks.shapes import PLAIN, EventMaker, Shape
-from benchmarks.stage import Filled, Stage, ahead
+from benchmarks.stage import Filled, Stage, ahead, on_cores
 from benchmarks.truth import check_subtotals
 
 # What one after the other is measured at, of the events of a rate.
@@ -45,7 +45,8 @@ def two_processors(stage: Stage) -> Outcome:
 def _together(stage: Stage, number: int) -> tuple[Rate, float]:
     """Return the rate of so many processors in one group, after checking their totals; and the broker's CPU per event.
 
-    That is in microseconds.
+    That is in microseconds. One processor has a core and the broker the others; more have all, and the broker what is
+    left of each. Kept to some, it would slow down those alone that have these.
     """
     name, partitions = stage.new_name("group"), PLAIN.partitions
     events = stage.sizes.events * number  # or two would be done before they have committed often enough to tell a rate
@@ -62,6 +63,9 @@ def _together(stage: Stage, number: int) -> tuple[Rate, float]:
                 stack.enter_context(_member(stage, environment, instance, core))
                 for instance, core in enumerate((stage.cores * number)[:number])
             ]
+            if number > 1:
+                stack.enter_context(stage.broker_everywhere())
+                stack.enter_context(on_cores(stage.cores))
             wait_for(lambda: _owned(parts) == [partitions // number] * number, "partitions are shared out", parts)
         filled = Filled(PLAIN, topic, events, maker)
         before = stage.broker_cpu_seconds()
