@@ -17,6 +17,8 @@ ALL_TYPES = -1
 
 # Runs up to this long are sorted by insertion before they are merged.
 _SHORT = 16
+_DIGIT_BITS = 11
+_DIGITS = 1 << _DIGIT_BITS
 _LOW = 0xFFFFFFFF
 _UPPER_LIMIT = 2**31 - 1
 
@@ -64,6 +66,47 @@ def _figure(
     if not -_UPPER_LIMIT <= upper < _UPPER_LIMIT:
         return ELSEWHERE, np.int64(0)
     return IN_COLUMNS, -((upper << 32) | (lower & _LOW))
+
+
+@compiled
+def sort_by_key(keys: Integers, codes: Codes, spare_keys: Integers, spare_codes: Codes) -> None:
+    """Sort keys, lowest first, and codes with them, in place; those with the same key keep their order.
+
+    By their digits, the last one first, of which there are as many as the keys differ in: on some processors that takes
+    a tenth of what comparing does.
+
+    Args:
+        keys: what is sorted by.
+        codes: what goes with them.
+        spare_keys: room for as many.
+        spare_codes: room for as many.
+    """
+    count = keys.shape[0]
+    if count == 0:
+        return
+    least, most = keys[0], keys[0]
+    for place in range(count):
+        least, most = min(least, keys[place]), max(most, keys[place])
+    span, shift = np.uint64(most) - np.uint64(least), np.uint64(0)
+    starts = np.empty(_DIGITS, np.int64)
+    while shift < np.uint64(64) and span >> shift != np.uint64(0):
+        starts[:] = 0
+        for place in range(count):
+            starts[_digit(keys[place], least, shift)] += 1
+        before = np.int64(0)
+        for digit in range(_DIGITS):
+            starts[digit], before = before, before + starts[digit]
+        for place in range(count):
+            digit = _digit(keys[place], least, shift)
+            spare_keys[starts[digit]], spare_codes[starts[digit]] = keys[place], codes[place]
+            starts[digit] += 1
+        keys[:], codes[:] = spare_keys, spare_codes
+        shift += np.uint64(_DIGIT_BITS)
+
+
+@inlined
+def _digit(key: Whole, least: Whole, shift: Whole) -> Whole:
+    return np.int64(((np.uint64(key) - np.uint64(least)) >> shift) & np.uint64(_DIGITS - 1))
 
 
 @compiled

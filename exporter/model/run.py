@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from exporter.kernel.arrays import Codes, Integers
-from exporter.kernel.order import place_of
+from exporter.kernel.order import place_of, sort_by_key
 from exporter.model.name_order import order_ties
 from exporter.model.names import Names, as_bytes
 
@@ -29,8 +29,8 @@ class Run:
 
     def __init__(self, names: Names, codes: Codes, keys: Integers) -> None:
         self._names = names
-        # Numbers are sorted sooner than they are gathered in their order.
-        self._keys, self.codes = np.sort(keys), codes[np.argsort(keys)]
+        self._keys, self.codes = keys.copy(), codes.copy()
+        sort_by_key(self._keys, self.codes, np.empty_like(keys), np.empty_like(codes))
         order_ties(names, self._keys, self.codes)
 
     def __len__(self) -> int:

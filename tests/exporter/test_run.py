@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from exporter.kernel.order import sort_by_key
 from exporter.model.name_order import by_name
 from exporter.model.names import Names
 from exporter.model.run import Run
@@ -49,3 +50,14 @@ def test_names_are_sorted(texts: set[str]) -> None:
     """By code points, which is how Python sorts them."""
     names, codes = known(list(texts))
     assert names.texts(by_name(names, codes)) == sorted(texts)
+
+
+@given(st.lists(st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1)), max_size=200))
+def test_keys_are_sorted_as_numpy_sorts_them(keys: list[int]) -> None:
+    """Near each other, or as far as 64 bits let them be; those that are the same keep their order."""
+    numbers, codes = np.array(keys, np.int64), np.arange(len(keys), dtype=np.int32)
+    expected = np.argsort(numbers, kind="stable")
+    sorted_numbers = numbers[expected]
+    sort_by_key(numbers, codes, np.empty_like(numbers), np.empty_like(codes))
+    assert codes.tolist() == expected.tolist()
+    assert numbers.tolist() == sorted_numbers.tolist()
