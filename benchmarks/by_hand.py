@@ -1,5 +1,8 @@
 """The producer of what is written by hand, to show what a part of the product cannot cost less than."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from confluent_kafka import Producer
 
 from billing.runtime.native.producing import BulkProducer
@@ -16,3 +19,12 @@ def bulk_producer(servers: str, transactional_id: str, client: str) -> tuple[Pro
     if bulk is None:
         raise SystemExit("records cannot be handed over in bulk here")
     return producer, bulk
+
+
+@contextmanager
+def transaction(producer: Producer) -> Iterator[None]:
+    """Begin a transaction, and commit it once all that was produced in it is delivered."""
+    producer.begin_transaction()
+    yield
+    producer.flush(ANSWER_SECONDS)
+    producer.commit_transaction(ANSWER_SECONDS)

@@ -17,7 +17,7 @@ from pathlib import Path
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from rocksdict import Rdict, WriteBatch
 
-from benchmarks.by_hand import ANSWER_SECONDS, bulk_producer
+from benchmarks.by_hand import bulk_producer, transaction
 from benchmarks.rate import Rate
 from billing.subtotal import CustomerMonthKey, encode_key, encode_sums
 from processor.state_options import state_options
@@ -122,12 +122,10 @@ def commit(
         parts = [subtotals.draw(share) for _ in range(partitions)]
         beside.read()
         began, began_cpu = time.monotonic(), time.process_time()
-        producer.begin_transaction()
-        for partition, (keys, values) in enumerate(parts):
-            for _ in range(2):
-                bulk.produce(topic, partition, keys, values)
-        producer.flush(ANSWER_SECONDS)
-        producer.commit_transaction(ANSWER_SECONDS)
+        with transaction(producer):
+            for partition, (keys, values) in enumerate(parts):
+                for _ in range(2):
+                    bulk.produce(topic, partition, keys, values)
         for keys, values in parts:
             state.write(keys, values)
         spent += time.monotonic() - began

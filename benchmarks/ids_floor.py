@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.by_hand import ANSWER_SECONDS, bulk_producer
+from benchmarks.by_hand import bulk_producer, transaction
 from benchmarks.floor import State
 from benchmarks.rate import Rate
 from billing.runtime.native.compiled import compiled
@@ -73,24 +73,19 @@ def main(servers: str, folder: str, topic: str, partitions: int, ids: int, secon
     """Keep ids for so long, and return the rate."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     producer, bulk = bulk_producer(servers, topic, _CLIENT)
-    state, tables, draw = (
-        State(Path(folder), partitions),
-        [Table() for _ in range(partitions)],
-        np.random.default_rng(1),
-    )
+    state, tables = State(Path(folder), partitions), [Table() for _ in range(partitions)]
+    draw = np.random.default_rng(1)
     share, more = max(CHUNK, ids // partitions // CHUNK * CHUNK), draw.bytes(CHUNK * _MORE_BYTES)
     spent, cpu, kept, written = 0.0, 0.0, 0, 0
     while spent < seconds:
         drawn = [draw.integers(1, 1 << 62, (share, _HASH_BYTES // 8), np.int64) for _ in tables]
         began, began_cpu = time.monotonic(), time.process_time()
-        producer.begin_transaction()
         records = []
-        for partition, (table, hashes) in enumerate(zip(tables, drawn, strict=True)):
-            table.enter(hashes)
-            records.append(chunks(partition, written, hashes, more))
-            bulk.produce(topic, partition, *records[-1])
-        producer.flush(ANSWER_SECONDS)
-        producer.commit_transaction(ANSWER_SECONDS)
+        with transaction(producer):
+            for partition, (table, hashes) in enumerate(zip(tables, drawn, strict=True)):
+                table.enter(hashes)
+                records.append(chunks(partition, written, hashes, more))
+                bulk.produce(topic, partition, *records[-1])
         for keys, values in records:
             state.write(keys, values)
         spent += time.monotonic() - began

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from benchmarks.by_hand import ANSWER_SECONDS, bulk_producer
+from benchmarks.by_hand import bulk_producer, transaction
 from benchmarks.rate import Rate
 from benchmarks.shapes import EventMaker, Shape
 from billing.event import EventRules
@@ -44,12 +44,10 @@ def main(servers: str, topic: str, seconds: float) -> Rate:
     reader, now_ms, done = EventReader(EventRules()), int(time.time() * 1_000), 0
     began, began_cpu = time.monotonic(), time.process_time()
     while time.monotonic() - began < seconds:
-        producer.begin_transaction()
-        rejections = reader.read(payloads, now_ms).rejections
-        values = joined([lines.at(rejection.position) for rejection in rejections])
-        bulk.produce_each(topic, joined_if_any([None] * len(rejections)), values, headers_of(rejections))
-        producer.flush(ANSWER_SECONDS)
-        producer.commit_transaction(ANSWER_SECONDS)
+        with transaction(producer):
+            rejections = reader.read(payloads, now_ms).rejections
+            values = joined([lines.at(rejection.position) for rejection in rejections])
+            bulk.produce_each(topic, joined_if_any([None] * len(rejections)), values, headers_of(rejections))
         done += len(rejections)
     spent, cpu = time.monotonic() - began, time.process_time() - began_cpu
     return Rate(done / spent, cpu * 1e6 / done)
