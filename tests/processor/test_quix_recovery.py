@@ -9,12 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import IsolationLevel, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 from quixstreams.kafka import BaseConsumer
 from quixstreams.state.recovery import RecoveryManager
 from quixstreams.state.rocksdb.partition import RocksDBStorePartition
 
+from billing.runtime.partition_bounds import PartitionBounds
+from billing.settings import Settings
 from processor.quix_recovery import BulkRecovery
 from tests.conftest import Kafka
 from tests.pipeline import wait_until
@@ -23,7 +25,6 @@ WAIT_SECONDS = 90.0
 PARTITIONS = 2
 CLIENT_ID = "qb-recovery"
 COMMITTED = {"input": 1_000}
-READ_COMMITTED, READ_UNCOMMITTED = IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED
 Content = dict[str, dict[bytes, bytes]]
 Make = Callable[..., RecoveryManager]
 both_ways = pytest.mark.parametrize("natively", [True, False])
@@ -111,15 +112,11 @@ def write(servers: str, topic: str, transactions: list[tuple[list[Change], bool]
         end = producer.commit_transaction if commits else producer.abort_transaction
         end(WAIT_SECONDS)
     # The answer to that comes before the markers of the transaction are written.
-    asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in range(PARTITIONS)}
+    bounds, partitions = PartitionBounds(Settings(bootstrap_servers=servers)), range(PARTITIONS)
     wait_until(
-        lambda: ends_of(client, asked, READ_COMMITTED) == ends_of(client, asked, READ_UNCOMMITTED), what="all ended"
+        lambda: bounds.stable_ends(topic, partitions) == bounds.log_ends(topic, partitions),
+        what="all ended",
     )
-
-
-def ends_of(client: AdminClient, asked: dict[TopicPartition, OffsetSpec], isolation: IsolationLevel) -> list[int]:
-    found = client.list_offsets(asked, isolation_level=isolation)
-    return [found[place].result(WAIT_SECONDS).offset for place in asked]
 
 
 @dataclass
