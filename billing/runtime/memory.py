@@ -2,9 +2,9 @@
 
 import ctypes
 
-# M_MXFAST of malloc.h: up to which size pieces are kept apart when they are freed.
-_MOST_KEPT_APART = 1
-# M_TRIM_THRESHOLD, and M_MMAP_THRESHOLD with the most that it may be: options, and what they are set to, in bytes.
+# Options of malloc.h, and what they are set to, in bytes: M_MXFAST, up to which size pieces that are freed are kept
+# apart; M_TRIM_THRESHOLD; and M_MMAP_THRESHOLD with the most that it may be.
+_KEEP_NONE_APART = (1, 0)
 _KEEP_AT_THE_END, _MOST_FROM_THE_HEAP = (-1, 268_435_456), (-3, 33_554_432)
 
 
@@ -24,8 +24,7 @@ def merge_freed_memory() -> bool:
 
     Handing on many records, each of which takes several small pieces, costs less that way. Return whether it is so.
     """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    return set_option is not None and set_option(_MOST_KEPT_APART, 0) == 1
+    return _set_options(_KEEP_NONE_APART)
 
 
 def keep_freed_memory() -> bool:
@@ -34,7 +33,9 @@ def keep_freed_memory() -> bool:
     Each commit and each answer of a broker needs as much as the one before. By default the C library gives it back in
     between, and the system finds and empties it again, page by page, where a virtual machine's host may have taken it.
     """
+    return _set_options(_KEEP_AT_THE_END, _MOST_FROM_THE_HEAP)
+
+
+def _set_options(*options: tuple[int, int]) -> bool:
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is None:
-        return False
-    return all(set_option(*option) == 1 for option in (_KEEP_AT_THE_END, _MOST_FROM_THE_HEAP))
+    return set_option is not None and all(set_option(*option) == 1 for option in options)

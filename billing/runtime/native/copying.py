@@ -15,22 +15,26 @@ Joined = tuple[object, Integers, Integers]
 
 def gathered(addresses: Integers, lengths: Integers) -> Joined:
     """Return copies of texts, one behind the other."""
-    ends = np.cumsum(np.maximum(lengths, 0))
-    out = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
-    copy_all(addresses, lengths, out)
+    out, ends = _copied(addresses, lengths)
     return out, out.ctypes.data + ends - np.maximum(lengths, 0), lengths
 
 
 def copies(addresses: Integers, lengths: Integers) -> list[bytes | None]:
     """Return a copy of each text, None for one whose length is -1."""
-    ends = np.cumsum(np.maximum(lengths, 0))
-    out = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
-    copy_all(addresses, lengths, out)
+    out, ends = _copied(addresses, lengths)
     data = out.tobytes()
     found: list[bytes | None] = [data[start:end] for start, end in pairwise([0, *ends.tolist()])]
     for index in np.flatnonzero(lengths < 0).tolist():
         found[index] = None
     return found
+
+
+def _copied(addresses: Integers, lengths: Integers) -> tuple[NDArray[np.uint8], Integers]:
+    """Return texts one behind the other, and where each ends."""
+    ends = np.cumsum(np.maximum(lengths, 0))
+    out = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
+    copy_all(addresses, lengths, out)
+    return out, ends
 
 
 def first_bytes(addresses: Integers, lengths: Integers) -> NDArray[np.int16]:
