@@ -202,6 +202,20 @@ def run_bare(stage: Stage, topic: str, partitions: int, records: int) -> Rate:
     return _measured(stage, "bare", [topic, str(partitions), str(records)])
 
 
+def run_unread(stage: Stage, filled: Filled) -> Rate:
+    """Return the rate at which librdkafka gives records that nobody reads, on the worker's core."""
+    return _run_summed(stage, filled, "unread")
+
+
+def run_summed(stage: Stage, filled: Filled) -> Rate:
+    """Return the rate of events that are summed in memory and nothing else; see :mod:`benchmarks.summed`."""
+    return _run_summed(stage, filled, "summed")
+
+
+def _run_summed(stage: Stage, filled: Filled, what: str) -> Rate:
+    return _measured(stage, "summed", [filled.topic, str(filled.shape.partitions), str(filled.events), what])
+
+
 def run_stock(stage: Stage, filled: Filled) -> Rate:
     """Return the rate of the same job as Quix's documentation shows it, on the worker's core."""
     name = stage.new_name("stock")

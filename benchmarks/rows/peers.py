@@ -3,7 +3,7 @@
 from benchmarks.figures import Figure, Outcome, at_least, at_most
 from benchmarks.peer_jobs import PEERS, build, run_peer
 from benchmarks.rows.processor import bare_rate, describe, plot_of
-from benchmarks.runs import run_processor
+from benchmarks.runs import run_processor, run_summed, run_unread
 from benchmarks.shapes import PLAIN
 from benchmarks.stage import Stage
 
@@ -16,7 +16,13 @@ def against_peers(stage: Stage) -> Outcome:
     """The processor against Kafka Streams and Flink, warm, with the same input, checks and commit interval."""
     build()
     filled = stage.filled(PLAIN)
-    rates = {"bare*": bare_rate(stage, filled), "processor": run_processor(stage, filled).rate}
+    # What it cannot be faster than, as long as it reads through Python, through librdkafka, and by its kernel.
+    floors = {
+        "bare*, which does nothing": bare_rate(stage, filled),
+        "librdkafka, records unread": run_unread(stage, filled),
+        "summed in memory, no State, no commit": run_summed(stage, filled),
+    }
+    rates = {**floors, "processor": run_processor(stage, filled).rate}
     ours, figures, memory = rates["processor"], [], []
     for peer in PEERS:
         rate, peak_mib = run_peer(stage, filled, peer)
@@ -27,9 +33,8 @@ def against_peers(stage: Stage) -> Outcome:
         figures.append(Figure("processor", peer.name, ratio, at_least(FACTORS[peer.name])))
         aim = at_most(CPU_SHARE[peer.name]) if peer.name in CPU_SHARE else None
         figures.append(Figure("CPU per event", peer.name, cpu, aim))
-        if peer.name in CPU_SHARE:
-            nothing = rates["bare*"].events_per_second / rate.events_per_second
-            figures.append(Figure("bare*, which does nothing", peer.name, nothing))
-            nothing = rates["bare*"].cpu_micros_per_event / rate.cpu_micros_per_event
-            figures.append(Figure("CPU per event of bare*", peer.name, nothing))
+        for name, floor in floors.items() if peer.name in CPU_SHARE else ():
+            figures.append(Figure(name, peer.name, floor.events_per_second / rate.events_per_second))
+            share = floor.cpu_micros_per_event / rate.cpu_micros_per_event
+            figures.append(Figure(f"CPU per event: {name}", peer.name, share))
     return Outcome(figures, f"{describe(rates)}. {'. '.join(memory)}.", plot_of(rates))

@@ -2,7 +2,7 @@
 
 from benchmarks.figures import Figure, Outcome, Plot, at_least, at_most, bars
 from benchmarks.rate import Rate, mean_rate
-from benchmarks.runs import run_bare, run_floor, run_processor, run_reject_floor, run_stock
+from benchmarks.runs import run_bare, run_floor, run_processor, run_reject_floor, run_stock, run_summed
 from benchmarks.shapes import PLAIN, Form, Names, Shape
 from benchmarks.stage import Filled, Stage
 
@@ -50,11 +50,13 @@ def against_stock(stage: Stage) -> Outcome:
     rates = {
         "stock Quix": run_stock(stage, filled),
         "bare*": bare_rate(stage, filled),
+        "summed in memory": run_summed(stage, filled),
         "processor": run_processor(stage, filled).rate,
     }
-    stock, bare, ours = (rate.events_per_second for rate in rates.values())
+    stock, bare, summed, ours = (rate.events_per_second for rate in rates.values())
     figures = [
         Figure("processor", "stock Quix", ours / stock, at_least(100)),
+        Figure("summed in memory, no State, no commit", "stock Quix", summed / stock),
         Figure("bare*, which does nothing", "stock Quix", bare / stock),
     ]
     return Outcome(figures, f"{describe(rates)}.", plot_of(rates))
