@@ -20,6 +20,7 @@ from rocksdict import Rdict, WriteBatch
 from benchmarks.by_hand import bulk_producer, transaction
 from benchmarks.rate import Rate
 from billing.subtotal import CustomerMonthKey, encode_key, encode_sums
+from processor.state_log import write_unlogged
 from processor.state_options import state_options
 
 _MOST_IN_A_BATCH = 10_000
@@ -57,7 +58,9 @@ class State:
     """A RocksDB with the options of State, in a folder."""
 
     def __init__(self, folder: Path, partitions: int) -> None:
-        self._database = Rdict(str(folder / "floor"), options=state_options(_BUFFER_BYTES, partitions).to_options())
+        options = state_options(_BUFFER_BYTES, partitions, folder).to_options()
+        self._database = Rdict(str(folder / "floor"), options=options)
+        write_unlogged(self._database)
 
     def write(self, keys: list[bytes], values: list[bytes]) -> None:
         """Write records in one step, sorted as a restore sorts them."""

@@ -459,8 +459,8 @@ class Settings(BaseModel):
     )
     state_buffer_bytes: int = setting(
         134_217_728,
-        "memory in which a processor's State gathers writes, shared by the input partitions; its log on disk is about "
-        "as large",
+        "memory in which a processor's State gathers writes, shared by the input partitions; as much is at most read "
+        "back from the changelog after a kill",
         "process",
         ge=8_388_608,
     )

@@ -166,7 +166,8 @@ class Processor:
             fast = swift(settings, largest_batch_bytes(admin, settings.counted_topic))
             fetching = careful(settings) if self._careful else fast
             partitions = look_at(admin, [settings.counted_topic]).topics[settings.counted_topic].partitions
-            state = state_options(settings.state_buffer_bytes, partitions)
+            folder = settings.state_dir / settings.instance
+            state = state_options(settings.state_buffer_bytes, partitions, folder)
             application = make_application(settings, worker, state, fetching, self._on_poll)
             self._running = application, worker
             application.run()

@@ -10,7 +10,7 @@ fetched may be of the assignment before.
 import time
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import Message
 
@@ -18,10 +18,12 @@ from billing.runtime.logs import get_logger
 from billing.runtime.native.block import RecordBlock
 from billing.runtime.native.source import RecordSource, StrayRecordError, record_source
 from processor.quix_restore import restore_records
+from processor.state_log import write_unlogged
 
 # Quix imports the HTTP client of its cloud, which insists on showing a warning of its own future.
 with warnings.catch_warnings(record=True):
     from quixstreams.kafka.exceptions import KafkaConsumerException
+    from quixstreams.state.base import StorePartition
     from quixstreams.state.recovery import RecoveryManager, RecoveryPartition
 
 logger = get_logger(__name__)
@@ -54,6 +56,18 @@ class BulkRecovery(RecoveryManager):
         self._source: RecordSource | None = None
         self._assignments = 0
         self._asked_at = 0.0
+
+    def assign_partition(
+        self,
+        topic: str | None,
+        partition: int,
+        committed_offsets: dict[str, int],
+        store_partitions: dict[str, StorePartition],
+    ) -> None:
+        """Take a partition's State as its own, before anything is written to it."""
+        for store in store_partitions.values():
+            write_unlogged(cast(Any, store)._db)
+        super().assign_partition(topic, partition, committed_offsets, store_partitions)
 
     def do_recovery(self) -> None:
         """Restore what has to be, until that is done or somebody says stop."""
