@@ -23,13 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.subtotal import RecordError, load_versioned
-from processor.kernel.ids import CHUNK, ENTRY_NUMBERS, pack_chunk, unpack_chunk
+from processor.kernel.ids import CHUNK, ENTRY_NUMBERS, HEADER_BYTES, MAGIC, pack_chunk, unpack_chunk
 
 VERSION = 1
-_MAGIC = b"I1"
+_MAGIC = MAGIC.to_bytes(2, "little")
 _COUNT = struct.Struct("<H")
 _COLUMN = struct.Struct("<qB")
-_HEADER_BYTES = len(_MAGIC) + _COUNT.size + ENTRY_NUMBERS * _COLUMN.size
 _SPARE_BYTES = 8
 
 
@@ -95,11 +94,8 @@ def encode_chunk(entries: NDArray[np.int64]) -> bytes:
     Args:
         entries: one to :data:`processor.kernel.ids.CHUNK` of them, a row each.
     """
-    columns = np.empty((ENTRY_NUMBERS, 2), np.int64)
-    out = np.empty(8 * entries.size + _SPARE_BYTES, np.uint8)
-    length = pack_chunk(entries, columns, out)
-    header = b"".join(_COLUMN.pack(least, width) for least, width in columns.tolist())
-    return _MAGIC + _COUNT.pack(len(entries)) + header + out[:length].tobytes()
+    out = np.empty(HEADER_BYTES + 8 * entries.size + _SPARE_BYTES, np.uint8)
+    return out[: pack_chunk(entries, out)].tobytes()
 
 
 def decode_chunk(data: bytes) -> NDArray[np.int64]:
@@ -108,13 +104,13 @@ def decode_chunk(data: bytes) -> NDArray[np.int64]:
     Raises:
         RecordError: the bytes are no chunk.
     """
-    if len(data) < _HEADER_BYTES or not data.startswith(_MAGIC):
+    if len(data) < HEADER_BYTES or not data.startswith(_MAGIC):
         raise RecordError(f"not a chunk of ids: {data[:80]!r}")
     (count,) = _COUNT.unpack_from(data, len(_MAGIC))
-    columns = list(_COLUMN.iter_unpack(data[len(_MAGIC) + _COUNT.size : _HEADER_BYTES]))
-    if not 0 < count <= CHUNK or len(data) != _HEADER_BYTES + count * sum(width for _, width in columns):
+    columns = list(_COLUMN.iter_unpack(data[len(_MAGIC) + _COUNT.size : HEADER_BYTES]))
+    if not 0 < count <= CHUNK or len(data) != HEADER_BYTES + count * sum(width for _, width in columns):
         raise RecordError(f"not a chunk of ids: {data[:80]!r}")
     entries = np.empty((count, ENTRY_NUMBERS), np.int64)
-    packed = np.frombuffer(data + bytes(_SPARE_BYTES), np.uint8)[_HEADER_BYTES:]
+    packed = np.frombuffer(data + bytes(_SPARE_BYTES), np.uint8)[HEADER_BYTES:]
     unpack_chunk(packed, np.array(columns, np.int64), entries)
     return entries

@@ -118,7 +118,11 @@ class IdTable:
     def days(self) -> dict[int, int]:
         """By day, how many entries there are."""
         chunks = self.arrays.chunks
-        return {day: int(chunks[numbers, CHUNK_COUNT].sum()) for day, numbers in sorted(self._days.items())}
+        # All but the last of a day are full.
+        return {
+            day: CHUNK * (len(numbers) - 1) + int(chunks[numbers[-1], CHUNK_COUNT])
+            for day, numbers in sorted(self._days.items())
+        }
 
     def restore(self, days: dict[int, int]) -> None:
         """Learn what State holds, into an empty table.

@@ -16,6 +16,8 @@ MOST_BUFFER_BYTES = 16_777_216
 # One that is filled, and one that is being written out.
 _BUFFERS = 2
 _BLOCK_CACHE_BYTES = 67_108_864
+# Chunks of ids that are about full; all else is smaller.
+_LARGE_BYTES = 8_192
 _MESSAGES_FILE_BYTES = 1_048_576
 _MESSAGES_FILES = 2
 
@@ -53,6 +55,9 @@ class StateOptions(RocksDBOptions):
         options = super().to_options()
         keep_whole(options)
         options.set_use_direct_io_for_flush_and_compaction(self.writes_directly)
+        # What is large is not written again when files are merged: it lies in files of its own, as it is.
+        options.set_enable_blob_files(True)
+        options.set_min_blob_size(_LARGE_BYTES)
         options.set_max_log_file_size(_MESSAGES_FILE_BYTES)
         options.set_keep_log_file_num(_MESSAGES_FILES)
         return options

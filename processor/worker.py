@@ -17,7 +17,7 @@ from processor.kernel.rows import ID_LENGTH, NO_EVENT, SLOT
 from processor.metrics import ProcessorMetrics, Uncommitted
 from processor.once import Once
 from processor.quix_commit import Output
-from processor.reading import EventReader
+from processor.reading import EventReader, Reading
 from processor.rejected import RejectedRecords, produce_rejected, rejected_records
 from processor.store import Store
 from processor.takeover import Takeover, check_takeover, check_zone
@@ -99,11 +99,9 @@ class BillingWorker:
         reading = self._reader.read(records, self._clock.now_ms())
         last = len(records) - 1
         times_ms = records.timestamp_ms(0), records.timestamp_ms(last)
-        has_id = (reading.rows[:, SLOT] != NO_EVENT) & (reading.rows[:, ID_LENGTH] > 0)
         # Where records were moved by customer, it does not matter by what they were keyed.
-        self._uncommitted.unkeyed_ids += int(
-            np.count_nonzero(has_id & (records.key_lengths <= 0) & (not self._is_moved))
-        )
+        if not self._is_moved:
+            self._uncommitted.unkeyed_ids += _unkeyed_ids(records, reading)
         fold = book.count(reading, records.offsets, min(times_ms), max(times_ms))
         self._rejected.extend(rejected_records(records, fold.rejections, self._is_moved))
         self._uncommitted.add(fold)
@@ -154,3 +152,11 @@ class BillingWorker:
             if self._hot_entries() <= self._settings.hot_table_entries:
                 break
             book.forget()
+
+
+def _unkeyed_ids(records: PartitionRecords, reading: Reading) -> int:
+    """Return how many events have an id and came without a key."""
+    unkeyed = records.key_lengths <= 0
+    if not unkeyed.any():
+        return 0
+    return int(np.count_nonzero(unkeyed & (reading.rows[:, SLOT] != NO_EVENT) & (reading.rows[:, ID_LENGTH] > 0)))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.runtime.native.compiled import compiled, inlined
-from billing.runtime.native.memory import Whole, address_of, folded_product, load64, prefetch, store64
+from billing.runtime.native.memory import Whole, address_of, folded_product, load64, prefetch, store8, store64
 from processor.kernel.rows import (
     ID,
     ID_LENGTH,
@@ -26,7 +26,7 @@ from processor.kernel.rows import (
     ROW_NUMBERS,
     SLOT,
 )
-from processor.kernel.text import hash_of
+from processor.kernel.text import hash_twice
 
 DAY_MS = 86_400_000
 CHUNK_BITS = 10
@@ -39,6 +39,12 @@ HASH_A, HASH_B, ENTRY_MS, ENTRY_MICROS, ENTRY_SLOT, ENTRY_OFFSET, ENTRY_STATE, E
 a void or a replacement half of the hash of the id that it takes back."""
 VOIDED, IS_VOID, IS_REPLACEMENT = 1, 2, 4
 """Bits of an entry's state: it was taken back; it is a void; it is an event that replaces another."""
+
+MAGIC = int.from_bytes(b"I1", "little")
+"""How a chunk that is packed begins."""
+COLUMN_BYTES = 8 + 1
+HEADER_BYTES = 2 + 2 + ENTRY_NUMBERS * COLUMN_BYTES
+"""What lies before the columns of a chunk that is packed."""
 
 CHUNK_DAY, CHUNK_PLACE, CHUNK_COUNT, CHUNK_DIRTY = range(4)
 """Of a chunk: the start of its day in milliseconds, its place in the pool or -1, how many entries it has, and whether
@@ -132,8 +138,8 @@ def id_places(ids: IdArrays) -> IdPlaces:
 @inlined
 def _hash_pair(name: Whole, name_length: Whole, id_: Whole, id_length: Whole, seeds: Whole) -> tuple[Whole, Whole]:
     """Return two independent halves of a hash of customer and id; the first one is never 0."""
-    first = hash_of(id_, id_length, hash_of(name, name_length, load64(seeds)))
-    second = hash_of(id_, id_length, hash_of(name, name_length, load64(seeds + 8)))
+    first, second = hash_twice(name, name_length, load64(seeds), load64(seeds + 8))
+    first, second = hash_twice(id_, id_length, first, second)
     return (first if first != np.uint64(0) else np.uint64(1)), second
 
 
@@ -147,7 +153,9 @@ def hash_ids(rows: NDArray[np.int64], seeds: NDArray[np.int64], hashes: NDArray[
         hashes: filled in, a pair for each row: zeros where there is no id.
     """
     row, pair, key, found = address_of(rows), address_of(hashes), address_of(seeds), 0
+    last = row + 8 * ROW_NUMBERS * (rows.shape[0] - 1)
     for _ in range(rows.shape[0]):
+        prefetch(np.int64(load64(min(row + 8 * ROW_NUMBERS * _AHEAD, last) + 8 * NAME)))
         length = np.int64(load64(row + 8 * ID_LENGTH))
         if length > 0 and np.int64(load64(row + 8 * SLOT)) != NO_EVENT:
             name, name_length = np.int64(load64(row + 8 * NAME)), np.int64(load64(row + 8 * NAME_LENGTH))
@@ -518,19 +526,22 @@ def mark(sieve: NDArray[np.int64], slots: NDArray[np.int64], chunks: NDArray[np.
 
 
 @compiled
-def pack_chunk(entries: NDArray[np.int64], header: NDArray[np.int64], out: NDArray[np.uint8]) -> Whole:
+def pack_chunk(entries: NDArray[np.int64], out: NDArray[np.uint8]) -> Whole:
     """Write entries column by column, each number less the least of its column in as few bytes as all of it take.
+
+    Before them stand :data:`MAGIC`, how many there are (16 bits), and of each column its least number and the width in
+    bytes (8 bits); equal numbers have width 0.
 
     Args:
         entries: the rows of a chunk.
-        header: filled in with the least number and the width in bytes of each column; equal numbers have width 0.
-        out: filled in; it must have 8 bytes for each number, and 8 more.
+        out: filled in; it must have :data:`HEADER_BYTES`, 8 bytes for each number, and 8 more.
 
     Returns:
         How many bytes were written.
     """
     base = address_of(out)
-    at = base
+    store64(base, MAGIC | entries.shape[0] << 16)
+    header, at = base + 4, base + HEADER_BYTES
     for column in range(entries.shape[1]):
         least, most = entries[0, column], entries[0, column]
         for row in range(entries.shape[0]):
@@ -539,7 +550,9 @@ def pack_chunk(entries: NDArray[np.int64], header: NDArray[np.int64], out: NDArr
         width = 0
         while width < 8 and span >> np.uint64(8 * width) != np.uint64(0):
             width += 1
-        header[column, 0], header[column, 1] = least, width
+        store64(header, least)
+        store8(header + 8, width)
+        header += COLUMN_BYTES
         if width > 0:
             for row in range(entries.shape[0]):
                 store64(at, np.int64(np.uint64(entries[row, column]) - np.uint64(least)))

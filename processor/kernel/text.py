@@ -227,6 +227,21 @@ def hash_of(at: Whole, length: Whole, seed: Whole) -> Whole:
 
 
 @inlined
+def hash_twice(at: Whole, length: Whole, first_seed: Whole, second_seed: Whole) -> tuple[Whole, Whole]:
+    """Return what :func:`hash_of` returns for two seeds: together they take little longer than one alone."""
+    end = at + length
+    start = np.uint64(length) ^ _KEY_B
+    first = folded_product(np.uint64(first_seed) ^ _KEY_A, start)
+    second = folded_product(np.uint64(second_seed) ^ _KEY_A, start)
+    while at + 8 < end:
+        word = load64(at) ^ _KEY_A
+        first, second = folded_product(word, first ^ _KEY_B), folded_product(word, second ^ _KEY_B)
+        at += 8
+    word = _last(at, end, length) ^ _KEY_A
+    return folded_product(word, first ^ _KEY_B), folded_product(word, second ^ _KEY_B)
+
+
+@inlined
 def _last(at: Whole, end: Whole, length: Whole) -> Whole:
     """Return the last eight bytes of a text, some of them once more; all of a shorter one."""
     if length >= 8:
