@@ -68,8 +68,8 @@ class Segments:
         if self._marked + entries <= self._room:
             self._mark(self._segments[-1:], chunks)
             return
-        # Twice what there was, so that it is made anew seldom.
-        self._room, self._marked = max(before + entries, 2 * before), 0
+        # Twice what there is, so that it is made anew seldom.
+        self._room, self._marked = 2 * (before + entries), 0
         self.sieve = zeros(-(-self._room * _SIEVE_BITS_PER_ENTRY // (64 * SIEVE_WORDS)) * SIEVE_WORDS)
         self._mark(self._segments, chunks)
 

@@ -294,9 +294,9 @@ class IdTable:
         return chunk
 
     def _set_tail(self, day_ms: int, chunk: int) -> None:
-        count = int(self.arrays.counters[TAILS])
-        (found,) = np.nonzero(self.arrays.tails[:count, 0] == day_ms)
-        place = int(found[0]) if len(found) else count
+        count, tails = int(self.arrays.counters[TAILS]), self.arrays.tails
+        # It is nearly always the one that was opened last.
+        place = next((at for at in reversed(range(count)) if tails[at, 0] == day_ms), count)
         if place == len(self.arrays.tails):
             self.arrays = self.arrays._replace(tails=_doubled(self.arrays.tails))
         self.arrays.tails[place] = day_ms, chunk

@@ -66,6 +66,7 @@ SLOT_BYTES = 16
 SIEVE_WORDS = 8
 """How many words a block of the sieve has."""
 _SIEVE_BITS = 6
+_ORDER = np.uint64((1 << 24) - 1)
 _SIEVE_A, _SIEVE_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 ABSENT = np.int64(-1)
@@ -256,9 +257,15 @@ def _find_among(
 
 @inlined
 def _bits_of(first: Whole, blocks: Whole) -> tuple[Whole, Whole]:
-    """Return the block of the sieve that a hash belongs to, and a number that tells its bits there."""
-    mixed = folded_product(np.uint64(first) ^ _SIEVE_A, _SIEVE_B)
-    return np.int64(((mixed >> np.uint64(32)) * np.uint64(blocks)) >> np.uint64(32)), mixed * _SIEVE_A
+    """Return the block of the sieve that a hash belongs to, and a number that tells its bits there.
+
+    Blocks come in the order of slots: who goes through a table goes through the sieve from its start to its end, once
+    or some times.
+    """
+    hashed = np.uint64(first)
+    place = (hashed & _ORDER) << np.uint64(8) | (hashed >> np.uint64(24)) & np.uint64(0xFF)
+    bits = folded_product(hashed ^ _SIEVE_A, _SIEVE_B)
+    return np.int64((place * np.uint64(blocks)) >> np.uint64(32)), bits
 
 
 @inlined
