@@ -200,6 +200,7 @@ def _fetch_ahead(ids: IdPlaces, first: Whole) -> None:
     line = ids.slots + SLOT_BYTES * _home(first, ids.last)
     prefetch(line)
     prefetch(line + _LINE_BYTES)
+    prefetch(line + 2 * _LINE_BYTES)
     if ids.blocks > 0:
         _fetch_block(ids.sieve, ids.blocks, first)
 
