@@ -128,6 +128,29 @@ def test_where_files_cannot_be_written_directly_the_cache_is_used(
     assert found(tmp_path / "state") == (99, held_at(99))
 
 
+def test_days_that_are_deleted_give_their_disk_back(tmp_path: Path) -> None:
+    """Large values lie in files that are not merged: a file goes with the last of what it holds."""
+    window, days, chunks, chunk = 5, 40, 40, bytes(27_000)
+    store, sizes = opened(tmp_path / "state"), []
+    family = store.get_column_family_handle("default")
+    for day in range(days):
+        for number in range(chunks):
+            batch = WriteBatch(raw_mode=True)
+            batch.put(b"ids|0|%d|%d" % (day, number), os.urandom(100) + chunk, family)
+            # A record of sums beside it, as each commit has.
+            batch.put(b"customer|%d" % number, os.urandom(200), family)
+            store._write(batch)
+        batch = WriteBatch(raw_mode=True)
+        for number in range(chunks):
+            batch.delete(b"ids|0|%d|%d" % (day - window, number), family)
+        store._write(batch)
+        sizes.append(sum(path.stat().st_size for path in (tmp_path / "state").rglob("*") if path.is_file()))
+    store.close()
+    in_window = window * chunks * len(chunk)
+    assert in_window / 2 < max(sizes[days // 2 :]) < 3 * in_window
+    assert max(sizes[-10:]) < 1.5 * max(sizes[10:20]), "it is level"
+
+
 def test_a_folder_that_cannot_be_written_takes_no_direct_writes(tmp_path: Path) -> None:
     """Who opens State there will tell what is wrong with it."""
     (tmp_path / "state").write_text("a file", "utf-8")
