@@ -198,6 +198,7 @@ SET_ELSEWHERE = {
     "billing/runtime/signals.py": "the signal handler's flag",
     "processor/quix_adapter.py": "an assignment takes its offsets by them, as librdkafka wants it",
     "processor/quix_commit.py": "a thread becomes a daemon by it",
+    "processor/state_log.py": "options of RocksDB are set so",
     "processor/worker.py": "a tally of its own",
     "exporter/model/cube.py": "a copy that is being made, and months that belong to the cube",
     "exporter/model/intake.py": "the books that belong to the intake",
