@@ -6,45 +6,50 @@
 import gc
 import json
 import sys
-import time
 from dataclasses import asdict
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from benchmarks.rate import Rate, Samples
+from benchmarks.rate import Rate, rate_of
 
 _BATCH = 10_000
-_IDLE_SECONDS = 10.0
 
 
-def consume(servers: str, topic: str, partitions: int, records: int) -> Rate:
-    """Read so many records of a topic from its beginning and return the rate."""
-    consumer = Consumer(
+def fast_consumer(servers: str, client: str) -> Consumer:
+    """Return a consumer of committed records that does not wait where there are some; it is named for its program."""
+    return Consumer(
         {
             "bootstrap.servers": servers,
-            "group.id": "bare",
+            "group.id": client,
+            "client.id": client,
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "fetch.queue.backoff.ms": 10,
         }
     )
-    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
+
+
+def beginnings(topic: str, partitions: int) -> list[TopicPartition]:
+    """Return where each partition of a topic begins."""
+    return [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)]
+
+
+def batch_of(records: int) -> int:
+    """Return how many records are taken at once: few of them, as tests have them, still are several batches."""
+    return max(1, min(_BATCH, records // 10))
+
+
+def consume(servers: str, topic: str, partitions: int, records: int) -> Rate:
+    """Read so many records of a topic from its beginning and return the rate."""
+    consumer = fast_consumer(servers, "bare")
+    consumer.assign(beginnings(topic, partitions))
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
-    samples, seen, newest = Samples(), 0, time.monotonic()
-    # Few records, as tests have them, still are several batches.
-    batch = max(1, min(_BATCH, records // 10))
-    while seen < records:
-        values = [message.value() for message in consumer.consume(batch, 0.05)]
-        seen += len(values)
-        now = time.monotonic()
-        newest = now if values else newest
-        if now > newest + _IDLE_SECONDS:
-            raise SystemExit(f"{seen} records are there, not {records}")
-        samples.note(now, seen, time.process_time())
+    batch = batch_of(records)
+    rate = rate_of(lambda: len([message.value() for message in consumer.consume(batch, 0.05)]), records)
     consumer.close()
-    return samples.rate()
+    return rate
 
 
 if __name__ == "__main__":

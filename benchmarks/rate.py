@@ -1,7 +1,10 @@
 """Rates from counts that were noted while a program worked."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+_IDLE_SECONDS = 10.0
 
 
 class TooShortError(Exception):
@@ -35,6 +38,25 @@ def mean_rate(rates: Sequence[Rate]) -> Rate:
     """Return the rate of runs of equally many events, one after the other."""
     seconds = sum(1 / rate.events_per_second for rate in rates)
     return Rate(len(rates) / seconds, sum(rate.cpu_micros_per_event for rate in rates) / len(rates))
+
+
+def rate_of(take: Callable[[], int], records: int) -> Rate:
+    """Return the rate at which records are taken, until there are so many.
+
+    Args:
+        take: takes some, and returns how many.
+        records: how many there must be; ten seconds without any end the program.
+    """
+    samples, seen, newest = Samples(), 0, time.monotonic()
+    while seen < records:
+        taken = take()
+        seen += taken
+        now = time.monotonic()
+        newest = now if taken else newest
+        if now > newest + _IDLE_SECONDS:
+            raise SystemExit(f"{seen} records are there, not {records}")
+        samples.note(now, seen, time.process_time())
+    return samples.rate()
 
 
 class Samples:

@@ -7,12 +7,10 @@ read and summed by customer, month and hour in memory.
 
 import json
 import sys
-import time
 from dataclasses import asdict
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-
-from benchmarks.rate import Rate, Samples
+from benchmarks.bare import batch_of, beginnings, fast_consumer
+from benchmarks.rate import Rate, rate_of
 from billing.clock import SystemClock
 from billing.event import EventRules
 from billing.period import month_calendar
@@ -22,8 +20,6 @@ from processor.fold import FoldRules
 from processor.reading import EventReader
 from processor.sums_table import SumsTable
 
-_BATCH = 10_000
-_IDLE_SECONDS = 10.0
 _CLIENT = "bench-summed"
 
 
@@ -53,41 +49,29 @@ class Summer:
 
 def read(servers: str, topic: str, partitions: int, records: int, sums: bool) -> Rate:
     """Take so many records of a topic from its beginning, sum them or not, and return the rate."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": _CLIENT,
-            "client.id": _CLIENT,
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "fetch.queue.backoff.ms": 10,
-        }
-    )
-    # Few records, as tests have them, still are several batches.
-    batch = max(1, min(_BATCH, records // 10))
-    source = record_source(consumer, consumer, _CLIENT, topic, batch, natively=True)
+    consumer = fast_consumer(servers, _CLIENT)
+    source = record_source(consumer, consumer, _CLIENT, topic, batch_of(records), natively=True)
     if not source.is_native:
         raise SystemExit("records cannot be taken natively")
     source.forward(range(partitions))
-    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
-    summer, samples, seen, newest = Summer(partitions), Samples(), 0, time.monotonic()
-    while seen < records:
+    consumer.assign(beginnings(topic, partitions))
+    summer = Summer(partitions)
+
+    def take() -> int:
         block, _ = source.take(0.05)
         if sums:
             for part in block.by_partition():
                 summer.add(part)
-        seen += len(block)
-        now = time.monotonic()
-        newest = now if len(block) else newest
+        taken = len(block)
         block.release()
-        if now > newest + _IDLE_SECONDS:
-            raise SystemExit(f"{seen} records are there, not {records}")
-        samples.note(now, seen, time.process_time())
+        return taken
+
+    rate = rate_of(take, records)
     source.close()
     consumer.close()
     if sums and summer.events != records:
         raise SystemExit(f"{summer.events} events were summed, not {records}")
-    return samples.rate()
+    return rate
 
 
 if __name__ == "__main__":

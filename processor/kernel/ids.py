@@ -66,6 +66,7 @@ SLOT_BYTES = 16
 SIEVE_WORDS = 8
 """How many words a block of the sieve has."""
 _SIEVE_BITS = 6
+# The bits of a hash that tell its slot, in a table of the default size.
 _ORDER = np.uint64((1 << 24) - 1)
 _SIEVE_A, _SIEVE_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
@@ -154,9 +155,7 @@ def hash_ids(rows: NDArray[np.int64], seeds: NDArray[np.int64], hashes: NDArray[
         hashes: filled in, a pair for each row: zeros where there is no id.
     """
     row, pair, key, found = address_of(rows), address_of(hashes), address_of(seeds), 0
-    last = row + 8 * ROW_NUMBERS * (rows.shape[0] - 1)
     for _ in range(rows.shape[0]):
-        prefetch(np.int64(load64(min(row + 8 * ROW_NUMBERS * _AHEAD, last) + 8 * NAME)))
         length = np.int64(load64(row + 8 * ID_LENGTH))
         if length > 0 and np.int64(load64(row + 8 * SLOT)) != NO_EVENT:
             name, name_length = np.int64(load64(row + 8 * NAME)), np.int64(load64(row + 8 * NAME_LENGTH))
