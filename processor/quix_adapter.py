@@ -32,6 +32,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import PartitionRecords, RecordBlock
+from billing.runtime.native.queue import PartitionError
 from billing.runtime.native.source import RecordSource, StrayRecordError, record_source
 from billing.runtime.partition_bounds import Bounds, find_records_with
 from processor.positions import Positions
@@ -165,16 +166,18 @@ class BatchingConsumer(InternalConsumer):
         if self._interrupted:
             self._rewind()
         assert self._source is not None
+        errors: list[PartitionError] = []
         try:
             self._block, errors = self._source.take(BATCH_WAIT_SECONDS)
         except StrayRecordError as error:
             logger.warning("a record came where none may come, reading again", record=str(error))
             self._interrupted = True
+        for failed in errors:
+            if failed.ends_client or not self._interrupted:
+                raise KafkaConsumerException(error=failed.error)
         if self._interrupted:  # by a rebalance inside that call
             # Some were fetched under the old assignment, some perhaps under the new: read all of them again.
             return []
-        for failed in errors:
-            raise KafkaConsumerException(error=failed.error)
         parts = list(self._block.by_partition()) if self._block is not None else []
         if not all(self._positions.is_next(part.partition, int(part.offsets[0])) for part in parts):
             logger.warning("records came that were not expected, reading again")

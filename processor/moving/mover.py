@@ -145,11 +145,11 @@ class Mover:
         try:
             if self._failure is not None:
                 raise self._failure
-            if self._is_interrupted:  # by a rebalance inside that call: read again, from where each partition stands
-                return
             for failed in errors:
-                raise KafkaException(failed.error)
-            if len(block):
+                if failed.ends_client or not self._is_interrupted:
+                    raise KafkaException(failed.error)
+            # After a rebalance inside that call all is read again, from where each partition stands.
+            if len(block) and not self._is_interrupted:
                 self._move(block)
         finally:
             block.release()

@@ -7,17 +7,21 @@ from confluent_kafka.admin import AdminClient
 
 from broker.kafka_broker import KafkaBroker
 from broker.ports import free_port
-from tests.pipeline import Pipeline, wait_until
+from tests.pipeline import SHORT_SESSION, Pipeline, wait_until
 from tests.processor.test_exactly_once import Feeder, Recount, wait_for_more
 
 pytestmark = [pytest.mark.spread, pytest.mark.timeout(600), pytest.mark.slow("brokers that fail")]
 
 
-def test_a_broker_that_is_killed_and_comes_back(tmp_path: Path, unique_name: str) -> None:
-    """The processor goes on from its last commit by itself: nothing lost, nothing twice."""
+@pytest.mark.parametrize("options", [{}, {"kafka": SHORT_SESSION}], ids=["as a rule", "sessions end meanwhile"])
+def test_a_broker_that_is_killed_and_comes_back(tmp_path: Path, unique_name: str, options: dict[str, object]) -> None:
+    """The processor goes on from its last commit by itself: nothing lost, nothing twice.
+
+    Where its session ends meanwhile its partitions are lost, and it may be fenced by itself as it joins again.
+    """
     with (
         KafkaBroker(tmp_path / "kafka", free_port()) as broker,
-        Pipeline(broker.bootstrap_servers, tmp_path, unique_name) as pipeline,
+        Pipeline(broker.bootstrap_servers, tmp_path, unique_name, **options) as pipeline,
     ):
         recount = Recount()
         process = pipeline.start("process")

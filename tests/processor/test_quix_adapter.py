@@ -21,9 +21,10 @@ class FakeError:
     """A Kafka error as a message carries it."""
 
     text: str = "broken"
+    number: int = 1
 
     def code(self) -> int:
-        return 1
+        return self.number
 
     def str(self) -> str:
         return self.text
@@ -128,6 +129,26 @@ def test_records_that_are_not_next_are_read_again(stale: FakeMessage) -> None:
 def test_a_kafka_error_among_the_records_is_raised() -> None:
     """An error that the client hands out as a message stops the application instead of being skipped."""
     consumer = FakeClientConsumer([lambda: [FakeMessage(0, 5), FakeMessage(0, 0, FakeError())]], {0: 5})
+    with pytest.raises(KafkaConsumerException):
+        consumer.poll_row()
+
+
+def test_the_clients_end_is_raised_though_a_rebalance_comes_with_it() -> None:
+    """A member that is fenced loses its partitions and is told of its end in one call, and then never again.
+
+    An error of a partition may be of the old assignment: if it lasts, it comes again.
+    """
+    consumer = FakeClientConsumer([], {0: 5})
+
+    def fail_across_a_rebalance(error: FakeError) -> list[FakeMessage]:
+        consumer.rebalance()
+        return [FakeMessage(0, 0, error)]
+
+    consumer.steps = [
+        lambda: fail_across_a_rebalance(FakeError()),
+        lambda: fail_across_a_rebalance(FakeError("fenced", KafkaError._FATAL)),
+    ]
+    assert consumer.poll_row() is None
     with pytest.raises(KafkaConsumerException):
         consumer.poll_row()
 

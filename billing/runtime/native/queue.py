@@ -27,6 +27,11 @@ class PartitionError:
     offset: int
     error: KafkaError
 
+    @property
+    def ends_client(self) -> bool:
+        """Whether the client does nothing any more: a member that was fenced, for one. It tells so once."""
+        return bool(self.error.code() == KafkaError._FATAL)
+
 
 class RecordQueue:
     """The records of the partitions of one topic that were forwarded here.
