@@ -33,6 +33,7 @@ from processor.member import instance_id, member_options
 from processor.metrics import PartitionStatus, ProcessorMetrics, ProcessorStatus, StatusCollector
 from processor.moving.moving import moving_beside
 from processor.once import OnceRules
+from processor.open_ends import OpenEnds
 from processor.quix_adapter import BatchingApplication
 from processor.scope import check_scope
 from processor.second_look import SecondLook
@@ -167,8 +168,9 @@ class Processor:
             fetching = careful(settings) if self._careful else fast
             partitions = look_at(admin, [settings.counted_topic]).topics[settings.counted_topic].partitions
             folder = settings.state_dir / settings.instance
+            open_ends = OpenEnds(settings, self._subtotals_partitions)
             state = state_options(settings.state_buffer_bytes, partitions, folder)
-            application = make_application(settings, worker, state, fetching, self._on_poll)
+            application = make_application(settings, worker, state, open_ends, fetching, self._on_poll)
             self._running = application, worker
             application.run()
         except Exception as error:
@@ -252,13 +254,14 @@ def make_application(
     settings: Settings,
     worker: BillingWorker,
     state: StateOptions,
+    open_ends: OpenEnds,
     fetching: Mapping[str, object] | None = None,
     on_poll: Callable[[], None] = lambda: None,
 ) -> BatchingApplication:
     """Return the Quix application around a worker; `on_poll` is called each time it asks for records.
 
-    Its topics must exist. `state` are the options of State's stores, `fetching` those of
-    :mod:`billing.runtime.fetching`, the careful ones if not given.
+    Its topics must exist. `state` are the options of State's stores, `open_ends` tells what hangs, `fetching` are those
+    of :mod:`billing.runtime.fetching`, the careful ones if not given.
     """
     return BatchingApplication(
         worker,
@@ -268,6 +271,7 @@ def make_application(
         on_poll=on_poll,
         reader_options=reader_config(settings),
         widen_changelog=lambda: widen_changelog(admin_client(settings, log_level=0), settings),
+        open_ends=open_ends.of,
         broker_address=settings.bootstrap_servers,
         consumer_group=settings.consumer_group,
         commit_interval=settings.commit_interval_seconds,

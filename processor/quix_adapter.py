@@ -38,7 +38,7 @@ from billing.runtime.partition_bounds import Bounds, find_records_with
 from processor.positions import Positions
 from processor.quix_commit import BatchingContext, BatchWorker, DirectProducer, leaving_after
 from processor.quix_recovery import BulkRecovery
-from processor.takeover import Takeover
+from processor.takeover import StateMismatchError, Takeover
 
 # Quix imports the HTTP client of its cloud, which insists on showing a warning of its own future.
 with warnings.catch_warnings(record=True):
@@ -221,6 +221,7 @@ class BatchingApplication(Application):
         on_poll: called each time that records are asked for, some times per second.
         reader_options: librdkafka options of a consumer of committed records that reports the end of a partition.
         widen_changelog: gives the changelog as many partitions as the input has.
+        open_ends: returns those input partitions that have records without an end of their transaction.
         options: what Quix's Application takes.
     """
 
@@ -233,6 +234,7 @@ class BatchingApplication(Application):
         on_poll: Callable[[], None],
         reader_options: Mapping[str, object],
         widen_changelog: Callable[[], None] = lambda: None,
+        open_ends: Callable[[Iterable[int]], set[int]] = lambda _: set(),
         **options: Any,
     ) -> None:
         # What the consumer is made with, while Quix makes it.
@@ -261,7 +263,7 @@ class BatchingApplication(Application):
         self._stops = ExitStack()
         self._input = self.topic(input_topic, value_deserializer="bytes")
         stream_id = self._topic_manager.stream_id_from_topics([self._input])
-        self._context = _batching(self._processing_context, worker, stream_id)
+        self._context = _batching(self._processing_context, worker, stream_id, open_ends)
         self._processing_context = self._context
         frame = self.dataframe(self._input)
         frame.register_store()
@@ -413,6 +415,7 @@ class BatchingApplication(Application):
         gone = [partition.partition for partition in partitions if partition.topic == self._input.name]
         self._reader.let_go(gone)
         self._positions.drop(gone)
+        self._context.own(partition for partition, _ in self._positions)
         self._worker.let_go(gone)
 
     def _take_over(self) -> None:
@@ -420,16 +423,28 @@ class BatchingApplication(Application):
         self._context.raise_failure()
         self._on_poll()
         new = self._positions.new()
+        if not new:
+            return
         with_history = self._find_history([partition for partition, _ in new])
+        hanging = self._context.open_ends(
+            [partition for partition, committed in new if committed is not None and partition not in with_history]
+        )
         for partition, committed in new:
             takeover = Takeover(
                 partition=partition,
                 committed_offset=committed,
                 oldest_offset=self._oldest_offset(partition) if committed is None else 0,
                 has_history=partition in with_history,
+                has_open_end=partition in hanging,
             )
-            self._worker.take_over(takeover, self._context.store_of(partition))
+            try:
+                self._worker.take_over(takeover, self._context.store_of(partition))
+            except StateMismatchError:
+                if self._context.open_ends([partition]):  # State may lack what hangs, and has it the next time
+                    self._context.log_nothing(partition)
+                raise
             self._positions.accept(partition)
+        self._context.own(partition for partition, _ in self._positions)
 
     def _oldest_offset(self, partition: int) -> int:
         low, _ = self._consumer.get_watermark_offsets(TopicPartition(self._input.name, partition), timeout=30)
@@ -455,7 +470,9 @@ class BatchingApplication(Application):
         return {partition for partition, holds_record in found.items() if holds_record}
 
 
-def _batching(plain: ProcessingContext, worker: BatchWorker, stream_id: str) -> BatchingContext:
+def _batching(
+    plain: ProcessingContext, worker: BatchWorker, stream_id: str, open_ends: Callable[[Iterable[int]], set[int]]
+) -> BatchingContext:
     """Return Quix's context as one that lets a worker write before each commit."""
     options = {item.name: getattr(plain, item.name) for item in fields(plain) if item.init}
-    return BatchingContext(**options, worker=worker, stream_id=stream_id)
+    return BatchingContext(**options, worker=worker, stream_id=stream_id, open_ends=open_ends)

@@ -11,7 +11,7 @@ docs/decisions/torn-transactions.md tells what a delayed EndTxn does to a transa
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Timer
@@ -24,7 +24,7 @@ from billing.runtime.logs import get_logger
 from billing.runtime.native.block import PartitionRecords
 from billing.runtime.native.copying import Joined, copies
 from billing.runtime.native.producing import BulkProducer, HeaderColumn
-from processor.store import Store
+from processor.store import LoggedStore, Store
 from processor.takeover import Takeover
 
 # Quix imports the HTTP client of its cloud, which insists on showing a warning of its own future.
@@ -32,6 +32,8 @@ with warnings.catch_warnings(record=True):
     from quixstreams.internal_producer import InternalProducer
     from quixstreams.kafka import producer as quix_producer
     from quixstreams.processing import ProcessingContext
+    from quixstreams.state.metadata import CHANGELOG_CF_MESSAGE_HEADER, CHANGELOG_PROCESSED_OFFSETS_MESSAGE_HEADER
+    from quixstreams.utils.json import dumps
 
 logger = get_logger(__name__)
 
@@ -41,6 +43,8 @@ COMMIT_SECONDS = 20.0
 HELD_UP_SECONDS = 5.0
 # How long all brokers may take to know partitions that one has just made.
 LEARN_SECONDS = 10.0
+# A key that no State has.
+_NO_KEY = b"nothing"
 
 
 class CommitInDoubtError(Exception):
@@ -82,6 +86,10 @@ class BatchWorker(Protocol):
         """
         ...
 
+    def repeat(self, partitions: Iterable[int], store_of: Callable[[int], LoggedStore], output: Output) -> None:
+        """Write a record of each of these partitions again as it is committed, to its changelog and its totals."""
+        ...
+
     def after_commit(self, seconds: float) -> None:
         """Learn that the commit is done, and how long it took. Not called of one that was given up."""
         ...
@@ -113,6 +121,11 @@ class _TransactionStore:
         cache = self.transaction._update_cache
         cache.set(keys[-1], values[-1], b"")
         cache.get_updates()[b""].update(zip(keys, values, strict=True))
+
+    def log_again(self, key: bytes, value: bytes | None) -> None:
+        # As Quix writes what belongs to no offset: it is right whatever the group has committed.
+        headers = {CHANGELOG_CF_MESSAGE_HEADER: "default", CHANGELOG_PROCESSED_OFFSETS_MESSAGE_HEADER: dumps(None)}
+        self.transaction.changelog_producer.produce(key, value, headers)
 
     def delete_all(self, keys: Sequence[bytes]) -> None:
         for key in keys:
@@ -162,12 +175,13 @@ class DirectProducer(InternalProducer):
         self._producer = quix_producer.Producer(
             **options, logger=quix_producer.logger, error_callback=self._note_trouble
         )
-        self._troubles = 0
         self._client_id = str(options["extra_config"]["client.id"])
         self._bulk: BulkProducer | None = None
         # What Quix has produced to partitions of the changelog: headers, keys, values.
         self._kept: dict[tuple[str, int], tuple[Mapping[str, str | bytes], list[bytes], list[bytes]]] = {}
         self._seal: _Seal | None = None
+        self.troubles = 0
+        """How often connections broke, or could not be made."""
         self.is_committed = False
         """Whether the transaction that was begun last is committed."""
         self.is_in_doubt = False
@@ -281,7 +295,7 @@ class DirectProducer(InternalProducer):
         limit = COMMIT_SECONDS if timeout is None else timeout
         deadline = time.monotonic() + limit
         self._producer.poll(0)
-        troubles = self._troubles
+        troubles = self.troubles
 
         def left() -> float:
             return max(0.0, deadline - time.monotonic())
@@ -296,10 +310,20 @@ class DirectProducer(InternalProducer):
         self._active_transaction = False
         self.is_committed = True
         self._producer.poll(0)
-        self.is_in_doubt = self.is_in_doubt or self._troubles > troubles
+        self.is_in_doubt = self.is_in_doubt or self.troubles > troubles
+
+    def commit_alone(self) -> None:
+        """Commit what was produced without any offsets, and begin the next transaction.
+
+        Raises:
+            KafkaException: the transaction was ended by somebody else, or the broker did not answer in time.
+        """
+        self.flush(COMMIT_SECONDS)
+        self.commit_transaction(None, None)
+        self.begin_transaction()
 
     def _note_trouble(self, error: KafkaError) -> None:
-        self._troubles += 1
+        self.troubles += 1
         logger.info("kafka producer in trouble", error=error.str())
 
 
@@ -333,15 +357,22 @@ class BatchingContext(ProcessingContext):
     Stopped before 5, the records are read again; between 5 and 6, State is read back from its changelog. A commit that
     failed, was given up or was not answered at its first try is the producer's last: a new one fences its messages.
 
+    Before the first commit after a takeover, or after a connection broke, records that hang are made to count: their
+    transaction was committed, but a commit that is refused would take them with it.
+
     Args:
         worker: what counts the records.
         stream_id: what Quix knows the State by.
+        open_ends: returns those input partitions that have records without an end of their transaction.
     """
 
     producer: DirectProducer
     worker: BatchWorker = field(kw_only=True)
     stream_id: str = field(kw_only=True)
+    open_ends: Callable[[Iterable[int]], set[int]] = field(kw_only=True, default=lambda _: set())
     failure: Exception | None = field(init=False, default=None)
+    _looked_at: int = field(init=False, default=-1)
+    _owned: frozenset[int] = field(init=False, default=frozenset())
     _took_seconds: float = field(init=False, default=0.0)
 
     def raise_failure(self) -> None:
@@ -353,7 +384,7 @@ class BatchingContext(ProcessingContext):
         """Let nothing be read or committed from now on, for this reason unless there is one already."""
         self.failure = self.failure or error
 
-    def store_of(self, partition: int) -> Store:
+    def store_of(self, partition: int) -> LoggedStore:
         """Return the State of a partition, in the transaction of the open checkpoint."""
         transaction: Any = self.checkpoint.get_store_transaction(stream_id=self.stream_id, partition=partition)
         if not isinstance(transaction.changelog_producer, _BulkChangelog):
@@ -372,10 +403,40 @@ class BatchingContext(ProcessingContext):
         # Decided once: were it to fall due in between, offsets would be committed without what they count.
         if not (force or self.checkpoint.expired() or self.worker.wants_commit):
             return
+        if not revoking:
+            self._end_what_hangs()
         if self.checkpoint.empty():
             super().commit_checkpoint(force=True, revoking=revoking)
         else:
             self._commit(revoking)
+
+    def own(self, partitions: Iterable[int]) -> None:
+        """Note which input partitions are owned and taken over now."""
+        self._owned, self._looked_at = frozenset(partitions), -1
+
+    def log_nothing(self, partition: int) -> None:
+        """Write to the changelog of a partition what changes no State, so that what hangs there counts."""
+        self.store_of(partition).log_again(_NO_KEY, None)
+        self.producer.commit_alone()
+
+    def _end_what_hangs(self) -> None:
+        """Commit something to partitions where records hang: the marker is for all of a producer that came before it.
+
+        Of the same instance, that is, whose producer keeps its id. Others' records are left to them, and are not
+        harmed.
+        """
+        if not self._owned or self._looked_at == self.producer.troubles:
+            return
+        troubles = self.producer.troubles
+        try:
+            hanging = self.open_ends(self._owned)
+        except TimeoutError:
+            return
+        if hanging:
+            logger.warning("records hang without an end of their transaction: ending it", partitions=sorted(hanging))
+            self.worker.repeat(sorted(hanging), self.store_of, self.producer)
+            self.producer.commit_alone()
+        self._looked_at = troubles
 
     def _commit(self, revoking: bool) -> None:
         start = time.monotonic()

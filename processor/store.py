@@ -25,3 +25,11 @@ class Store(Protocol):
     def delete_all(self, keys: Sequence[bytes]) -> None:
         """Remove keys."""
         ...
+
+
+class LoggedStore(Store, Protocol):
+    """A State whose changelog can be written to by itself."""
+
+    def log_again(self, key: bytes, value: bytes | None) -> None:
+        """Write a value that State has, or None for a key that it has not, to its changelog alone."""
+        ...

@@ -36,12 +36,14 @@ class Takeover:
         committed_offset: the group's committed offset, None if there is none.
         oldest_offset: the offset of the oldest record still there.
         has_history: whether the changelog holds committed records.
+        has_open_end: whether records of the changelog, or of the totals, belong to a transaction without an end.
     """
 
     partition: int
     committed_offset: int | None
     oldest_offset: int
     has_history: bool
+    has_open_end: bool = False
 
 
 def check_takeover(topic: str, takeover: Takeover, progress: Progress | None, start_from_retained: bool) -> None:
@@ -89,7 +91,7 @@ def _mismatch(takeover: Takeover, progress: Progress | None) -> str | None:
         return f"{_state(counted)}, but the group has {_group(committed)}"
     if counted is None and takeover.has_history:
         return "the changelog holds subtotals, but the group has no committed offset"
-    if counted is not None and not takeover.has_history:
+    if counted is not None and not takeover.has_history and not takeover.has_open_end:
         return f"{_state(counted)}, but its changelog is empty"
     return None
 

@@ -1,7 +1,7 @@
 """Counts records as they come, and writes what they change around Quix's commit."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from billing.clock import Clock, SystemClock
 from billing.runtime.logs import get_logger
 from billing.runtime.native.block import PartitionRecords
 from billing.settings import Settings
+from billing.subtotal import ProgressKey, encode_key
 from billing.sums import TypeTable
 from billing.topics import subtotals_partition
 from processor.book import PartitionBook, read_progress
@@ -19,7 +20,7 @@ from processor.once import Once
 from processor.quix_commit import Output
 from processor.reading import EventReader, Reading
 from processor.rejected import RejectedRecords, produce_rejected, rejected_records
-from processor.store import Store
+from processor.store import LoggedStore, Store
 from processor.takeover import Takeover, check_takeover, check_zone
 
 logger = get_logger(__name__)
@@ -127,6 +128,21 @@ class BillingWorker:
         produce_rejected(output, settings.rejected_topic, self._rejected, *topics)
         self._rejected = []
         self._keep_within_memory()
+
+    def repeat(self, partitions: Iterable[int], store_of: Callable[[int], LoggedStore], output: Output) -> None:
+        """Write how far partitions count again, as State has it, to its changelog and to the subtotals topic.
+
+        Raises:
+            OperatorError: nothing may be written any more.
+        """
+        self._may_write()
+        for number in partitions:
+            store, key = store_of(number), encode_key(ProgressKey(number))
+            value = store.get(key)
+            if value is not None:
+                store.log_again(key, value)
+                partition = subtotals_partition(number, self._subtotals_partitions)
+                output.produce_all(self._settings.subtotals_topic, partition, [key], [value])
 
     def after_commit(self, seconds: float) -> None:
         """Count what is committed now."""

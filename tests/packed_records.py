@@ -25,12 +25,13 @@ def produce_packed(servers: str, topic: str, partition: int, beginning: bytes, s
     batch = _batch(_packed(*_record(beginning, size)))
     of_partition = struct.pack(">iii", 1, partition, len(batch)) + batch
     body = struct.pack(">hhii", -1, -1, _ANSWER_MS, 1) + wire_string(topic) + of_partition
-    answer = ask(_leader(servers, topic, partition), PRODUCE, PRODUCE_VERSION, body)
+    answer = ask(leader_of(servers, topic, partition), PRODUCE, PRODUCE_VERSION, body)
     (error,) = struct.unpack_from(">h", answer, 4 + 2 + len(topic) + 4 + 4)
     assert error == 0, f"the broker refuses the record with code {error}"
 
 
-def _leader(servers: str, topic: str, partition: int) -> tuple[str, int]:
+def leader_of(servers: str, topic: str, partition: int) -> tuple[str, int]:
+    """Return host and port of a partition's leader."""
     known = AdminClient({"bootstrap.servers": servers, "log_level": 0}).list_topics(topic, timeout=30)
     broker = known.brokers[known.topics[topic].partitions[partition].leader]
     return broker.host, broker.port
@@ -38,9 +39,9 @@ def _leader(servers: str, topic: str, partition: int) -> tuple[str, int]:
 
 def _record(beginning: bytes, size: int) -> tuple[bytes, int, bytes]:
     """Return a record without key and headers: what comes before the letters, how many they are, what comes after."""
-    fields = b"\0" + _zigzag(0) + _zigzag(0) + _zigzag(-1) + _zigzag(size) + beginning
-    letters, after = size - len(beginning), _zigzag(0)
-    return _zigzag(len(fields) + letters + len(after)) + fields, letters, after
+    fields = b"\0" + zigzag(0) + zigzag(0) + zigzag(-1) + zigzag(size) + beginning
+    letters, after = size - len(beginning), zigzag(0)
+    return zigzag(len(fields) + letters + len(after)) + fields, letters, after
 
 
 def _packed(before: bytes, letters: int, after: bytes) -> bytes:
@@ -57,11 +58,11 @@ def _block(kind: int, size: int, data: bytes, last: bool = False) -> bytes:
 
 def _batch(packed: bytes) -> bytes:
     checked = struct.pack(">hiqqqhii", ZSTD, 0, 0, 0, -1, -1, -1, 1) + packed
-    body = struct.pack(">ibI", 0, 2, _crc32c(checked)) + checked
+    body = struct.pack(">ibI", 0, 2, crc32c(checked)) + checked
     return struct.pack(">qi", 0, len(body)) + body
 
 
-def _zigzag(number: int) -> bytes:
+def zigzag(number: int) -> bytes:
     """Return a signed integer of variable length."""
     rest = (number << 1) ^ (number >> 63)
     data = b""
@@ -70,7 +71,8 @@ def _zigzag(number: int) -> bytes:
     return data + bytes([rest])
 
 
-def _crc32c(data: bytes) -> int:
+def crc32c(data: bytes) -> int:
+    """Return the checksum of a batch."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = crc >> 8 ^ _CRC_TABLE[(crc ^ byte) & 0xFF]

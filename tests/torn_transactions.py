@@ -82,7 +82,7 @@ class Tearing:
 
 def describe_transaction(bootstrap_servers: str, transactional_id: str) -> OpenTransaction:
     """Return what the coordinator knows of a transactional id; one that was never used is an AssertionError."""
-    coordinator = _find_coordinator(bootstrap_servers, transactional_id)
+    coordinator = find_coordinator(bootstrap_servers, transactional_id)
     name = transactional_id.encode()
     body = _varint(2) + _varint(len(name) + 1) + name + b"\0"
     answer = _Reader(ask(coordinator, DESCRIBE_TRANSACTIONS, 0, b"\0" + body))
@@ -143,7 +143,8 @@ def hanging_partitions(bootstrap_servers: str, topics: list[str]) -> dict[str, t
     }
 
 
-def _find_coordinator(bootstrap_servers: str, transactional_id: str) -> tuple[str, int]:
+def find_coordinator(bootstrap_servers: str, transactional_id: str) -> tuple[str, int]:
+    """Return host and port of the coordinator of a transactional id."""
     host, port = bootstrap_servers.split(",")[0].rsplit(":", 1)
     body = wire_string(transactional_id) + struct.pack(">b", TRANSACTION_KEY_TYPE)
     deadline = time.monotonic() + SOCKET_SECONDS

@@ -40,6 +40,14 @@ def test_what_belongs_together_is_accepted(counted: int | None, committed: int |
     check(counted, committed, has_history)
 
 
+def test_a_changelog_whose_records_hang_is_not_empty() -> None:
+    """They belong to a commit that the group has, and are given a marker."""
+    takeover = Takeover(3, 7, 0, has_history=False, has_open_end=True)
+    check_takeover("t", takeover, Progress(next_offset=7), start_from_retained=False)
+    with pytest.raises(StateMismatchError, match="State counts up to offset 6"):
+        check_takeover("t", takeover, Progress(next_offset=6), start_from_retained=False)
+
+
 @pytest.mark.parametrize(
     ("counted", "committed", "has_history", "fault"),
     [
