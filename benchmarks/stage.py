@@ -40,11 +40,11 @@ class Sizes:
         rough: whether a rate with too few commits counts from the program's start instead of failing: for tests.
     """
 
-    events: int = 8_000_000
+    events: int = 7_000_000
     customers: int = 1_000_000
-    seconds: float = 5.0
-    stock_seconds: float = 8.0
-    close_customers: int = 20_000
+    seconds: float = 4.0
+    stock_seconds: float = 7.0
+    close_customers: int = 15_000
     ids: int = 4_000_000
     curve_points: int = 3
     rough: bool = False
