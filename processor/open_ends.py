@@ -38,14 +38,15 @@ class OpenEnds:
             return set()
         bounds = PartitionBounds(self._settings)
         try:
-            logs = _open(bounds, self._changelog, places)
-            totals = _open(bounds, self._settings.subtotals_topic, set(places.values()))
+            logs = open_partitions(bounds, self._changelog, places)
+            totals = open_partitions(bounds, self._settings.subtotals_topic, set(places.values()))
         except KafkaUnavailableError as error:
             raise TimeoutError(str(error)) from None  # it passes, while an operator's error stops the processor
         return {partition for partition, place in places.items() if partition in logs or place in totals}
 
 
-def _open(bounds: PartitionBounds, topic: str, partitions: Iterable[int]) -> set[int]:
+def open_partitions(bounds: PartitionBounds, topic: str, partitions: Iterable[int]) -> set[int]:
+    """Return those partitions of a topic whose last records belong to transactions without an end."""
     # In this order: what is begun and ended in between is no open end.
     ends = bounds.log_ends(topic, partitions)
     stable = bounds.stable_ends(topic, partitions)

@@ -9,6 +9,7 @@ from billing.runtime.kafka import KafkaUnavailableError
 from billing.runtime.partition_bounds import PartitionBounds
 from billing.settings import Settings
 from billing.topics import changelog_topic
+from processor.open_ends import open_partitions
 
 # Fewer than failures after which the processor gives up: what remains a mismatch is told as one.
 MOST_LOOKS = 7
@@ -39,7 +40,6 @@ class SecondLook:
         changelog = changelog_topic(self._settings.consumer_group, self._settings.counted_topic)
         try:
             bounds = PartitionBounds(self._settings)
-            partitions = range(bounds.partitions(changelog))
-            return bounds.stable_ends(changelog, partitions) != bounds.log_ends(changelog, partitions)
+            return bool(open_partitions(bounds, changelog, range(bounds.partitions(changelog))))
         except KafkaUnavailableError:
             return True
