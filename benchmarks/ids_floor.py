@@ -40,16 +40,16 @@ def enter(slots: NDArray[np.int64], hashes: NDArray[np.int64]) -> None:
     for index in range(hashes.shape[0]):
         prefetch(first + SLOT_BYTES * (hashes[min(index + _AHEAD, last), 0] & mask))
         at = hashes[index, 0] & mask
-        while slots[at, 0] != 0:
+        while slots[at] != 0:
             at = (at + 1) & mask
-        slots[at, 0], slots[at, 1] = hashes[index, 0], index
+        slots[at] = hashes[index, 0]
 
 
 class Table:
     """The slots of one partition's ids, as many as the processor has by default."""
 
     def __init__(self) -> None:
-        self._slots = zeros(IdLimits().table_bytes // SLOT_BYTES, 2)
+        self._slots = zeros(IdLimits().table_bytes // SLOT_BYTES)
         self._slots.fill(0)  # or the first to use a page would wait for it
         self._used = 0
 

@@ -443,9 +443,10 @@ class Settings(BaseModel):
         ge=0,
     )
     dedup_memory_bytes: int = setting(
-        268_435_456,
-        "memory in which each input partition finds the ids of the window, 20 to 43 bytes for each; those that do "
-        "not fit are found on disk, in a temporary file in the instance's folder of state_dir, and take 1.5 to 3",
+        134_217_728,
+        "memory in which each input partition finds the ids of the window, 10 to 21 bytes for each, at most 512 MiB; "
+        "those that do not fit are found on disk, in temporary files in the instance's folder of state_dir, and take "
+        "1.5 to 3",
         "process",
         "replay",
         ge=65_536,

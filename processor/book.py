@@ -63,6 +63,7 @@ class PartitionBook:
         self._known_rows = 0
         self._known_blocks: set[int] = set()
         self._holds_all = progress is None
+        self._was_written = progress is not None
         self._record_times_ms: list[int] = []
 
     @property
@@ -105,7 +106,7 @@ class PartitionBook:
         taken = self._take_back(reading, decided.taken)
         rejections = reading.rejections + decided.rejections
         rejections.sort(key=lambda rejection: rejection.position)
-        rejected = _count_reasons(rejections)
+        rejected = _count_reasons(rejections) if rejections else Counter[str]()
         self._record_times_ms += [oldest_record_ms, newest_record_ms]
         self.progress = replace(
             progress,
@@ -117,7 +118,7 @@ class PartitionBook:
             replaces=progress.replaces + decided.replaces,
             duplicates=progress.duplicates + decided.duplicates,
             late=progress.late + added.late,
-            rejected=dict(Counter(progress.rejected) + rejected),
+            rejected=dict(Counter(progress.rejected) + rejected) if rejected else progress.rejected,
         )
         return Fold(
             watermark_ms=added.watermark_ms,
@@ -131,6 +132,13 @@ class PartitionBook:
             replaces=decided.replaces,
             exact=reading.exact,
         )
+
+    def full(self) -> tuple[list[bytes], list[bytes]]:
+        """Return keys and values that :meth:`write` will write to State, and hardly others, each once.
+
+        There are none before the first :meth:`write` of a partition: see docs/decisions/torn-transactions.md, 5.
+        """
+        return self._once.full() if self._was_written else ([], [])
 
     def write(self, store: Store, instance: str, now_ms: int) -> Iterator[Changes]:
         """Write what is pending to State and yield the changed records, keys and values, the progress record last.
@@ -150,6 +158,7 @@ class PartitionBook:
         self._table.customers.written()
         self._table.hours.written()
         self._record_times_ms = []
+        self._was_written = True
 
     def forget(self) -> None:
         """Hold nothing in memory: all was written, and is read again from State. Do so between two commits alone."""

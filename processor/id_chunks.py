@@ -88,18 +88,19 @@ def decode_known(data: bytes) -> KnownIds:
         raise RecordError(f"not a record of known ids: {data[:80]!r}") from None
 
 
-def encode_chunk(entries: NDArray[np.int64]) -> bytes:
+def encode_chunk(columns: NDArray[np.int64], entries: int) -> bytes:
     """Return the value of a chunk.
 
     Args:
-        entries: one to :data:`processor.kernel.ids.CHUNK` of them, a row each.
+        columns: of the entries' numbers, each with room for more.
+        entries: one to :data:`processor.kernel.ids.CHUNK`.
     """
-    out = np.empty(HEADER_BYTES + 8 * entries.size + _SPARE_BYTES, np.uint8)
-    return out[: pack_chunk(entries, out)].tobytes()
+    out = np.empty(HEADER_BYTES + 8 * ENTRY_NUMBERS * entries + _SPARE_BYTES, np.uint8)
+    return out[: pack_chunk(columns, entries, out)].tobytes()
 
 
 def decode_chunk(data: bytes) -> NDArray[np.int64]:
-    """Return the entries of a chunk, a row each.
+    """Return the entries of a chunk, a column each.
 
     Raises:
         RecordError: the bytes are no chunk.
@@ -110,7 +111,7 @@ def decode_chunk(data: bytes) -> NDArray[np.int64]:
     columns = list(_COLUMN.iter_unpack(data[len(_MAGIC) + _COUNT.size : HEADER_BYTES]))
     if not 0 < count <= CHUNK or len(data) != HEADER_BYTES + count * sum(width for _, width in columns):
         raise RecordError(f"not a chunk of ids: {data[:80]!r}")
-    entries = np.empty((count, ENTRY_NUMBERS), np.int64)
+    entries = np.empty((ENTRY_NUMBERS, count), np.int64)
     packed = np.frombuffer(data + bytes(_SPARE_BYTES), np.uint8)[HEADER_BYTES:]
     unpack_chunk(packed, np.array(columns, np.int64), entries)
     return entries

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.runtime.native.pages import in_file, zeros
-from processor.kernel.ids import DAY_MS, SIEVE_WORDS, mark
+from processor.kernel.ids import CHUNK_DAY, DAY_MS, SIEVE_WORDS, mark
 
 # Of a hundred hashes that are not there, fewer than one passes the sieve.
 _SIEVE_BITS_PER_ENTRY = 12
@@ -16,6 +16,7 @@ _SIEVE_BITS_PER_ENTRY = 12
 @dataclass(frozen=True, slots=True)
 class _Segment:
     slots: NDArray[np.int64]
+    shorts: NDArray[np.int64]
     entries: int
     newest_day_ms: int
 
@@ -46,16 +47,32 @@ class Segments:
         return sum(segment.slots.nbytes for segment in self._segments)
 
     @property
-    def places(self) -> NDArray[np.int64]:
-        """Of each, newest first, where it lies in memory, as the system pages it in, and its last slot."""
-        rows = [(segment.slots.ctypes.data, len(segment.slots) - 1) for segment in reversed(self._segments)]
-        return np.array(rows, np.int64).reshape(-1, 2)
+    def memory_bytes(self) -> int:
+        """How much memory is taken by what tells of them, besides the sieve."""
+        return sum(segment.shorts.nbytes for segment in self._segments)
 
-    def add(self, slots: NDArray[np.int64], entries: int, newest_day_ms: int, chunks: NDArray[np.int64]) -> None:
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """Of each, newest first, what :class:`IdArrays` says; it lies in memory as the system pages it in."""
+        rows = [
+            (segment.slots.ctypes.data, len(segment.slots) - 1, segment.shorts.ctypes.data)
+            for segment in reversed(self._segments)
+        ]
+        return np.array(rows, np.int64).reshape(-1, 3)
+
+    def add(
+        self,
+        slots: NDArray[np.int64],
+        shorts: NDArray[np.int64],
+        entries: int,
+        newest_day_ms: int,
+        chunks: NDArray[np.int64],
+    ) -> None:
         """Write a table.
 
         Args:
             slots: the table.
+            shorts: the chunks that it tells of, by its short numbers.
             entries: how many it holds, of chunks that were not dropped.
             newest_day_ms: the newest day of these.
             chunks: what is known of each chunk.
@@ -64,7 +81,7 @@ class Segments:
             OSError: the disk is full, or broken.
         """
         before = self.entries
-        self._segments.append(_Segment(in_file(self._folder, slots), entries, newest_day_ms))
+        self._segments.append(_Segment(in_file(self._folder, slots), shorts, entries, newest_day_ms))
         if self._marked + entries <= self._room:
             self._mark(self._segments[-1:], chunks)
             return
@@ -83,5 +100,5 @@ class Segments:
 
     def _mark(self, segments: list[_Segment], chunks: NDArray[np.int64]) -> None:
         for segment in segments:
-            mark(self.sieve, segment.slots, chunks)
+            mark(self.sieve, segment.slots, chunks[segment.shorts, CHUNK_DAY])
             self._marked += segment.entries

@@ -189,6 +189,10 @@ class Once:
         self._table.make_room(found + len(reading.special))
         return self._decide(reading, offsets, hashes, watermark_ms)
 
+    def full(self) -> tuple[list[bytes], list[bytes]]:
+        """Return keys and values of what :meth:`write` will hardly write otherwise, each once: chunks that are full."""
+        return self._table.full()
+
     def write(self, store: Store, watermark_ms: int) -> None:
         """Write what changed, and forget the days that have left the window.
 
@@ -211,15 +215,18 @@ class Once:
         decisions, special = Decisions(), self._hashed(reading.special)
         positions = np.array([*sorted(special), -1], np.int64)
         progress = np.array([0, watermark_ms, 0, 0, 0], np.int64)
-        rules = self._rules
+        rules, sought = self._rules, -1
         while True:
             why = decide(
                 reading.rows, offsets, hashes, positions, rules.window_ms, self._table.arrays, progress, self._verdicts
             )
             if why == DONE:
                 break
+            index = int(progress[NEXT_ROW])
+            if index != sought:
+                self._table.release()
+                sought = index
             if why == IS_SPECIAL:
-                index = int(progress[NEXT_ROW])
                 self._take_back(reading, index, special[index], int(offsets[index]), progress, decisions)
                 progress[NEXT_ROW] += 1
                 progress[NEXT_SPECIAL] += 1
@@ -227,7 +234,8 @@ class Once:
                 self._table.bring(int(progress[WANTED]))
             else:
                 self._table.open_chunk(int(progress[WANTED]))
-        self._note(reading, self._verdicts[: int(progress[VERDICTS])], decisions)
+        if progress[VERDICTS]:
+            self._note(reading, self._verdicts[: int(progress[VERDICTS])], decisions)
         decisions.rejections.sort(key=lambda rejection: rejection.position)
         return decisions
 

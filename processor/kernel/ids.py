@@ -1,8 +1,9 @@
 """Which ids of an input partition were counted: a table in memory that finds them, and the chunks that hold them.
 
-An id is known by a hash of 128 bits over customer and id. The table has 64 bits of it, 24 more, and where the entry
-lies: chunk and place. What does not fit into the memory that it may take sinks to disk, a whole table at a time, and a
-sieve in memory keeps those away from there that have not sunk: nearly all, since ids are new.
+An id is known by a hash of 128 bits over customer and id. The table has eight bytes of each: 43 bits of the hash, and
+where the entry lies, a chunk and some places in it. A table tells of chunks by short numbers of its own. What does not
+fit into the memory that it may take sinks to disk, a whole table at a time, and a sieve in memory keeps those away from
+there that have not sunk: nearly all, since ids are new.
 
 The entries lie in chunks of one day of event time each; those that are in memory lie in the pool. Whoever finds one
 must have its chunk in memory, for only there the whole hash is, and the content.
@@ -14,7 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.runtime.native.compiled import compiled, inlined
-from billing.runtime.native.memory import Whole, address_of, folded_product, load64, prefetch, store8, store64
+from billing.runtime.native.memory import (
+    Whole,
+    address_of,
+    eight_words,
+    folded_product,
+    load64,
+    prefetch,
+    store8,
+    store64,
+    trailing_zeros,
+)
 from processor.kernel.rows import (
     ID,
     ID_LENGTH,
@@ -34,6 +45,9 @@ CHUNK = 1 << CHUNK_BITS
 """How many entries a chunk holds."""
 
 ENTRY_NUMBERS = 8
+COLUMN = CHUNK + 8
+"""How many numbers a column of a chunk has room for in memory. Were it a power of two, columns would drive each other
+out of the cache."""
 HASH_A, HASH_B, ENTRY_MS, ENTRY_MICROS, ENTRY_SLOT, ENTRY_OFFSET, ENTRY_STATE, ENTRY_TARGET = range(ENTRY_NUMBERS)
 """The hash of customer and id; event time, amount and the type's slot; the record's offset; what became of it; and of
 a void or a replacement half of the hash of the id that it takes back."""
@@ -57,12 +71,21 @@ NO_DAY = -(1 << 62)
 USED, TAILS = range(2)
 # What the rows of the partition have come to, from call to call.
 NEXT_ROW, WATERMARK, NEXT_SPECIAL, VERDICTS, WANTED = range(5)
-# Why a call ends: at the last row; the day or chunk in `WANTED` has no chunk with room, or is not in memory; a row
-# that is none of a plain event.
+# Why a call ends: at the last row; the day in `WANTED` has no chunk with room of which the table tells; the chunk in
+# `WANTED` is not in memory; a row that is none of a plain event.
 DONE, WANTS_ROOM, WANTS_CHUNK, IS_SPECIAL = range(4)
 DUPLICATE, CONFLICT, TOO_OLD = 1, 2, 3
 
-SLOT_BYTES = 16
+TAIL_DAY, TAIL_CHUNK, TAIL_SHORT = range(3)
+"""Of the chunk that takes the new entries of a day: the day, as a chunk has it, the chunk, and its short number in the
+table, 0 if that does not tell of it."""
+
+SLOT_BYTES = 8
+SHORT_BITS = 16
+_RUN_BITS = 5
+_RUN = 1 << _RUN_BITS
+MOST_SLOTS = 1 << 26
+"""A table of more would have too few bits of a hash beyond those that tell its slot."""
 SIEVE_WORDS = 8
 """How many words a block of the sieve has."""
 _SIEVE_BITS = 6
@@ -72,13 +95,22 @@ _SIEVE_A, _SIEVE_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93
 
 ABSENT = np.int64(-1)
 _COLD = np.int64(-2)
-_LOCATION_BITS = 40
-_LOCATION = (1 << _LOCATION_BITS) - 1
-_ENTRY_BYTES = 8 * ENTRY_NUMBERS
+# A slot tells of a run of places in a chunk. With the very place there would be fewer bits of the hash: of ten thousand
+# new ids one would find an entry that is not its own, whose chunk is read for nothing.
+_PLACE_BITS = CHUNK_BITS - _RUN_BITS
+_LOCATION_BITS = SHORT_BITS + _PLACE_BITS
+_LOCATION = np.uint64((1 << _LOCATION_BITS) - 1)
+_HELD = np.uint64((1 << (64 - _LOCATION_BITS)) - 1)
+_COLUMN_BYTES = 8 * COLUMN
+_PLACE_BYTES = ENTRY_NUMBERS * _COLUMN_BYTES
 _CHUNK_ROW_BYTES = 4 * 8
-# Slots are looked at from the start of a cache line on.
-_LINE_BYTES = 64
-_LINE_START = ~(_LINE_BYTES // SLOT_BYTES - 1)
+_TAIL_BYTES = 3 * 8
+_SEGMENT_BYTES = 3 * 8
+# Slots are looked at a cache line at a time. Those in use are the first ones of their line: nobody leaves one but for
+# good, with all others that lie behind.
+LINE_SLOTS = 8
+_LINE_BYTES = LINE_SLOTS * SLOT_BYTES
+_LINE_START = ~(LINE_SLOTS - 1)
 _AHEAD = 8
 
 
@@ -86,17 +118,18 @@ class IdArrays(NamedTuple):
     """The ids of an input partition.
 
     Args:
-        slots: a power of two of pairs: half of the hash, and the top of the other half above the location. An empty
-            one has 0 in its first word.
-        segments: of each table that has sunk to disk, where it lies and its last slot.
+        slots: a power of two of them: the low bits of the hash's first half above the location. An empty one is 0.
+        shorts: by short number, the chunk; no chunk has the number 0.
+        segments: of each table that has sunk to disk, where it lies, its last slot, and where its short numbers lie.
         sieve: bits that tell of a hash that it has surely not sunk, in blocks of a cache line.
         chunks: what is known of each chunk.
-        pool: the entries of the chunks in memory, :data:`CHUNK` of them at each place.
-        tails: for each day that has one, the chunk that takes its new entries.
+        pool: at each place the entries of a chunk, by column: of each of their numbers, room for :data:`COLUMN`.
+        tails: for each day that has one, the chunk that takes its new entries; see `TAIL_DAY` and those behind it.
         counters: slots in use, days with a tail.
     """
 
     slots: NDArray[np.int64]
+    shorts: NDArray[np.int64]
     segments: NDArray[np.int64]
     sieve: NDArray[np.int64]
     chunks: NDArray[np.int64]
@@ -110,6 +143,7 @@ class IdPlaces(NamedTuple):
 
     slots: Whole
     last: Whole
+    shorts: Whole
     segments: Whole
     segment_count: Whole
     sieve: Whole
@@ -126,6 +160,7 @@ def id_places(ids: IdArrays) -> IdPlaces:
     return IdPlaces(
         address_of(ids.slots),
         ids.slots.shape[0] - 1,
+        address_of(ids.shorts),
         address_of(ids.segments),
         ids.segments.shape[0],
         address_of(ids.sieve),
@@ -212,47 +247,98 @@ def _fetch_block(sieve: Whole, blocks: Whole, first: Whole) -> None:
 
 @inlined
 def _find(ids: IdPlaces, first: Whole, second: Whole, forgotten_ms: Whole) -> tuple[Whole, Whole, Whole]:
-    """Return where the entry of a hash lies in the pool, its location, and the slot that it takes if there is none.
+    """Return where the entry of a hash lies in the pool, its chunk, and the slot that it takes if there is none.
 
     The address is `ABSENT` where there is none, or only one of a day that ended at `forgotten_ms` or before; `_COLD`
     where a chunk has to be brought into memory first.
     """
-    found, location, vacant = _find_among(ids, ids.slots, ids.last, first, second, forgotten_ms)
+    found, chunk, vacant = _find_among(ids, ids.slots, ids.last, ids.shorts, first, second, forgotten_ms)
     if found == ABSENT and ids.blocks > 0 and _may_have_sunk(ids.sieve, ids.blocks, first):
         segment = ids.segments
         for _ in range(ids.segment_count):
             slots, last = np.int64(load64(segment)), np.int64(load64(segment + 8))
-            found, location, _ = _find_among(ids, slots, last, first, second, forgotten_ms)
+            shorts = np.int64(load64(segment + 16))
+            found, chunk, _ = _find_among(ids, slots, last, shorts, first, second, forgotten_ms)
             if found != ABSENT:
                 break
-            segment += 16
-    return found, location, vacant
+            segment += _SEGMENT_BYTES
+    return found, chunk, vacant
 
 
 @inlined
 def _find_among(
-    ids: IdPlaces, slots: Whole, last: Whole, first: Whole, second: Whole, forgotten_ms: Whole
+    ids: IdPlaces, slots: Whole, last: Whole, shorts: Whole, first: Whole, second: Whole, forgotten_ms: Whole
 ) -> tuple[Whole, Whole, Whole]:
     at = _home(first, last)
-    top = np.uint64(second) >> np.uint64(_LOCATION_BITS)
+    wanted = _slot_of(first, 0)
     while True:
-        word = slots + SLOT_BYTES * at
-        held = np.int64(load64(word))
-        if held == 0:
-            return ABSENT, ABSENT, word
-        if held == first:
-            entry = load64(word + 8)
-            if entry >> np.uint64(_LOCATION_BITS) == top:
-                location = np.int64(entry & np.uint64(_LOCATION))
-                chunk = ids.chunks + _CHUNK_ROW_BYTES * (location >> CHUNK_BITS)
-                if np.int64(load64(chunk + 8 * CHUNK_DAY)) + DAY_MS > forgotten_ms:
-                    place = np.int64(load64(chunk + 8 * CHUNK_PLACE))
-                    if place < 0:
-                        return _COLD, location, ABSENT
-                    found = ids.pool + _ENTRY_BYTES * (CHUNK * place + (location & (CHUNK - 1)))
-                    if np.int64(load64(found + 8 * HASH_B)) == second:
-                        return found, location, ABSENT
-        at = (at + 1) & last
+        line = slots + SLOT_BYTES * at
+        same, vacant = _compare(line, wanted)
+        while same != np.uint64(0):
+            slot = load64(line + SLOT_BYTES * trailing_zeros(same))
+            chunk = np.int64(load64(shorts + 8 * _short_in(slot)))
+            row = ids.chunks + _CHUNK_ROW_BYTES * chunk
+            if np.int64(load64(row + 8 * CHUNK_DAY)) + DAY_MS > forgotten_ms:
+                place = np.int64(load64(row + 8 * CHUNK_PLACE))
+                if place < 0:
+                    return _COLD, chunk, ABSENT
+                entries = np.int64(load64(row + 8 * CHUNK_COUNT))
+                found = _find_in(ids.pool + _PLACE_BYTES * place, entries, slot, first, second)
+                if found != ABSENT:
+                    return found, chunk, ABSENT
+            same &= same - np.uint64(1)
+        if vacant != np.uint64(0):
+            return ABSENT, ABSENT, line + SLOT_BYTES * trailing_zeros(vacant)
+        at = (at + LINE_SLOTS) & last
+
+
+@inlined
+def _find_in(chunk: Whole, entries: Whole, slot: Whole, first: Whole, second: Whole) -> Whole:
+    """Return where the entry of a hash lies in a chunk, among those that a slot tells of, or `ABSENT`."""
+    within = np.int64(slot & np.uint64((1 << _PLACE_BITS) - 1)) << _RUN_BITS
+    entry, end = chunk + 8 * within, chunk + 8 * min(entries, within + _RUN)
+    while entry < end:
+        if _number(entry, HASH_A) == first and _number(entry, HASH_B) == second:
+            return entry
+        entry += 8
+    return ABSENT
+
+
+@inlined
+def _number(entry: Whole, column: Whole) -> Whole:
+    """Return a number of an entry that lies in the pool."""
+    return np.int64(load64(entry + _COLUMN_BYTES * column))
+
+
+@inlined
+def _compare(line: Whole, wanted: Whole) -> tuple[Whole, Whole]:
+    """Return as bits which slots of a line hold the bits of a hash, and which are empty."""
+    bits = eight_words(line, wanted, _LOCATION)
+    vacant = bits >> np.uint64(LINE_SLOTS)
+    return bits & ~vacant & np.uint64((1 << LINE_SLOTS) - 1), vacant
+
+
+@inlined
+def _slot_of(first: Whole, location: Whole) -> Whole:
+    """Return what a slot holds of a hash and of where its entry lies."""
+    return np.uint64(first) << np.uint64(_LOCATION_BITS) | np.uint64(location)
+
+
+@inlined
+def _location_of(short: Whole, within: Whole) -> Whole:
+    """Return what a slot holds of where an entry lies, by its chunk's short number and its place there."""
+    return short << _PLACE_BITS | within >> _RUN_BITS
+
+
+@inlined
+def _hash_in(slot: Whole) -> Whole:
+    """Return the bits of a hash that a slot holds; they tell its places in any table, and in the sieve."""
+    return slot >> np.uint64(_LOCATION_BITS)
+
+
+@inlined
+def _short_in(slot: Whole) -> Whole:
+    return np.int64((slot & _LOCATION) >> np.uint64(_PLACE_BITS))
 
 
 @inlined
@@ -262,7 +348,7 @@ def _bits_of(first: Whole, blocks: Whole) -> tuple[Whole, Whole]:
     Blocks come in the order of slots: who goes through a table goes through the sieve from its start to its end, once
     or some times.
     """
-    hashed = np.uint64(first)
+    hashed = np.uint64(first) & _HELD
     place = (hashed & _ORDER) << np.uint64(8) | (hashed >> np.uint64(24)) & np.uint64(0xFF)
     bits = folded_product(hashed ^ _SIEVE_A, _SIEVE_B)
     return np.int64((place * np.uint64(blocks)) >> np.uint64(32)), bits
@@ -291,40 +377,34 @@ def _mark(sieve: Whole, blocks: Whole, first: Whole) -> None:
 
 
 @inlined
-def _tail(ids: IdPlaces, day_ms: Whole) -> tuple[Whole, Whole]:
-    """Return the chunk with room that takes the entries of a day, or `ABSENT`; and where it is kept in mind."""
+def _tail(ids: IdPlaces, day_ms: Whole) -> tuple[Whole, Whole, Whole]:
+    """Return the chunk that takes the entries of a day, its short number, and where it is kept in mind.
+
+    The short number is 0 where there is none, or the table does not tell of it yet.
+    """
     # From the one that was opened last: most events are of the newest day.
-    tail = ids.tails + 16 * np.int64(load64(ids.counters + 8 * TAILS))
+    tail = ids.tails + _TAIL_BYTES * np.int64(load64(ids.counters + 8 * TAILS))
     while tail > ids.tails:
-        tail -= 16
-        if np.int64(load64(tail)) == day_ms:
-            chunk = np.int64(load64(tail + 8))
-            return chunk, ids.chunks + _CHUNK_ROW_BYTES * chunk
-    return ABSENT, ABSENT
+        tail -= _TAIL_BYTES
+        if np.int64(load64(tail + 8 * TAIL_DAY)) == day_ms:
+            chunk = np.int64(load64(tail + 8 * TAIL_CHUNK))
+            return chunk, np.int64(load64(tail + 8 * TAIL_SHORT)), ids.chunks + _CHUNK_ROW_BYTES * chunk
+    return ABSENT, np.int64(0), ABSENT
 
 
 @inlined
-def _put(slots: Whole, last: Whole, first: Whole, entry: Whole) -> None:
-    at = _home(first, last)
-    while np.int64(load64(slots + SLOT_BYTES * at)) != 0:
-        at = (at + 1) & last
-    _fill(slots + SLOT_BYTES * at, first, entry)
+def _put(slots: Whole, last: Whole, slot: Whole) -> None:
+    at = _home(_hash_in(slot), last)
+    _, vacant = _compare(slots + SLOT_BYTES * at, slot)
+    while vacant == np.uint64(0):
+        at = (at + LINE_SLOTS) & last
+        _, vacant = _compare(slots + SLOT_BYTES * at, slot)
+    store64(slots + SLOT_BYTES * (at + trailing_zeros(vacant)), np.int64(slot))
 
 
 @inlined
-def _fill(slot: Whole, first: Whole, entry: Whole) -> None:
-    store64(slot, first)
-    store64(slot + 8, entry)
-
-
-@inlined
-def _slot_entry(second: Whole, location: Whole) -> Whole:
-    return ((second >> _LOCATION_BITS) << _LOCATION_BITS) | location
-
-
-@inlined
-def _enter(ids: IdPlaces, first: Whole, second: Whole, location: Whole) -> None:
-    _put(ids.slots, ids.last, first, _slot_entry(second, location))
+def _enter(ids: IdPlaces, first: Whole, location: Whole) -> None:
+    _put(ids.slots, ids.last, _slot_of(first, location))
     _add_used(ids)
 
 
@@ -388,27 +468,27 @@ def decide(
             continue
         second = np.int64(load64(pair + 16 * index + 8))
         floor_ms = watermark - window_ms
-        found, location, vacant = _find(places, first, second, floor_ms)
+        found, chunk, vacant = _find(places, first, second, floor_ms)
         if found == _COLD:
-            progress[WANTED] = location >> CHUNK_BITS
+            progress[WANTED] = chunk
             why = WANTS_CHUNK
             break
         micros = np.int64(load64(event + 8 * MICROS))
         verdict = 0
         if found != ABSENT:
             same = (
-                np.int64(load64(found + 8 * ENTRY_MS)) == ms
-                and np.int64(load64(found + 8 * ENTRY_MICROS)) == micros
-                and np.int64(load64(found + 8 * ENTRY_SLOT)) == slot
-                and np.int64(load64(found + 8 * ENTRY_STATE)) & (IS_VOID | IS_REPLACEMENT) == 0
+                _number(found, ENTRY_MS) == ms
+                and _number(found, ENTRY_MICROS) == micros
+                and _number(found, ENTRY_SLOT) == slot
+                and _number(found, ENTRY_STATE) & (IS_VOID | IS_REPLACEMENT) == 0
             )
             verdict = DUPLICATE if same else CONFLICT
         elif ms < floor_ms:
             verdict = TOO_OLD
         else:
             day_ms = _start_of_day(ms)
-            chunk, tail = _tail(places, day_ms)
-            if chunk == ABSENT or np.int64(load64(tail + 8 * CHUNK_COUNT)) == CHUNK:
+            chunk, short, tail = _tail(places, day_ms)
+            if short == 0 or np.int64(load64(tail + 8 * CHUNK_COUNT)) == CHUNK:
                 progress[WANTED] = day_ms
                 why = WANTS_ROOM
                 break
@@ -418,25 +498,25 @@ def decide(
                 why = WANTS_CHUNK
                 break
             within = np.int64(load64(tail + 8 * CHUNK_COUNT))
-            entry = places.pool + _ENTRY_BYTES * (CHUNK * place + within)
-            store64(entry + 8 * HASH_A, first)
-            store64(entry + 8 * HASH_B, second)
-            store64(entry + 8 * ENTRY_MS, ms)
-            store64(entry + 8 * ENTRY_MICROS, micros)
-            store64(entry + 8 * ENTRY_SLOT, slot)
-            store64(entry + 8 * ENTRY_OFFSET, offsets[index])
-            store64(entry + 8 * ENTRY_STATE, 0)
-            store64(entry + 8 * ENTRY_TARGET, 0)
+            entry = places.pool + _PLACE_BYTES * place + 8 * within
+            store64(entry + _COLUMN_BYTES * HASH_A, first)
+            store64(entry + _COLUMN_BYTES * HASH_B, second)
+            store64(entry + _COLUMN_BYTES * ENTRY_MS, ms)
+            store64(entry + _COLUMN_BYTES * ENTRY_MICROS, micros)
+            store64(entry + _COLUMN_BYTES * ENTRY_SLOT, slot)
+            store64(entry + _COLUMN_BYTES * ENTRY_OFFSET, offsets[index])
+            store64(entry + _COLUMN_BYTES * ENTRY_STATE, 0)
+            store64(entry + _COLUMN_BYTES * ENTRY_TARGET, 0)
             store64(tail + 8 * CHUNK_COUNT, within + 1)
             store64(tail + 8 * CHUNK_DIRTY, CHANGED)
-            _fill(vacant, first, _slot_entry(second, (chunk << CHUNK_BITS) | within))
+            store64(vacant, np.int64(_slot_of(first, _location_of(short, within))))
             _add_used(places)
             watermark = max(watermark, ms)
         if verdict != 0:
             store64(event + 8 * SLOT, NO_EVENT)
             at = progress[VERDICTS]
             verdicts[at, 0], verdicts[at, 1] = index, verdict
-            verdicts[at, 2] = -1 if found == ABSENT else np.int64(load64(found + 8 * ENTRY_OFFSET))
+            verdicts[at, 2] = -1 if found == ABSENT else _number(found, ENTRY_OFFSET)
             progress[VERDICTS] = at + 1
         index += 1
     progress[NEXT_ROW], progress[WATERMARK] = index, watermark
@@ -445,15 +525,13 @@ def decide(
 
 @compiled
 def find_entry(ids: IdArrays, first: Whole, second: Whole, forgotten_ms: Whole) -> tuple[Whole, Whole]:
-    """Return the row of the pool that holds the entry of a hash, and its chunk.
+    """Return the chunk that holds the entry of a hash, and the place in it.
 
-    The row is -1 where there is none, -2 where the chunk has to be brought into memory first.
+    The place is -1 where there is none, -2 where the chunk has to be brought into memory first.
     """
     places = id_places(ids)
-    found, location, _ = _find(places, first, second, forgotten_ms)
-    if found < 0:
-        return found, location >> CHUNK_BITS
-    return (found - places.pool) // _ENTRY_BYTES, location >> CHUNK_BITS
+    found, chunk, _ = _find(places, first, second, forgotten_ms)
+    return chunk, (found if found < 0 else (found - places.pool) % _PLACE_BYTES // 8)
 
 
 @compiled
@@ -463,41 +541,41 @@ def may_have_sunk(ids: IdArrays, first: Whole) -> bool:
 
 
 @compiled
-def enter_one(ids: IdArrays, first: Whole, second: Whole, chunk: Whole, within: Whole) -> None:
-    """Enter the hash of an entry that lies in a chunk; there must be room."""
-    _enter(id_places(ids), first, second, (chunk << CHUNK_BITS) | within)
+def enter_chunk(ids: IdArrays, hashes: NDArray[np.int64], short: Whole, within: Whole) -> None:
+    """Enter the first halves of the hashes of entries that lie in a chunk, in their order; there must be room.
 
-
-@compiled
-def enter_chunk(ids: IdArrays, first: NDArray[np.int64], second: NDArray[np.int64], chunk: Whole) -> None:
-    """Enter the hashes of the entries of a chunk, in their order; there must be room."""
+    Args:
+        ids: the table.
+        hashes: the halves.
+        short: the chunk's short number.
+        within: the place of the first entry.
+    """
     places = id_places(ids)
-    count = first.shape[0]
-    for within in range(count):
-        prefetch(places.slots + SLOT_BYTES * _home(first[min(within + _AHEAD, count - 1)], places.last))
-        _enter(places, first[within], second[within], (chunk << CHUNK_BITS) | within)
-
-
-@inlined
-def _day_of(entry: Whole, chunks: NDArray[np.int64]) -> Whole:
-    """Return the day of what a slot's second word tells of."""
-    return chunks[(entry & _LOCATION) >> CHUNK_BITS, CHUNK_DAY]
+    last = hashes.shape[0] - 1
+    for at in range(hashes.shape[0]):
+        prefetch(places.slots + SLOT_BYTES * _home(hashes[min(at + _AHEAD, last)], places.last))
+        _enter(places, hashes[at], _location_of(short, within + at))
 
 
 @compiled
-def survey(slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> tuple[Whole, Whole]:
-    """Return how many slots hold entries of chunks that were not dropped, and the newest day of these."""
+def survey(slots: NDArray[np.int64], days_ms: NDArray[np.int64]) -> tuple[Whole, Whole]:
+    """Return how many slots hold entries of chunks that were not dropped, and the newest day of these.
+
+    Args:
+        slots: the table.
+        days_ms: by short number, the day of the chunk.
+    """
     kept, newest = 0, np.int64(NO_DAY)
     for at in range(slots.shape[0]):
-        if slots[at, 0] != 0:
-            day = _day_of(slots[at, 1], chunks)
-            kept += day != NO_DAY
-            newest = max(newest, day)
+        if slots[at] != 0:
+            day_ms = np.int64(days_ms[_short_in(np.uint64(slots[at]))])
+            kept += day_ms != NO_DAY
+            newest = max(newest, day_ms)
     return kept, newest
 
 
 @compiled
-def spread(ids: IdArrays, former: Whole) -> None:
+def spread(ids: IdArrays, former: Whole, renamed: NDArray[np.int64]) -> None:
     """Make a table of the first so many slots one of all slots, in place, without entries of chunks that were dropped.
 
     Whoever is taken out is put back where it now belongs. From an empty slot on, all that lie between that place and
@@ -506,53 +584,65 @@ def spread(ids: IdArrays, former: Whole) -> None:
     Args:
         ids: the slots behind the former ones are empty; there may be none.
         former: how many slots the table had, one of them empty at least.
+        renamed: by short number, the one that the chunk has from now on; 0 if it was dropped.
     """
     places, mask, used = id_places(ids), former - 1, 0
     start = 0
-    while ids.slots[start, 0] != 0:
+    while ids.slots[start] != 0:
         start += 1
     for step in range(1, former):
         at = (start + step) & mask
-        first, entry = ids.slots[at, 0], ids.slots[at, 1]
-        if first != 0:
-            ids.slots[at, 0] = 0
-            if _day_of(entry, ids.chunks) != NO_DAY:
-                _put(places.slots, places.last, first, entry)
+        slot = np.uint64(ids.slots[at])
+        if slot != np.uint64(0):
+            ids.slots[at] = 0
+            short = renamed[_short_in(slot)]
+            if short != 0:
+                run = np.int64(slot & np.uint64((1 << _PLACE_BITS) - 1))
+                _put(places.slots, places.last, _slot_of(_hash_in(slot), short << _PLACE_BITS | run))
                 used += 1
     ids.counters[USED] = used
 
 
 @compiled
-def mark(sieve: NDArray[np.int64], slots: NDArray[np.int64], chunks: NDArray[np.int64]) -> None:
-    """Mark in a sieve what slots hold, but for entries of chunks that were dropped."""
+def mark(sieve: NDArray[np.int64], slots: NDArray[np.int64], days_ms: NDArray[np.int64]) -> None:
+    """Mark in a sieve what slots hold, but for entries of chunks that were dropped.
+
+    Args:
+        sieve: the sieve.
+        slots: the table.
+        days_ms: by short number, the day of the chunk.
+    """
     words, blocks, last = address_of(sieve), sieve.shape[0] // SIEVE_WORDS, slots.shape[0] - 1
     for at in range(slots.shape[0]):
-        _fetch_block(words, blocks, slots[min(at + _AHEAD, last), 0])
-        if slots[at, 0] != 0 and _day_of(slots[at, 1], chunks) != NO_DAY:
-            _mark(words, blocks, slots[at, 0])
+        _fetch_block(words, blocks, _hash_in(np.uint64(slots[min(at + _AHEAD, last)])))
+        slot = np.uint64(slots[at])
+        if slot != np.uint64(0) and days_ms[_short_in(slot)] != NO_DAY:
+            _mark(words, blocks, _hash_in(slot))
 
 
 @compiled
-def pack_chunk(entries: NDArray[np.int64], out: NDArray[np.uint8]) -> Whole:
+def pack_chunk(columns: NDArray[np.int64], entries: Whole, out: NDArray[np.uint8]) -> Whole:
     """Write entries column by column, each number less the least of its column in as few bytes as all of it take.
 
     Before them stand :data:`MAGIC`, how many there are (16 bits), and of each column its least number and the width in
     bytes (8 bits); equal numbers have width 0.
 
     Args:
-        entries: the rows of a chunk.
+        columns: those of a chunk.
+        entries: how many there are in each.
         out: filled in; it must have :data:`HEADER_BYTES`, 8 bytes for each number, and 8 more.
 
     Returns:
         How many bytes were written.
     """
     base = address_of(out)
-    store64(base, MAGIC | entries.shape[0] << 16)
+    store64(base, MAGIC | entries << 16)
     header, at = base + 4, base + HEADER_BYTES
-    for column in range(entries.shape[1]):
-        least, most = entries[0, column], entries[0, column]
-        for row in range(entries.shape[0]):
-            least, most = min(least, entries[row, column]), max(most, entries[row, column])
+    for column in range(ENTRY_NUMBERS):
+        numbers = columns[column, :entries]
+        least, most = numbers[0], numbers[0]
+        for number in numbers:
+            least, most = min(least, number), max(most, number)
         span = np.uint64(most) - np.uint64(least)
         width = 0
         while width < 8 and span >> np.uint64(8 * width) != np.uint64(0):
@@ -561,22 +651,22 @@ def pack_chunk(entries: NDArray[np.int64], out: NDArray[np.uint8]) -> Whole:
         store8(header + 8, width)
         header += COLUMN_BYTES
         if width > 0:
-            for row in range(entries.shape[0]):
-                store64(at, np.int64(np.uint64(entries[row, column]) - np.uint64(least)))
+            for number in numbers:
+                store64(at, np.int64(np.uint64(number) - np.uint64(least)))
                 at += width
     return at - base
 
 
 @compiled
-def unpack_chunk(data: NDArray[np.uint8], header: NDArray[np.int64], entries: NDArray[np.int64]) -> None:
-    """Fill in the rows that :func:`pack_chunk` wrote; `data` has 8 bytes more than it wrote."""
+def unpack_chunk(data: NDArray[np.uint8], header: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+    """Fill in the columns that :func:`pack_chunk` wrote; `data` has 8 bytes more than it wrote."""
     at = address_of(data)
-    for column in range(entries.shape[1]):
+    for column in range(ENTRY_NUMBERS):
         least, width = header[column, 0], header[column, 1]
         mask = np.uint64(0xFFFFFFFFFFFFFFFF)
         if width < 8:
             mask = (np.uint64(1) << np.uint64(8 * width)) - np.uint64(1)
-        for row in range(entries.shape[0]):
+        for row in range(columns.shape[1]):
             number = (load64(at) & mask) if width > 0 else np.uint64(0)
-            entries[row, column] = np.int64(number + np.uint64(least))
+            columns[column, row] = np.int64(number + np.uint64(least))
             at += width

@@ -18,17 +18,20 @@ from billing.runtime.native.block import JoinedValues
 from billing.runtime.native.pages import zeros
 from billing.subtotal import CustomerMonthKey, ProgressKey, decode_key, decode_progress, decode_sums, encode_key
 from billing.sums import TypeTable
-from processor import id_table
+from processor import id_table, once
 from processor.book import PartitionBook, read_progress
 from processor.fold import Fold, FoldRules
 from processor.id_chunks import chunk_key, chunk_keys, decode_chunk, decode_known, known_key
 from processor.id_table import IdLimits, IdTable
+from processor.kernel import ids as kernel_ids
 from processor.kernel.ids import (
     CHUNK,
     CHUNK_COUNT,
     CHUNK_PLACE,
     DAY_MS,
     ENTRY_STATE,
+    HASH_A,
+    SHORT_BITS,
     VOIDED,
     enter_chunk,
     find_entry,
@@ -78,8 +81,8 @@ class Counted:
         types: tuple[str, ...] = EVENTS.types,
         limits: IdLimits = NARROW,
     ) -> None:
-        once = OnceRules(window_days, keep_duplicates, limits)
-        self.rules = FoldRules(EventRules(types=types), CALENDAR, 0, once)
+        rules = OnceRules(window_days, keep_duplicates, limits)
+        self.rules = FoldRules(EventRules(types=types), CALENDAR, 0, rules)
         self.store = MemoryStore()
         self.reader = EventReader(self.rules.events)
         self.take_over()
@@ -90,8 +93,8 @@ class Counted:
             self.rules = FoldRules(EventRules(types=types), CALENDAR, 0, self.rules.once)
             self.reader = EventReader(self.rules.events)
         slots = TypeTable(self.rules.events.types)
-        once = Once(PARTITION, self.store, self.rules.once, slots)
-        self.book = PartitionBook(PARTITION, read_progress(self.store, PARTITION), self.rules, slots, once)
+        known = Once(PARTITION, self.store, self.rules.once, slots)
+        self.book = PartitionBook(PARTITION, read_progress(self.store, PARTITION), self.rules, slots, known)
 
     def count(self, payloads: Sequence[bytes]) -> Fold:
         """Count records that come at once."""
@@ -171,11 +174,49 @@ def check(outcomes: Sequence[Outcome], fold: Fold, first: int) -> None:
     st.lists(st.integers(0, 40), max_size=4),
     st.lists(st.sampled_from(["commit", "forget", "take over", "lose"]), min_size=5, max_size=5),
     st.booleans(),
+    st.sampled_from([-1, ~0xFFFF_FFFF, ~0x7FF_FFFF_FFFF]),
+    st.sampled_from([1 << SHORT_BITS, 4]),
 )
 def test_the_model_is_agreed_with(
+    history: list[Record],
+    window_days: int,
+    cuts: list[int],
+    between: list[str],
+    as_json: bool,
+    hash_mask: int,
+    most_shorts: int,
+) -> None:
+    """To the micro and to the count, over commits, restarts and what is read again after a death.
+
+    Also where hashes agree in all that the table holds of them, and where it can tell of few chunks.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        spoil_hashes(patch, hash_mask)
+        patch.setattr(id_table, "_MOST_SHORTS", most_shorts)
+        agree_with_the_model(history, window_days, cuts, between, as_json)
+
+
+def spoil_hashes(patch: pytest.MonkeyPatch, mask: int) -> None:
+    """Take bits out of the first halves of hashes, of which the table holds the low ones."""
+
+    def hash_ids(rows: np.ndarray, seeds: np.ndarray, hashes: np.ndarray) -> int:
+        found = kernel_ids.hash_ids(rows, seeds, hashes)
+        with_id = hashes[:, 0] != 0
+        hashes[with_id, 0] = hashes[with_id, 0] & mask | 1
+        return int(found)
+
+    def hash_texts(*arguments: np.ndarray) -> None:
+        kernel_ids.hash_texts(*arguments)
+        arguments[-1][:, 0] = arguments[-1][:, 0] & mask | 1
+
+    patch.setattr(once, "hash_ids", hash_ids)
+    patch.setattr(once, "hash_texts", hash_texts)
+
+
+def agree_with_the_model(
     history: list[Record], window_days: int, cuts: list[int], between: list[str], as_json: bool
 ) -> None:
-    """To the micro and to the count, over commits, restarts and what is read again after a death."""
+    """Count a history, and have the model decide it."""
     model, counted = PartitionModel(window_days), Counted(window_days, keep_duplicates=True)
     outcomes = [model.decide(offset, record) for offset, record in enumerate(history)]
     payloads = [payload_of(record, as_json) for record in history]
@@ -220,7 +261,7 @@ def test_many_ids_of_many_days_in_little_memory() -> None:
     assert counted.count(csv(count, 0)[::-1] + csv(count, 1)).duplicates == 2 * count
     counted.take_over()
     assert counted.book.ids == 3 * count
-    assert counted.book.ids_disk_bytes >= 16 * 2 * count
+    assert counted.book.ids_disk_bytes >= 8 * 2 * count
     assert counted.count(csv(count, 2) + csv(count, 0)).duplicates == 2 * count
     counted.count(csv(1, 5))
     counted.commit()
@@ -267,17 +308,41 @@ def test_types_that_change_places_or_go() -> None:
 
 
 def test_a_hash_that_collides_is_looked_at_whole() -> None:
-    """Two ids whose hashes agree in what the table holds are two ids: the whole hash lies with the content."""
+    """Ids whose hashes agree in what the table holds are not one: the whole hash lies with the content.
+
+    The content of each lies elsewhere on disk, and one chunk is at hand: looking at all of them comes to an end.
+    """
     counted = Counted(35)
     table = counted.book._once._table
-    for second in (5, 6):
-        table.add(START_MS, (1, second, START_MS + second, 0, 0, second, 0, 0))
-    for second in (5, 6):
-        found = table.find(1, second, 0)
-        assert found is not None
-        assert found[1][2] == START_MS + second
-    assert table.find(1, 7, 0) is None
-    assert table.find(1, 5, START_MS + DAY_MS) is None
+    hashes = [(1 + (high << 43), second) for high in range(3) for second in (5, 6)]
+    for day, (first, second) in enumerate(hashes):
+        table.add(START_MS + day * DAY_MS, (first, second, START_MS + day, 0, 0, day, 0, 0))
+    for _ in range(2):
+        for day, (first, second) in enumerate(hashes):
+            found = table.find(first, second, 0)
+            assert found is not None
+            assert found[1][2] == START_MS + day
+        assert table.find(1, 7, 0) is None
+        assert table.find(1, 5, START_MS + DAY_MS) is None
+        for key, value in table.changes():
+            counted.store.set_all([key], [value])
+        table.written()
+
+
+def test_a_table_tells_of_few_chunks_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has no number for sinks; days that were dropped leave theirs to others, and nothing sinks."""
+    monkeypatch.setattr(id_table, "_MOST_SHORTS", 16)
+    table = IdTable(PARTITION, lambda keys: [None] * len(keys), IdLimits(cache_bytes=1 << 30), None)
+    hashes = np.random.default_rng(3).integers(1, 2**62, (200, 2)).tolist()
+    for day, (first, second) in enumerate(hashes[:100]):
+        table.add(day * DAY_MS, (first, second, day, 0, 0, day, 0, 0))
+        table.drop((day - 4) * DAY_MS)
+    assert table.disk_bytes == 0
+    for day, (first, second) in enumerate(hashes[100:], 100):
+        table.add(day * DAY_MS, (first, second, day, 0, 0, day, 0, 0))
+    assert table.disk_bytes > 0
+    found = [table.find(first, second, 0) for first, second in hashes]
+    assert [None if one is None else int(one[1][2]) for one in found] == [None] * 95 + [*range(95, 200)]
 
 
 @pytest.mark.parametrize("keep", [False, True])
@@ -294,27 +359,28 @@ def test_duplicates_are_kept_where_that_is_asked_for(keep: bool) -> None:
 
 def test_what_sinks_to_disk_is_found_and_what_is_not_there_is_not() -> None:
     """The sieve lets all through that have sunk, and few others; it takes little memory, and dropped days go."""
-    table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 20, cache_bytes=1), None)
+    table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 19, cache_bytes=1), None)
     draw = np.random.default_rng(7)
     hashes = draw.integers(1, 2**62, (200 * CHUNK, 2))
     for number, part in enumerate(np.split(hashes, 200)):
         table.make_room(CHUNK)
+        table.release()
         table.open_chunk(number // 100 * DAY_MS)
         table.arrays.chunks[number, CHUNK_COUNT] = CHUNK
         table.arrays.pool[:CHUNK] = 0
-        enter_chunk(table.arrays, np.ascontiguousarray(part[:, 0]), np.ascontiguousarray(part[:, 1]), number)
+        enter_all(table, part, number // 100)
         table.arrays.chunks[number, CHUNK_PLACE] = -1
     assert table.disk_bytes > 0
-    assert table.memory_bytes < len(hashes) * 12
+    assert table.memory_bytes < len(hashes) * 8
     where = [find_entry(table.arrays, first, second, -1) for first, second in hashes[::97].tolist()]
-    assert where == [(-2, index // CHUNK) for index in range(0, len(hashes), 97)]
+    assert where == [(index // CHUNK, -2) for index in range(0, len(hashes), 97)]
     others = draw.integers(2**62, 2**63 - 1, (20_000, 2))
     assert {find_entry(table.arrays, first, second, -1) for first, second in others.tolist()} == {(-1, -1)}
     assert may_have_sunk_share(table, others) < 0.03
     disk_bytes = table.disk_bytes
     table.drop(DAY_MS)
     assert table.disk_bytes < disk_bytes
-    kept = [find_entry(table.arrays, first, second, -1)[0] for first, second in hashes[100 * CHUNK :: 97].tolist()]
+    kept = [find_entry(table.arrays, first, second, -1)[1] for first, second in hashes[100 * CHUNK :: 97].tolist()]
     assert set(kept) == {-2}
     table.make_room(10**6)
     table.drop(2 * DAY_MS)
@@ -323,7 +389,7 @@ def test_what_sinks_to_disk_is_found_and_what_is_not_there_is_not() -> None:
 
 def test_what_has_sunk_is_not_written_again() -> None:
     """A table that sinks joins those that have sunk; the sieve alone is made anew, and seldom."""
-    table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 14, cache_bytes=1), None)
+    table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 13, cache_bytes=1), None)
     draw = np.random.default_rng(11)
     hashes = draw.integers(1, 2**62, (64 * CHUNK, 2))
     sieves: set[int] = set()
@@ -335,14 +401,14 @@ def test_what_has_sunk_is_not_written_again() -> None:
         sieves.add(len(table.arrays.sieve))
         chunk = table._add_chunk(number // 8)
         table.arrays.chunks[chunk, CHUNK_COUNT] = CHUNK
-        enter_chunk(table.arrays, np.ascontiguousarray(part[:, 0]), np.ascontiguousarray(part[:, 1]), number)
+        enter_all(table, part, number // 8)
     assert len(places) == 63
     assert 3 <= len(sieves) <= 9
-    where = [find_entry(table.arrays, first, second, -1)[1] for first, second in hashes.tolist()]
+    where = [find_entry(table.arrays, first, second, -1)[0] for first, second in hashes.tolist()]
     assert where == [index // CHUNK for index in range(len(hashes))]
     table.drop(4 * DAY_MS)
     assert len(table.arrays.segments) == 31
-    where = [find_entry(table.arrays, first, second, -1)[0] for first, second in hashes.tolist()]
+    where = [find_entry(table.arrays, first, second, -1)[1] for first, second in hashes.tolist()]
     assert where == [-1] * (32 * CHUNK) + [-2] * (32 * CHUNK)
 
 
@@ -379,7 +445,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 14, cache_bytes=1), None)
+    table = IdTable(PARTITION, lambda _: [], IdLimits(table_bytes=1 << 13, cache_bytes=1), None)
     table.add(0, (1, 2, 0, 0, 0, 0, 0, 0))
     with pytest.raises(OSError, match="No space left"):
         table.make_room(CHUNK * 4)
@@ -405,14 +471,21 @@ def test_a_full_chunk_that_left_memory_is_found_and_voided_before_it_is_written(
     written.update(table.changes())
     table.written()
     assert not list(table.changes())
-    entries = np.concatenate([decode_chunk(written[key]) for key in chunk_keys(PARTITION, START_MS // DAY_MS, count)])
-    assert np.flatnonzero(entries[:, ENTRY_STATE] == VOIDED).tolist() == [0, CHUNK - 1, 3 * CHUNK + 8, count - 1]
-    assert entries[:, 0].tolist() == list(range(1, count + 1))
+    keys = chunk_keys(PARTITION, START_MS // DAY_MS, count)
+    entries = np.concatenate([decode_chunk(written[key]) for key in keys], axis=1)
+    assert np.flatnonzero(entries[ENTRY_STATE] == VOIDED).tolist() == [0, CHUNK - 1, 3 * CHUNK + 8, count - 1]
+    assert entries[HASH_A].tolist() == list(range(1, count + 1))
     again = IdTable(PARTITION, fetch, IdLimits(cache_bytes=1), None)
     again.restore(table.days)
     found = again.find(CHUNK, 1 - CHUNK, 0)
     assert found is not None
     assert found[1][ENTRY_STATE] == VOIDED
+
+
+def enter_all(table: IdTable, hashes: np.ndarray, day: int) -> None:
+    """Have a table tell of the entries of the last chunk of a day."""
+    _, short = table._tail_of(day * DAY_MS)
+    enter_chunk(table.arrays, np.ascontiguousarray(hashes[:, 0]), short, 0)
 
 
 def may_have_sunk_share(table: IdTable, hashes: np.ndarray) -> float:

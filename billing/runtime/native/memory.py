@@ -73,6 +73,35 @@ address_of = cast(Callable[[Any], Whole], _address_of)
 
 
 @intrinsic
+def _eight_words(_: Any, address: Any, wanted: Any, ignored: Any) -> Any:
+    """See :data:`eight_words`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word, bit, eight = ir.IntType(64), ir.IntType(8), ir.VectorType(ir.IntType(64), 8)
+
+        def in_all(value: Any) -> Any:
+            first = builder.insert_element(ir.Constant(eight, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+            every = ir.Constant(ir.VectorType(ir.IntType(32), 8), [0] * 8)
+            return builder.shuffle_vector(first, ir.Constant(eight, ir.Undefined), every)
+
+        held = builder.load(builder.inttoptr(arguments[0], eight.as_pointer()), align=8)
+        told = builder.and_(held, in_all(builder.not_(arguments[2])))
+        same = builder.icmp_unsigned("==", told, in_all(arguments[1]))
+        zero = builder.icmp_unsigned("==", held, ir.Constant(eight, [0] * 8))
+        low, high = (builder.zext(builder.bitcast(which, bit), word) for which in (same, zero))
+        return builder.or_(low, builder.shl(high, ir.Constant(word, 8)))
+
+    return types.uint64(types.int64, types.uint64, types.uint64), generate
+
+
+eight_words = cast(Callable[[Whole, Whole, Whole], Whole], _eight_words)
+"""Compare eight words that lie one behind the other, the first one at a multiple of eight.
+
+Bits 0 to 7 say which of them are `wanted`, but for the bits that are ignored; bits 8 to 15, which of them are 0.
+"""
+
+
+@intrinsic
 def _trailing_zeros(_: Any, word: Any) -> Any:
     """The number of bits 0 below the lowest bit 1 of a word; 64 if there is none."""
 
