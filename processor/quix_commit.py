@@ -43,6 +43,8 @@ COMMIT_SECONDS = 20.0
 HELD_UP_SECONDS = 5.0
 # How long all brokers may take to know partitions that one has just made.
 LEARN_SECONDS = 10.0
+# Where commits are further apart, nothing is produced before them: a broker ends a transaction that stays open.
+_AHEAD_SECONDS = 10.0
 # A key that no State has.
 _NO_KEY = b"nothing"
 
@@ -77,6 +79,13 @@ class BatchWorker(Protocol):
 
     def count(self, records: PartitionRecords) -> None:
         """Take records of one partition, in offset order. They are released when this returns."""
+        ...
+
+    def ahead(self, partition: int) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        """Return keys and values that the next commit will hardly write otherwise to a partition's State, each once.
+
+        If the commit sets the very same object under a key, that is what the changelog has already.
+        """
         ...
 
     def before_commit(self, store_of: Callable[[int], Store], output: Output) -> None:
@@ -177,6 +186,8 @@ class DirectProducer(InternalProducer):
         )
         self._client_id = str(options["extra_config"]["client.id"])
         self._bulk: BulkProducer | None = None
+        # By partition of the changelog, what it has of the open transaction before Quix produces it.
+        self._ahead: dict[tuple[str, int], dict[bytes, bytes]] = {}
         # What Quix has produced to partitions of the changelog: headers, keys, values.
         self._kept: dict[tuple[str, int], tuple[Mapping[str, str | bytes], list[bytes], list[bytes]]] = {}
         self._seal: _Seal | None = None
@@ -201,10 +212,9 @@ class DirectProducer(InternalProducer):
             super().produce(topic, **record)
 
     def produce_all(self, topic: str, partition: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
-        """Produce records of the worker to one partition, and keep the newest of the one that it wrote to first."""
+        """Produce records of the worker to one partition."""
         if keys:
             self._hand_over(topic, partition, keys, values, {})
-            self._keep_seal(_Seal(topic, {"key": keys[-1], "value": values[-1], "partition": partition}))
 
     def produce_each(self, topic: str, keys: Joined, values: Joined, headers: Sequence[HeaderColumn]) -> None:
         """Produce records of the worker that never seal: by name, `headers` holds one for each record."""
@@ -219,9 +229,23 @@ class DirectProducer(InternalProducer):
 
     def keep(self, topic: str, partition: int, headers: Mapping[str, str | bytes], key: bytes, value: bytes) -> None:
         """Keep a record of the changelog: all of a partition are handed over with the next :meth:`flush`."""
+        if self._ahead.get((topic, partition), {}).get(key) is value:
+            return
         _, keys, values = self._kept.setdefault((topic, partition), (headers, [], []))
         keys.append(key)
         values.append(value)
+
+    def hand_ahead(
+        self,
+        topic: str,
+        partition: int,
+        headers: Mapping[str, str | bytes],
+        keys: Sequence[bytes],
+        values: Sequence[bytes],
+    ) -> None:
+        """Produce records of the changelog before Quix does, which will not produce the same objects again."""
+        self._hand_over(topic, partition, keys, values, headers)
+        self._ahead.setdefault((topic, partition), {}).update(zip(keys, values, strict=True))
 
     def flush(self, timeout: float | None = None) -> int:
         """Hand over what is kept, and wait until all is delivered; return how much is not."""
@@ -238,7 +262,12 @@ class DirectProducer(InternalProducer):
         values: Sequence[bytes],
         headers: Mapping[str, str | bytes],
     ) -> None:
-        """Produce records to one partition. Of the last one the delivery is reported: Quix wants to know its offset."""
+        """Produce records to one partition, and keep the newest of the one that was written to first.
+
+        Of the last one the delivery is reported: Quix wants to know its offset.
+        """
+        with_headers = {"headers": dict(headers)} if headers else {}
+        newest = {"key": keys[-1], "value": values[-1], "partition": partition, **with_headers}
         if self._bulk is not None:
             pairs = [(name, text.encode() if isinstance(text, str) else text) for name, text in headers.items()]
             self._raise_for_error()  # type: ignore[no-untyped-call]
@@ -246,11 +275,9 @@ class DirectProducer(InternalProducer):
             keys, values = keys[-1:], values[-1:]
         for key, value in zip(keys, values, strict=True):
             record: dict[str, Any] = {"key": key, "value": value, "partition": partition}
-            self.produce(topic, **record, **({"headers": dict(headers)} if headers else {}))
-
-    def _keep_seal(self, newest: "_Seal") -> None:
-        if self._seal is None or self._seal.covers(newest.topic, newest.record):
-            self._seal = newest
+            self.produce(topic, **record, **with_headers)
+        if self._seal is None or self._seal.covers(topic, newest):
+            self._seal = _Seal(topic, newest)
 
     def learn_partitions(self, topic: str, count: int) -> None:
         """Ask the broker until the client knows so many partitions; it refuses a record for one that is new to it.
@@ -268,7 +295,7 @@ class DirectProducer(InternalProducer):
     def begin_transaction(self) -> None:
         """Begin a transaction; nothing is sent until it holds a record."""
         self._seal, self.is_committed = None, False
-        self._kept = {}
+        self._kept, self._ahead = {}, {}
         if not self._producer.instantiated:
             self._connect()
         super().begin_transaction()  # type: ignore[no-untyped-call]
@@ -344,9 +371,11 @@ class BatchingContext(ProcessingContext):
 
     A commit, step by step:
 
+    0. While records are counted, those of the changelog that are known already are produced in the transaction that is
+       open: so that a commit need not wait until much is delivered.
     1. The worker writes what it counted to State and produces subtotals and rejected records, all inside the
        transaction that is open.
-    2. Quix produces what changed in State to its changelog, and waits until all of it is delivered.
+    2. Quix produces what else changed in State to its changelog, and waits until all of it is delivered.
     3. The input's offsets join the transaction.
     4. The seal: a record is written again to the partition that was written to first. The broker refuses it if
        somebody else ended the transaction since: then what was written is not in the transaction that is open now.
@@ -418,6 +447,30 @@ class BatchingContext(ProcessingContext):
         """Write to the changelog of a partition what changes no State, so that what hangs there counts."""
         self.store_of(partition).log_again(_NO_KEY, None)
         self.producer.commit_alone()
+
+    def log_ahead(
+        self, partition: int, counted: Mapping[str, int], keys: Sequence[bytes], values: Sequence[bytes]
+    ) -> None:
+        """Write to the changelog of a partition what the next commit would write, all but surely (step 0).
+
+        Not before it was looked for records that hang: these would seem to.
+
+        Args:
+            partition: the input partition.
+            counted: by topic, the offset of the last record that it was counted from.
+            keys: of its State.
+            values: of its State.
+        """
+        has_looked = self._looked_at == self.producer.troubles
+        if not keys or not has_looked or self.commit_interval > _AHEAD_SECONDS:
+            return
+        headers: dict[str, Any] = {
+            CHANGELOG_CF_MESSAGE_HEADER: "default",
+            CHANGELOG_PROCESSED_OFFSETS_MESSAGE_HEADER: dumps(counted),
+        }
+        transaction: Any = self.checkpoint.get_store_transaction(stream_id=self.stream_id, partition=partition)
+        topic, place = transaction.changelog_topic_partition
+        self.producer.hand_ahead(topic, place, headers, keys, values)
 
     def _end_what_hangs(self) -> None:
         """Commit something to partitions where records hang: the marker is for all of a producer that came before it.

@@ -108,6 +108,10 @@ class BillingWorker:
         self._uncommitted.add(fold)
         self._metrics.observe_fold(len(records), time.perf_counter() - start)
 
+    def ahead(self, partition: int) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        """Return what of a partition's State is known before the commit."""
+        return self._books[partition].full()
+
     def before_commit(self, store_of: Callable[[int], Store], output: Output) -> None:
         """Write what changed to State and the subtotals topic, and hand on what was rejected.
 

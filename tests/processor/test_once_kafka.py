@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Semaphore, Thread
@@ -13,9 +14,11 @@ from confluent_kafka.admin import NewPartitions
 from billing.event import BillableEvent, Void
 from billing.period import month_calendar
 from billing.runtime.kafka import admin_client
+from billing.runtime.partition_bounds import PartitionBounds
 from billing.topics import changelog_topic
-from processor.id_chunks import KnownIds, decode_known, known_key
-from processor.kernel.ids import DAY_MS
+from processor.id_chunks import KnownIds, chunk_key, decode_known, known_key
+from processor.id_table import TOLD_AT_ONCE
+from processor.kernel.ids import CHUNK, DAY_MS
 from tests.conftest import Kafka
 from tests.hanging import assert_nothing_hangs
 from tests.once_model import OnceModel, Record
@@ -28,6 +31,7 @@ pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 START_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS
 DAYS, WINDOW_DAYS, RECORDS, BATCH = 45, 5, 30_000, 500
 CALENDAR = month_calendar("UTC")
+MANY = 2 * TOLD_AT_ONCE * CHUNK + 5
 
 
 def history(seed: int) -> Iterator[Record]:
@@ -97,6 +101,62 @@ class Sender:
             if self.sent % BATCH == 0:
                 self._pipeline.flush()
         self._pipeline.flush()
+
+
+def send_many(pipeline: Pipeline, first: int) -> None:
+    """Send so many events with ids to one partition that full chunks of them are written before a commit."""
+    for number in range(first, first + MANY):
+        pipeline.produce(b"%d,Anna,1,CALL,%d" % (START_MS + number, number), b"Anna", 0)
+    pipeline.flush()
+
+
+@pytest.mark.parametrize("successor", ["a", "b"])
+def test_chunks_that_are_written_before_a_commit_count_with_it(
+    kafka: Kafka, tmp_path: Path, unique_name: str, successor: str
+) -> None:
+    """Each once. A processor that is killed before that commit has counted nothing; its State can be lost as well.
+
+    Another instance takes over as soon, though the transaction of the one that died is still open.
+    """
+    options = {"kafka": SHORT_SESSION, "commit_interval_seconds": 10.0}
+    with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, **options) as pipeline:
+        settings = pipeline.settings
+        changelog = changelog_topic(settings.consumer_group, settings.input_topic)
+        bounds = PartitionBounds(settings)
+
+        def length() -> int:
+            return bounds.log_ends(changelog, [0])[0]
+
+        process, sent, is_ahead = pipeline.start("process"), 0, False
+        wait_until(lambda: "partition taken over" in pipeline.log_of("process"), what="the partition is taken over")
+        for _ in range(6):  # a commit may come in between
+            before = length()
+            send_many(pipeline, sent)
+            sent += MANY
+            wait_until(lambda before=before: length() >= before + TOLD_AT_ONCE, what="chunks are written")  # type: ignore[misc]
+            is_ahead = pipeline.consumed() == sent - MANY
+            if is_ahead:
+                break
+            wait_until(lambda sent=sent: pipeline.consumed() == sent, what="all counted")  # type: ignore[misc]
+        assert is_ahead, "chunks are written with the commit alone"
+        assert "records hang" not in pipeline.log_of("process")
+        process.kill()
+        process.wait()
+        shutil.rmtree(settings.state_dir)
+        pipeline.start("process", successor)
+        wait_until(lambda: pipeline.consumed() == sent, 45.0, "all counted, before the transaction would end by itself")
+        send_many(pipeline, sent - MANY)
+        wait_until(lambda: pipeline.consumed() == sent + MANY, what="all counted")
+        progress = pipeline.progress()[0]
+        assert (progress.accepted, progress.duplicates, progress.rejected) == (sent, MANY, {})
+        assert list(pipeline.totals()[0].values()) == [[sent * 1_000_000, sent]]
+        if successor != "a":  # what lies behind an open transaction is read once the broker ends that
+            return
+        written = Counter(record.key for record in read_whole(settings, changelog, INPUT_PARTITIONS))
+        full = [written[chunk_key(0, START_MS // DAY_MS, number)] for number in range(sent // CHUNK)]
+        assert min(full) >= 1
+        # The last one of each commit is written again with the next.
+        assert sum(full) < len(full) + TOLD_AT_ONCE
 
 
 def widen(pipeline: Pipeline, partitions: int) -> None:

@@ -403,3 +403,25 @@ def test_a_commit_is_sealed_with_a_record_of_the_partition_that_was_written_to_f
     producer.begin_transaction()
     producer.commit_transaction([], None)
     assert len(client.records) == 5
+
+
+def test_what_the_changelog_has_before_the_commit_is_not_produced_again() -> None:
+    """What has changed since is, though; and the seal is the newest record of that partition, as it was produced."""
+    client = FakeClientProducer()
+    producer = direct_producer(client)
+    headers = {"offset": b"7"}
+    early = b"early"
+    producer.begin_transaction()
+    producer.hand_ahead("changelog", 3, headers, [b"a", b"b"], [early, early])
+    producer.produce_all("t", 3, [b"sum"], [b"v"])
+    producer.keep("changelog", 3, {"offset": b"9"}, b"a", early)
+    producer.keep("changelog", 3, {"offset": b"9"}, b"b", b"late")
+    producer.flush()
+    producer.commit_transaction([TopicPartition("t", 0, 1)], None)
+    late = ("changelog", b"late", b"b", {"partition": 3, "headers": {"offset": b"9"}}, True)
+    assert [record[2] for record in client.records] == [b"a", b"b", b"sum", b"b", b"b"]
+    assert client.records[-2:] == [late, late]
+    producer.begin_transaction()
+    producer.keep("changelog", 3, headers, b"a", early)
+    producer.flush()
+    assert client.records[-1][:3] == ("changelog", early, b"a")

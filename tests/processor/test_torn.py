@@ -18,18 +18,23 @@ pytestmark = [pytest.mark.spread, pytest.mark.timeout(600)]
 SLOW = pytest.mark.slow("torn transactions of the processor")
 # A late abort here would lose what is flushed already.
 QUICK = ("behind the flush", "abort")
+# Of many, full chunks of ids are written before the commit begins.
+FEW, MANY = 300, 20_000
 TEARING = "tests.processor.torn_processor"
 
 
 @pytest.mark.parametrize(
-    ("step", "ends"),
+    ("step", "ends", "events"),
     [
-        pytest.param(step, ends, marks=() if (step, ends) == QUICK else SLOW)
-        for step in STEPS
+        pytest.param(step, ends, events, marks=() if (step, ends) == QUICK else SLOW)
+        for steps, events in ((STEPS, FEW), (STEPS[:1], MANY))
+        for step in steps
         for ends in ("commit", "abort")
     ],
 )
-def test_a_torn_commit_changes_no_total(kafka: Kafka, tmp_path: Path, unique_name: str, step: str, ends: str) -> None:
+def test_a_torn_commit_changes_no_total(
+    kafka: Kafka, tmp_path: Path, unique_name: str, step: str, ends: str, events: int
+) -> None:
     """Exact at once, after more events, and with State read back from its changelog; no transaction stays open."""
     with Pipeline(kafka.bootstrap_servers, tmp_path, unique_name, commit_interval_seconds=0.3) as pipeline:
         recount = Recount()
@@ -41,7 +46,7 @@ def test_a_torn_commit_changes_no_total(kafka: Kafka, tmp_path: Path, unique_nam
         def feed() -> None:
             nonlocal seed
             seed += 1
-            pipeline.produce_all(recount.add(event) for event in generate(300, seed))
+            pipeline.produce_all(recount.add(event) for event in generate(events, seed))
 
         def feed_until_torn() -> bool:
             feed()

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from processor import quix_commit
+from processor import id_table, quix_commit
 from processor.worker import BillingWorker
 from qb.cli import main
 from tests.torn_transactions import Tearing
@@ -18,7 +18,8 @@ STEPS = ("before the worker writes", "amid the worker's records", "behind the fl
 
 
 def tear(tearing: Tearing) -> None:
-    """Put the tearing between the steps of every commit of this process."""
+    """Put the tearing between the steps of every commit of this process. Each full chunk of ids comes before it."""
+    id_table.TOLD_AT_ONCE = 1
     before_commit, commit = BillingWorker.before_commit, quix_commit.DirectProducer.commit_transaction
     produce_each = quix_commit.DirectProducer.produce_each
 
