@@ -356,11 +356,14 @@ class IdTable:
 
     def _tail_of(self, day_ms: int) -> tuple[int, int]:
         """Return the last chunk of a day and its short number, 0 where there is none."""
+        tails, place = self._tails(), self._tail_place(day_ms)
+        return (-1, 0) if place == len(tails) else (int(tails[place, TAIL_CHUNK]), int(tails[place, TAIL_SHORT]))
+
+    def _tail_place(self, day_ms: int) -> int:
+        """Return which of the tails is that of a day; one behind all where there is none."""
+        tails = self._tails()
         # It is nearly always the one that was opened last.
-        for row in self._tails()[::-1].tolist():
-            if row[TAIL_DAY] == day_ms:
-                return row[TAIL_CHUNK], row[TAIL_SHORT]
-        return -1, 0
+        return next((at for at in reversed(range(len(tails))) if tails[at, TAIL_DAY] == day_ms), len(tails))
 
     def _add_chunk(self, day: int) -> int:
         """Add a chunk without entries, which takes those of the day from now on."""
@@ -377,12 +380,11 @@ class IdTable:
     def _set_tail(self, day_ms: int, chunk: int) -> None:
         """Let a chunk take the entries of a day, and the table tell of it."""
         short = self._new_short(chunk)
-        count, tails = int(self.arrays.counters[TAILS]), self.arrays.tails
-        place = next((at for at in reversed(range(count)) if tails[at, TAIL_DAY] == day_ms), count)
-        if place == len(tails):
-            self.arrays = self.arrays._replace(tails=_doubled(tails))
+        place = self._tail_place(day_ms)
+        if place == len(self.arrays.tails):
+            self.arrays = self.arrays._replace(tails=_doubled(self.arrays.tails))
         self.arrays.tails[place] = day_ms, chunk, short
-        self.arrays.counters[TAILS] = max(count, place + 1)
+        self.arrays.counters[TAILS] = max(int(self.arrays.counters[TAILS]), place + 1)
 
     def _new_short(self, chunk: int) -> int:
         """Return the short number by which the table tells of a chunk from now on."""

@@ -315,9 +315,9 @@ class BatchingApplication(Application):
 
     def _count(self, records: PartitionRecords) -> None:
         self._worker.count(records)
-        counted = {self._input_name: int(records.offsets[-1])}
-        self._context.log_ahead(records.partition, counted, *self._worker.ahead(records.partition))
-        self._positions.advance(records.partition, int(records.offsets[-1]) + 1)
+        partition, last = records.partition, int(records.offsets[-1])
+        self._context.log_ahead(partition, {self._input_name: last}, *self._worker.ahead(partition))
+        self._positions.advance(partition, last + 1)
 
     def _get_internal_consumer(self, on_error: Any = None, extra_config_overrides: Any = None) -> BatchingConsumer:
         return BatchingConsumer(

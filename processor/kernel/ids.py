@@ -295,7 +295,7 @@ def _find_among(
 @inlined
 def _find_in(chunk: Whole, entries: Whole, slot: Whole, first: Whole, second: Whole) -> Whole:
     """Return where the entry of a hash lies in a chunk, among those that a slot tells of, or `ABSENT`."""
-    within = np.int64(slot & np.uint64((1 << _PLACE_BITS) - 1)) << _RUN_BITS
+    within = _run_in(slot) << _RUN_BITS
     entry, end = chunk + 8 * within, chunk + 8 * min(entries, within + _RUN)
     while entry < end:
         if _number(entry, HASH_A) == first and _number(entry, HASH_B) == second:
@@ -325,9 +325,14 @@ def _slot_of(first: Whole, location: Whole) -> Whole:
 
 
 @inlined
-def _location_of(short: Whole, within: Whole) -> Whole:
-    """Return what a slot holds of where an entry lies, by its chunk's short number and its place there."""
-    return short << _PLACE_BITS | within >> _RUN_BITS
+def _location_of(short: Whole, run: Whole) -> Whole:
+    """Return what a slot holds of where an entry lies: its chunk's short number, and the run of places there."""
+    return short << _PLACE_BITS | run
+
+
+@inlined
+def _run_in(slot: Whole) -> Whole:
+    return np.int64(slot & np.uint64((1 << _PLACE_BITS) - 1))
 
 
 @inlined
@@ -509,7 +514,7 @@ def decide(
             store64(entry + _COLUMN_BYTES * ENTRY_TARGET, 0)
             store64(tail + 8 * CHUNK_COUNT, within + 1)
             store64(tail + 8 * CHUNK_DIRTY, CHANGED)
-            store64(vacant, np.int64(_slot_of(first, _location_of(short, within))))
+            store64(vacant, np.int64(_slot_of(first, _location_of(short, within >> _RUN_BITS))))
             _add_used(places)
             watermark = max(watermark, ms)
         if verdict != 0:
@@ -554,7 +559,7 @@ def enter_chunk(ids: IdArrays, hashes: NDArray[np.int64], short: Whole, within: 
     last = hashes.shape[0] - 1
     for at in range(hashes.shape[0]):
         prefetch(places.slots + SLOT_BYTES * _home(hashes[min(at + _AHEAD, last)], places.last))
-        _enter(places, hashes[at], _location_of(short, within + at))
+        _enter(places, hashes[at], _location_of(short, (within + at) >> _RUN_BITS))
 
 
 @compiled
@@ -597,8 +602,8 @@ def spread(ids: IdArrays, former: Whole, renamed: NDArray[np.int64]) -> None:
             ids.slots[at] = 0
             short = renamed[_short_in(slot)]
             if short != 0:
-                run = np.int64(slot & np.uint64((1 << _PLACE_BITS) - 1))
-                _put(places.slots, places.last, _slot_of(_hash_in(slot), short << _PLACE_BITS | run))
+                location = _location_of(short, _run_in(slot))
+                _put(places.slots, places.last, _slot_of(_hash_in(slot), location))
                 used += 1
     ids.counters[USED] = used
 
